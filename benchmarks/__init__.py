@@ -1,0 +1,1 @@
+"""What the performance claims rest on: side by side with what a user would otherwise use, as ratios from one run."""

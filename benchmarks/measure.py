@@ -1,0 +1,38 @@
+"""Timing two ways to the same answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from prunestats.terminal import print_rows
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds for one unit of work, ours and the other way."""
+
+    what: str
+    unit: str
+    ours_s: float
+    other: str
+    other_s: float
+
+
+def seconds(act: Callable[[], object], units: int = 1, repeats: int = 3) -> float:
+    """Least seconds a unit over some repeats."""
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        act()
+        best = min(best, time.perf_counter() - started)
+    return best / units
+
+
+def print_comparisons(found: Iterable[Comparison]) -> None:
+    rows = [
+        (c.what, c.unit, f"{c.ours_s * 1e6:,.2f}", c.other, f"{c.other_s * 1e6:,.2f}", f"{c.other_s / c.ours_s:,.0f}x")
+        for c in found
+    ]
+    print_rows(("what", "unit", "ours, µs", "the other way", "its µs", "ratio"), rows)

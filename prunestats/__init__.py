@@ -1,0 +1,45 @@
+"""Statistical analysis of network pruning spaces over a results database.
+
+The public names load when first used, so that ``import prunestats`` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Comparison": "comparison",
+    "CostModel": "cost",
+    "Edf": "distribution",
+    "Optimum": "optimum",
+    "Regime": "spaces",
+    "Sample": "sampling",
+    "Space": "spaces",
+    "build_report": "reports.build",
+    "check_results": "results",
+    "compare": "comparison",
+    "edf": "distribution",
+    "find_optimum": "optimum",
+    "load_results": "db.load",
+    "results_frame": "results",
+    "run_study": "runners.run",
+    "sample": "sampling",
+}
+
+__all__ = [*sorted(_HOME)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module that holds it."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'prunestats' has no attribute {name!r}")
+    value = getattr(import_module(f"prunestats.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

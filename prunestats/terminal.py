@@ -1,0 +1,130 @@
+"""What the command line prints: progress with time left, tables, and errors of one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+PHASES = {"originals": "training originals", "runs": "pruning and training"}
+
+# Without a terminal to redraw, a line this often is enough to see that work goes on.
+_SECONDS_A_LINE = 30.0
+
+
+@contextmanager
+def show_progress(stream: Any = None) -> Iterator[Callable[[str, int, int], None]]:
+    """Show how far each phase is and how long it will take: a bar on a terminal, else a line now and then.
+
+    Yields
+    ------
+    callable
+        Takes the phase, how many are done, and how many there are.
+    """
+    console = Console(file=stream or sys.stderr, soft_wrap=True)
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("elapsed,"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=120) as progress:
+        bars: dict[str, Any] = {}
+
+        def show(phase: str, done: int, total: int) -> None:
+            if phase not in bars:
+                bars[phase] = progress.add_task(f"{PHASES.get(phase, phase):<20}", total=total, completed=done)
+            progress.update(bars[phase], completed=done, total=total)
+
+        yield show
+
+
+class _Lines:
+    """Progress as lines of text, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.started: dict[str, tuple[float, int]] = {}
+        self.last = -_SECONDS_A_LINE
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        begun, before = self.started.setdefault(phase, (now, done))
+        if now - self.last < _SECONDS_A_LINE and done not in (before, total):
+            return
+        self.last = now
+        pace = (now - begun) / (done - before) if done > before else None
+        left = f", about {_duration(pace * (total - done))} left" if pace and done < total else ""
+        self.console.print(f"{PHASES.get(phase, phase)}: {done:,} of {total:,}{left}", highlight=False, markup=False)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
+    """Print a query's answer as a table, CSV or JSON records."""
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        sys.stdout.write(text.getvalue())
+    elif form == "json":
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(records, indent=2, ensure_ascii=False, default=str))
+    else:
+        print_table(columns, rows)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
+    """Print a table with numbers to the right, and long text cut on a terminal alone."""
+    console = Console()
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for position, name in enumerate(columns):
+        numeric = any(isinstance(row[position], int | float) for row in rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    if not console.is_terminal:
+        # A file or a pipe has no width of its own: nothing is cut.
+        console = Console(width=10_000)
+    console.print(table)
+
+
+def say(message: str) -> None:
+    """Print one line to standard output as it is."""
+    Console(soft_wrap=True).print(Text(message))
+
+
+def complain(message: str) -> None:
+    """Print an error to standard error: one line."""
+    Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(" ".join(message.split())))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(str(value).split("\n"))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,224 @@
+"""From the results frame to everything that a report states: frames in, frozen results out, no ink and no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from prunestats.buckets import bucket_counts
+from prunestats.comparison import compare
+from prunestats.distribution import edf
+from prunestats.errors import InputError, ResultsError
+from prunestats.optimum import find_optimum
+from prunestats.reports.analysis import RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.reports.tables import plain
+
+RESPONSES = ("log_loss", "error")
+
+# A subnetwork may stand in several spaces, and be trained with several seeds.
+_UNIT = ["regime", "space", "original", "subnetwork"]
+
+_Result = TypeVar("_Result")
+
+
+def analyse_study(
+    validation_frame: pd.DataFrame,
+    test_frame: pd.DataFrame,
+    *,
+    bucket: int = 1,
+    rng: np.random.Generator,
+    spaces: Sequence[str] | None = None,
+) -> StudyAnalysis:
+    """Distributions, comparisons, optima and winners of one study, regime by regime.
+
+    Parameters
+    ----------
+    validation_frame, test_frame : DataFrame
+        The same runs, one a row, with the metrics of the validation and of the test split; failed runs have NaN
+        metrics. Columns as `prunestats.db.load_results` gives them.
+    bucket : int
+        Size of a parameter bucket; 1 counts parameters.
+    rng : numpy.random.Generator
+        Source of all randomness.
+    spaces : sequence of str, optional
+        Order of the spaces; the first is the initial space. By default in order of appearance.
+
+    Returns
+    -------
+    StudyAnalysis
+
+    Raises
+    ------
+    InputError
+        If the frames are empty, or do not hold the same runs of one study under one protocol.
+
+    Notes
+    -----
+    Whatever chooses (the optimum, the winner) looks at validation; distributions and comparisons, which choose
+    nothing, are of the test split. The unit is the subnetwork: its seeds are averaged first.
+    """
+    _check_frames(validation_frame, test_frame)
+    order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
+    regimes = sorted(set(validation_frame["regime"]), reverse=True)
+    failed = validation_frame.loc[validation_frame["error"].isna()]
+    return StudyAnalysis(
+        regimes=tuple(
+            _analyse_regime(
+                validation_frame[validation_frame["regime"] == regime],
+                test_frame[test_frame["regime"] == regime],
+                regime=float(regime),
+                order=order,
+                bucket=bucket,
+                rng=child,
+            )
+            for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
+        ),
+        spaces=tuple(order),
+        originals=tuple(map(str, dict.fromkeys(validation_frame["original"]))),
+        names=_original_names(validation_frame),
+        bucket=bucket,
+        failures=_failures(failed),
+    )
+
+
+def _analyse_regime(
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    regime: float,
+    order: Sequence[str],
+    bucket: int,
+    rng: np.random.Generator,
+) -> RegimeAnalysis:
+    refusals: list[str] = []
+    subnetworks = _subnetworks(validation, test, bucket)
+    finished, tested = validation.dropna(subset=["error"]), test.dropna(subset=["error"])
+    first = finished[finished["space"] == order[0]]
+    *for_optima, for_pairs = rng.spawn(len(RESPONSES) + 1)
+    optima = {
+        response: _attempt(
+            f"The optimum of {response.replace('_', ' ')}",
+            refusals,
+            find_optimum,
+            first,
+            bucket=bucket,
+            response=response,
+            rng=child,
+        )
+        for response, child in zip(RESPONSES, for_optima, strict=True)
+    }
+    comparison = None
+    if len(set(tested["space"])) > 1:
+        what = "The comparison of spaces"
+        comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=for_pairs)
+    return RegimeAnalysis(
+        regime=regime,
+        spaces=tuple(
+            _analyse_space(space, validation, subnetworks) for space in order if space in set(validation["space"])
+        ),
+        comparison=comparison,
+        optima={response: optimum for response, optimum in optima.items() if optimum is not None},
+        refusals=tuple(refusals),
+        subnetworks=subnetworks,
+    )
+
+
+def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
+    mine = runs[runs["space"] == space]
+    units = subnetworks[subnetworks["space"] == space]
+    failed = int(mine["error"].isna().sum())
+    some = len(units) > 0
+    return SpaceAnalysis(
+        space=space,
+        n_drawn=mine.groupby(["original", "subnetwork"], observed=True).ngroups,
+        n_subnetworks=len(units),
+        n_originals=units["original"].nunique(),
+        n_done=len(mine) - failed,
+        n_failed=failed,
+        error=edf(units["test_error"].to_numpy()) if some else None,
+        log_loss=edf(units["test_log_loss"].to_numpy()) if some else None,
+        mean_error=float(units["test_error"].mean()) if some else None,
+        ratios=_spread(units["ratio"]) if some else None,
+        winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False, observed=True)),
+    )
+
+
+def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
+    return float(values.min()), float(values.median()), float(values.max())
+
+
+def _winner(units: pd.DataFrame) -> Winner:
+    # Errors of small splits are tied often: the smoother validation loss breaks ties, then the key, to be repeatable.
+    best = units.sort_values(["val_error", "val_log_loss", "subnetwork"]).iloc[0]
+    return Winner(
+        space=str(best["space"]),
+        original=str(best["original"]),
+        subnetwork=str(best["subnetwork"]),
+        flops=int(best["flops"]),
+        params=int(best["params"]),
+        ratio=float(best["ratio"]),
+        val_error=float(best["val_error"]),
+        test_error=float(best["test_error"]),
+        test_rank=1 + int((units["test_error"] < best["test_error"]).sum()),
+        n_subnetworks=len(units),
+        optimism=float(best["test_error"] - best["val_error"] - (units["test_error"] - units["val_error"]).mean()),
+    )
+
+
+def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> pd.DataFrame:
+    """One row a subnetwork and space with a finished run: means over seeds of both splits."""
+    names = {"error": "val_error", "log_loss": "val_log_loss"}
+    runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=names)
+    runs["ratio"] = validation["flops"] / bucket_counts(validation, bucket)
+    tested = test[[*_UNIT, "seed", "error", "log_loss"]]
+    tested = tested.rename(columns={"error": "test_error", "log_loss": "test_log_loss"})
+    both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
+    metrics = [*names.values(), "test_error", "test_log_loss"]
+    groups = both.groupby(_UNIT, sort=False, observed=True)
+    return groups.agg(
+        {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}
+    ).reset_index()
+
+
+def _attempt(what: str, refusals: list[str], act: Callable[..., _Result], *args: Any, **options: Any) -> _Result | None:
+    """The result of `act`, or None with the reason noted: one thin regime must not cost the whole report."""
+    try:
+        return act(*args, **options)
+    except (InputError, ResultsError) as refusal:
+        refusals.append(f"{what} was not computed: {refusal}.")
+        return None
+
+
+def _original_names(frame: pd.DataFrame) -> dict[str, str]:
+    """What tells the originals apart, in the fewest words: network, data set, seed, or else their keys."""
+    rows = frame.drop_duplicates("original")
+    keys = [str(key) for key in rows["original"]]
+    telling = [name for name in ("network", "dataset", "original_seed") if name in rows and len(set(rows[name])) > 1]
+    if len(keys) == 1 and "network" in rows:
+        telling = ["network"]
+    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in telling]
+    names = [", ".join(part) for part in zip(*parts, strict=True)]
+    return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
+
+
+def _failures(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    if "failure" not in failed or failed.empty:
+        return ()
+    reasons = failed["failure"].fillna("no reason given").map(plain).value_counts()
+    return tuple(sorted(((str(reason), int(n)) for reason, n in reasons.items()), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
+    if validation.empty:
+        raise InputError("a report needs at least one run; found none: run the study first")
+    if len(validation) != len(test):
+        raise InputError(
+            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test"
+        )
+    for column in ("study", "protocol"):
+        found = list(validation[column].unique()) if column in validation else []
+        if len(found) > 1:
+            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")

@@ -1,0 +1,189 @@
+"""What a report states of a study: frozen results, from a winner up to the whole study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from prunestats.comparison import Comparison
+from prunestats.distribution import Edf
+from prunestats.optimum import Optimum
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The subnetwork of a space with the lowest validation error, and what the test split says of it.
+
+    Parameters
+    ----------
+    space, original, subnetwork : str
+    flops, params : int
+    ratio : float
+        FLOPs a parameter bucket.
+    val_error, test_error : float
+        Fractions; means over its seeds.
+    test_rank : int
+        1 + how many of the space's subnetworks of that original have a lower test error.
+    n_subnetworks : int
+        Among how many it was chosen, and is ranked.
+    optimism : float
+        Test minus validation error, less the mean of that difference over all of them: what choosing the lowest of
+        many flattered it by, the splits' own difference in difficulty apart.
+    """
+
+    space: str
+    original: str
+    subnetwork: str
+    flops: int
+    params: int
+    ratio: float
+    val_error: float
+    test_error: float
+    test_rank: int
+    n_subnetworks: int
+    optimism: float
+
+
+@dataclass(frozen=True)
+class SpaceAnalysis:
+    """One population: a space in a regime, over all originals.
+
+    Parameters
+    ----------
+    space : str
+    n_drawn : int
+        Subnetworks with a run, finished or failed.
+    n_subnetworks : int
+        Subnetworks with a finished run: those in the statistics.
+    n_originals, n_done, n_failed : int
+        Originals, finished runs, failed runs.
+    error, log_loss : Edf or None
+        Distribution over subnetworks on the test split; None if no run finished.
+    mean_error : float or None
+        Mean test error over subnetworks.
+    ratios : tuple of (float, float, float) or None
+        Lowest, median and highest FLOPs a parameter bucket.
+    winners : tuple of Winner
+        One an original.
+    """
+
+    space: str
+    n_drawn: int
+    n_subnetworks: int
+    n_originals: int
+    n_done: int
+    n_failed: int
+    error: Edf | None
+    log_loss: Edf | None
+    mean_error: float | None
+    ratios: tuple[float, float, float] | None
+    winners: tuple[Winner, ...]
+
+
+@dataclass(frozen=True)
+class RegimeAnalysis:
+    """All that is said of one regime.
+
+    Parameters
+    ----------
+    regime : float
+        FLOPs target as a fraction of the original's.
+    spaces : tuple of SpaceAnalysis
+        In the order of the study.
+    comparison : Comparison or None
+        Test error of every pair of spaces.
+    optima : dict of str to Optimum
+        By response, ``"log_loss"`` first: the initial space on the validation split.
+    refusals : tuple of str
+        What could not be computed, and why.
+    subnetworks : DataFrame
+        One row a subnetwork and space, means over seeds: what the figures draw.
+    """
+
+    regime: float
+    spaces: tuple[SpaceAnalysis, ...]
+    comparison: Comparison | None
+    optima: dict[str, Optimum]
+    refusals: tuple[str, ...]
+    subnetworks: pd.DataFrame = field(repr=False, compare=False)
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """The optimum that the verdict is about: of log loss, the sharpest response."""
+        return self.optima.get("log_loss")
+
+
+@dataclass(frozen=True)
+class StudyAnalysis:
+    """Everything that a report of one study states.
+
+    Parameters
+    ----------
+    regimes : tuple of RegimeAnalysis
+        Largest first.
+    spaces, originals : tuple of str
+        The first space is the initial one.
+    names : dict of str to str
+        What an original is called in print: by default its key.
+    bucket : int
+        Size of a parameter bucket.
+    failures : tuple of (str, int)
+        Reasons of failed runs and how many there were, most frequent first.
+    """
+
+    regimes: tuple[RegimeAnalysis, ...]
+    spaces: tuple[str, ...]
+    originals: tuple[str, ...]
+    names: dict[str, str]
+    bucket: int
+    failures: tuple[tuple[str, int], ...]
+
+    @property
+    def n_done(self) -> int:
+        """Finished runs."""
+        return sum(space.n_done for regime in self.regimes for space in regime.spaces)
+
+    @property
+    def n_failed(self) -> int:
+        """Failed runs."""
+        return sum(space.n_failed for regime in self.regimes for space in regime.spaces)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The key findings, a sentence each."""
+        from prunestats.reports.findings import key_findings
+
+        return key_findings(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the subnetworks themselves, as plain JSON types."""
+        return {
+            "bucket": self.bucket,
+            "spaces": list(self.spaces),
+            "originals": list(self.originals),
+            "names": dict(self.names),
+            "failures": [list(failure) for failure in self.failures],
+            "regimes": [_regime_dict(regime) for regime in self.regimes],
+        }
+
+
+def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
+    return {
+        "regime": regime.regime,
+        "spaces": [_space_dict(space) for space in regime.spaces],
+        "comparison": regime.comparison.to_dict() if regime.comparison else None,
+        "optima": {response: optimum.to_dict() for response, optimum in regime.optima.items()},
+        "refusals": list(regime.refusals),
+    }
+
+
+def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
+    plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
+    return {
+        **{name: getattr(space, name) for name in plain_fields},
+        "error": space.error.to_dict() if space.error else None,
+        "log_loss": space.log_loss.to_dict() if space.log_loss else None,
+        "winners": [vars(winner) for winner in space.winners],
+    }

@@ -1,0 +1,86 @@
+"""The pieces of a report: what the template can set, and words that fit a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prunestats.reports.tables import Table, plain
+
+Block = dict[str, Any]
+
+_LONG_WORD = re.compile(r"\S{25,}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure that the report places.
+
+    Parameters
+    ----------
+    path : str
+        Name of its SVG file, beside the template.
+    width : float
+        In inches.
+    """
+
+    path: str
+    width: float
+
+
+def breakable(text: object) -> str:
+    """Text whose long words can be broken at the end of a line."""
+    return _LONG_WORD.sub(lambda word: "\u200b".join(re.findall(".{1,12}", word.group())), plain(text))
+
+
+def shortened(text: object, length: int = 36) -> str:
+    """A name for a table, shortened in its middle."""
+    name = plain(text)
+    return name if len(name) <= length else f"{name[: length // 2]}…{name[-(length // 2 - 1) :]}"
+
+
+def settings(values: Mapping[str, Any], prefix: str = "") -> str:
+    """Recorded settings in a line: names with their values, nested ones by dotted names."""
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            parts.append(settings(value, f"{prefix}{plain(name)}."))
+        else:
+            shown = f"{value:g}" if isinstance(value, float) else plain(value)
+            parts.append(f"{prefix}{plain(name)} {shown}")
+    return ", ".join(part for part in parts if part)
+
+
+def heading(text: str, level: int = 1) -> Block:
+    """A heading, which the outline lists too."""
+    return {"kind": "heading", "level": level, "text": text}
+
+
+def text_block(text: str) -> Block:
+    """A paragraph."""
+    return {"kind": "text", "text": breakable(text)}
+
+
+def note(text: str) -> Block:
+    """A small line."""
+    return {"kind": "note", "text": breakable(text)}
+
+
+def list_block(items: Iterable[str]) -> Block:
+    """A list."""
+    return {"kind": "list", "items": [breakable(item) for item in items]}
+
+
+def figure_block(picture: Picture, caption: str, alt: str, *, floats: bool = False) -> Block:
+    """A figure with its caption and a text for those who cannot see it; one that floats goes where there is room."""
+    placed = {"path": picture.path, "width": picture.width, "floats": floats}
+    return {"kind": "figure", "caption": breakable(caption), "alt": breakable(alt), **placed}
+
+
+def table_block(table: Table) -> Block:
+    """A table, its names shortened to fit."""
+    columns = [{"head": c.head, "group": c.group, "align": c.align} for c in table.columns]
+    rows = [[breakable(shortened(cell)) for cell in row] for row in table.rows]
+    return {"kind": "table", "caption": breakable(table.caption), "columns": columns, "rows": rows}

@@ -1,0 +1,273 @@
+"""The report as data: headings, sentences, tables and figures in order, for the template to set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from prunestats.reports import study_tables as tables
+from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis
+from prunestats.reports.blocks import (
+    Block,
+    Picture,
+    breakable,
+    figure_block,
+    heading,
+    list_block,
+    note,
+    settings,
+    shortened,
+    table_block,
+    text_block,
+)
+from prunestats.reports.facts import Original, Provenance, StudyFacts
+from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, verdict_sentence
+from prunestats.reports.methods import methods
+from prunestats.reports.tables import count, counted, plain, ratio_unit, share
+
+# A figure with more rows than this does not fit a page.
+ROWS = 3
+
+
+def document(
+    study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, pictures: Mapping[str, Picture]
+) -> dict[str, Any]:
+    """Everything that the template sets, as JSON types.
+
+    Parameters
+    ----------
+    study : StudyAnalysis
+    facts : StudyFacts
+    provenance : Provenance
+    pictures : mapping of str to Picture
+        ``populations``; ``edfs-1`` and so on, one for every `ROWS` regimes; ``responses-1`` and so on, one a regime.
+
+    Returns
+    -------
+    dict
+    """
+    made = datetime.fromtimestamp(provenance.timestamp, UTC)
+    version = provenance.versions.get("prunestats", "")
+    blocks = [
+        *_findings(study),
+        *_what_was_run(study, facts),
+        *_runs(study, facts),
+        *_populations(study, facts, pictures),
+        *_distributions(study, pictures),
+        *_comparisons(study),
+        *_optima(study, pictures),
+        *_winners(study),
+        *_methods(study),
+        *_provenance(facts, provenance),
+    ]
+    return {
+        "title": breakable(f"Pruning spaces of “{plain(facts.name)}”"),
+        "subtitle": f"Statistics over a population of pruned networks. prunestats {version}, "
+        f"{made:%d %B %Y, %H:%M} UTC.",
+        "running": breakable(f"Pruning spaces of “{shortened(facts.name, 60)}”"),
+        "date": f"{made:%Y-%m-%d}",
+        "keywords": ["network pruning", "prunestats"],
+        "blocks": blocks,
+    }
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The document as JSON, the same string for the same content."""
+    return json.dumps(content, ensure_ascii=True, sort_keys=True, allow_nan=False)
+
+
+def chunks(regimes: Sequence[RegimeAnalysis]) -> list[list[RegimeAnalysis]]:
+    """Regimes by figure: as many as fit a page, evenly filled."""
+    parts = -(-len(regimes) // ROWS)
+    bounds = [round(part * len(regimes) / parts) for part in range(parts + 1)]
+    return [list(regimes[low:high]) for low, high in pairwise(bounds)]
+
+
+def _findings(study: StudyAnalysis) -> Iterator[Block]:
+    yield heading("Key findings")
+    yield list_block(study.findings)
+
+
+def _what_was_run(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
+    yield heading("What was run")
+    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes)
+    rows = [("study", f"“{plain(facts.name)}”, seed {facts.seed}")]
+    rows += _original_rows(facts)
+    rows += [("regimes", f"{bands} of the original's FLOPs")]
+    rows += [
+        (f"space “{plain(space.name)}”", _space_line(space.sampler, space.parameters, space.law))
+        for space in facts.spaces
+    ]
+    rows += [("protocol", f"{plain(p.name)}: {settings(p.parameters)}") for p in facts.protocols]
+    yield {"kind": "facts", "rows": [[breakable(name), breakable(value)] for name, value in rows]}
+    yield table_block(tables.originals_table(facts, study))
+
+
+def _runs(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
+    yield heading("Runs")
+    missing = sum(facts.missing.values())
+    if missing:
+        yield text_block(
+            f"{counted(missing, 'planned run is', 'planned runs are')} not there yet: this report speaks of the others."
+        )
+    yield table_block(tables.counts_table(study, facts))
+    if study.failures:
+        yield table_block(tables.failures_table(study))
+
+
+def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    yield heading("Populations")
+    if facts.populations:
+        yield table_block(tables.populations_table(facts, study))
+    if study.n_done:
+        n = sum(space.n_subnetworks for regime in study.regimes for space in regime.spaces)
+        yield figure_block(
+            pictures["populations"],
+            f"FLOPs against parameters of the {counted(n, 'subnetwork')} with a finished run, of "
+            f"{counted(len(study.originals), 'original')}, both axes logarithmic. Dotted lines join equal ratios, in "
+            "FLOPs a parameter.",
+            "Scatter plot of FLOPs against parameters, a colour a space.",
+        )
+
+
+def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    if not study.n_done:
+        return
+    yield heading("Error distributions")
+    yield table_block(tables.distributions_table(study))
+    for place, regimes in enumerate(chunks(study.regimes), 1):
+        edfs = [space.error for regime in regimes for space in regime.spaces if space.error is not None]
+        band = f" Shaded: {share(edfs[0].level)} simultaneous bands." if edfs else ""
+        names = _regime_names(regimes)
+        yield figure_block(
+            pictures[f"edfs-{place}"],
+            f"Empirical distribution functions over subnetworks at {names} of the FLOPs: the share with at most the "
+            f"stated error (left) or cross-entropy (right, logarithmic axis), test split. {_counts(regimes)}{band}",
+            f"Step curves of distribution functions at {names} of the FLOPs, a colour a space, with bands.",
+            floats=True,
+        )
+
+
+def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
+    if not any(regime.comparison and regime.comparison.pairs for regime in study.regimes):
+        return
+    yield heading("Comparison of spaces")
+    yield table_block(tables.differences_table(study))
+    yield table_block(tables.chances_table(study))
+    notes = [
+        f"{share(regime.regime)}, “{plain(pair.a)}” and “{plain(pair.b)}”: {note}"
+        for regime in study.regimes
+        for pair in (regime.comparison.pairs if regime.comparison else ())
+        for note in pair.notes
+    ]
+    if notes:
+        yield list_block(notes)
+
+
+def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    yield heading("Is there an optimal ratio?")
+    yield text_block(
+        "The verdict of a regime is the one on log loss, the natural logarithm of cross-entropy, which is the "
+        f"sharper response; error is shown beside it. Only the initial space, “{plain(study.spaces[0])}”, and the "
+        "validation split are looked at."
+    )
+    if any(regime.optima for regime in study.regimes):
+        yield table_block(tables.optima_table(study))
+    for place, regime in enumerate(study.regimes, 1):
+        yield heading(f"{share(regime.regime)} of the FLOPs", 2)
+        yield text_block(verdict_sentence(regime.optimum, regime.regime))
+        if len(regime.subnetworks):
+            yield figure_block(pictures[f"responses-{place}"], *_response_caption(study, regime))
+        for response, optimum in regime.optima.items():
+            name = RESPONSE_NAMES[response]
+            yield note(f"{name[0].upper()}{name[1:]}: {optimum.verdict}.")
+            yield list_block(optimum.reasons)
+        if regime.refusals:
+            yield list_block(regime.refusals)
+
+
+def _winners(study: StudyAnalysis) -> Iterator[Block]:
+    if not any(space.winners for regime in study.regimes for space in regime.spaces):
+        return
+    yield heading("Winners")
+    yield text_block(
+        "The lowest of many validation errors is low partly by luck. A winner is therefore chosen on the validation "
+        "split, and its error is the one on the test split."
+    )
+    yield table_block(tables.winners_table(study))
+
+
+def _methods(study: StudyAnalysis) -> Iterator[Block]:
+    paragraphs, references = methods(study)
+    yield heading("Methods in short")
+    yield from map(text_block, paragraphs)
+    yield {"kind": "references", "items": list(references)}
+
+
+def _provenance(facts: StudyFacts, provenance: Provenance) -> Iterator[Block]:
+    yield heading("Provenance")
+    made = datetime.fromtimestamp(provenance.timestamp, UTC)
+    rows = [
+        ("database", facts.database),
+        ("study", f"“{plain(facts.name)}”, fingerprint {facts.fingerprint}"),
+        ("rows", f"{counted(provenance.n_rows, 'run')}, SHA-256 {provenance.rows_hash}"),
+        ("protocol", ", ".join(p.key for p in facts.protocols)),
+        ("originals", ", ".join(original.key for original in facts.originals)),
+        ("seeds", f"study {facts.seed}, analysis {provenance.seed}"),
+        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals}))),
+        ("versions", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
+        ("made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+    yield {"kind": "facts", "rows": [[name, breakable(value)] for name, value in rows if value]}
+
+
+def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str, str]:
+    where = f"{share(regime.regime)} of the FLOPs"
+    optima = list(regime.optima.values())
+    fits = []
+    if any(optimum.quadratic for optimum in optima):
+        fits.append("Solid: quadratic in log ratio, with its pointwise band")
+    if any(optimum.spline for optimum in optima):
+        fits.append("dashed: penalised spline")
+    fitted = f" {'; '.join(fits)}, at the average of the originals." if fits else ""
+    estimated = [optimum for optimum in optima if has_estimate(optimum)]
+    interval = f" Yellow: {share(estimated[0].level)} interval of the believed optimum." if estimated else ""
+    n = sum(regime.subnetworks["space"] == study.spaces[0])
+    caption = (
+        f"Cross-entropy (left, logarithmic axis) and error (right) against {ratio_unit(study.bucket)} at {where}: "
+        f"{counted(n, 'subnetwork')} of the initial space “{plain(study.spaces[0])}”, of "
+        f"{counted(len(study.originals), 'original')}, validation split.{fitted}{interval}"
+    )
+    return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fits."
+
+
+def _original_rows(facts: StudyFacts) -> Iterator[tuple[str, str]]:
+    """A row for each network, data set and recipe, which several seeds may share."""
+    alike: dict[str, list[Original]] = {}
+    for original in facts.originals:
+        made = f"; trained with {settings(original.recipe)}" if original.recipe else ""
+        line = f"{original.network} on {original.dataset}, {counted(original.n_groups, 'group')} of filters{made}"
+        alike.setdefault(line, []).append(original)
+    for line, originals in alike.items():
+        seeds = ", ".join(str(original.seed) for original in originals)
+        yield ("originals" if len(originals) > 1 else "original"), f"{line}; seed{'s'[: len(originals) - 1]} {seeds}"
+
+
+def _space_line(sampler: str, parameters: Mapping[str, Any], law: str) -> str:
+    return (
+        f"{plain(sampler)} ({settings(parameters)}): {plain(law)}" if parameters else f"{plain(sampler)}: {plain(law)}"
+    )
+
+
+def _counts(regimes: Iterable[RegimeAnalysis]) -> str:
+    return " ".join(
+        f"{share(r.regime)}: n = {', '.join(count(space.n_subnetworks) for space in r.spaces)}." for r in regimes
+    )
+
+
+def _regime_names(regimes: Sequence[RegimeAnalysis]) -> str:
+    names = [share(regime.regime) for regime in regimes]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,177 @@
+"""Sentences: every number in them is read from the result that the tables show, and rounded as they are."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from prunestats.reports.tables import (
+    counted,
+    fixed,
+    percent,
+    plain,
+    ratio_digits,
+    ratio_unit,
+    share,
+)
+
+if TYPE_CHECKING:
+    from prunestats.comparison import PairComparison
+    from prunestats.optimum import Optimum
+    from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis, Winner
+
+RESPONSE_NAMES = {"error": "error", "log_loss": "log loss"}
+
+
+def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
+    """One sentence: whether a regime has an optimal ratio, where, and among what.
+
+    Parameters
+    ----------
+    optimum : Optimum or None
+        What was concluded; None if it could not be computed.
+    regime : float
+        FLOPs target as a fraction of the original's.
+
+    Returns
+    -------
+    str
+    """
+    where = f"At {share(regime)} of the FLOPs"
+    if optimum is None:
+        return f"{where}, no optimum was computed."
+    return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_among(optimum)})."
+
+
+def has_estimate(optimum: Optimum) -> bool:
+    """Whether there is an optimum with a finite interval to believe."""
+    return all(v is not None and math.isfinite(v) for v in (optimum.ratio, optimum.low, optimum.high))
+
+
+def comparison_sentence(pair: PairComparison, regime: float) -> str:
+    """One sentence: which of two spaces has the lower mean test error, by how much, and how sure that is."""
+    where = f"At {share(regime)} of the FLOPs"
+    difference = pair.mean_difference
+    a, b = _quoted(pair.a), _quoted(pair.b)
+    level = share(difference.level)
+    sizes = f"n = {pair.n_a} and {pair.n_b}"
+    if difference.low <= 0 <= difference.high:
+        ends = f"{_points(difference.low)} to {_points(difference.high)}"
+        return (
+            f"{where}, the mean test errors of {a} and {b} are not told apart: their difference is "
+            f"{_points(difference.value)} percentage points ({level} interval {ends}; {sizes})."
+        )
+    better, worse, chance = (a, b, pair.p_less.value) if difference.value < 0 else (b, a, 1 - pair.p_less.value)
+    near, far = sorted((abs(difference.low), abs(difference.high)))
+    return (
+        f"{where}, {better} has a mean test error {_points(abs(difference.value))} percentage points lower than "
+        f"{worse} ({level} interval {_points(near)} to {_points(far)}; {sizes}); the chance that one of its "
+        f"subnetworks has the lower error of the two is {percent(chance, 0)}."
+    )
+
+
+def winner_sentence(winners: tuple[Winner, ...]) -> str:
+    """One sentence: how much choosing the lowest of many flattered the winners."""
+    optimism = sum(winner.optimism for winner in winners) / len(winners)
+    first = sum(winner.test_rank == 1 for winner in winners)
+    kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
+    return (
+        f"Winner's curse: the {counted(len(winners), 'winner')} chosen by validation error "
+        f"{'is' if len(winners) == 1 else 'are'} on average {_points(optimism)} percentage points worse on the test "
+        f"split than that error promised, beyond the difference between the splits; {kept}."
+    )
+
+
+def counts_sentence(study: StudyAnalysis) -> str:
+    """One sentence: how many runs finished and failed."""
+    done = f"{counted(study.n_done, 'run')} finished"
+    if not study.n_failed:
+        return f"{done}, none failed."
+    part = study.n_failed / (study.n_done + study.n_failed)
+    return f"{done}, {study.n_failed:,} failed ({percent(part)})."
+
+
+def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
+    """The findings of a study: verdicts, comparisons with the initial space, winners, counts."""
+    winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
+    return (
+        *(verdict_sentence(regime.optimum, regime.regime) for regime in study.regimes),
+        *(sentence for regime in study.regimes for sentence in _against_initial(study, regime)),
+        *((winner_sentence(winners),) if winners else ()),
+        counts_sentence(study),
+    )
+
+
+def ratio_range(low: float, high: float) -> str:
+    """Two ratios as a range, rounded alike."""
+    digits = ratio_digits((low, high))
+    return f"{fixed(low, digits)} to {fixed(high, digits)}"
+
+
+def _against_initial(study: StudyAnalysis, regime: RegimeAnalysis) -> list[str]:
+    pairs = regime.comparison.pairs if regime.comparison else ()
+    return [comparison_sentence(p, regime.regime) for p in pairs if study.spaces[0] in (p.a, p.b)]
+
+
+def _among(optimum: Optimum) -> str:
+    return (
+        f"{counted(optimum.n_subnetworks, 'subnetwork')} of {counted(optimum.n_originals, 'original')}, "
+        f"ratios {ratio_range(optimum.x_low, optimum.x_high)}"
+    )
+
+
+def _estimate(optimum: Optimum) -> str:
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high))
+    return (
+        f"{fixed(optimum.ratio, digits)} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval "
+        f"{fixed(optimum.low, digits)} to {fixed(optimum.high, digits)}{f', by {optimum.believed}' if getattr(optimum, 'believed', None) else ''}"
+    )
+
+
+def _interior(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has an optimum inside the range: {_estimate(optimum)}"
+
+
+def _edge(optimum: Optimum) -> str:
+    where = f": {_estimate(optimum)}" if has_estimate(optimum) else ""
+    return f"{_name(optimum)} is best at the edge of the ratios that were drawn, not inside them{where}"
+
+
+def _monotone(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has no optimum: it {_direction(optimum)} with the ratio over the whole range"
+
+
+def _flat(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has no optimum: no dependence on the ratio was found"
+
+
+def _unidentified(optimum: Optimum) -> str:
+    return f"these subnetworks do not tell whether {_name(optimum)} has an optimum"
+
+
+_VERDICTS = {
+    "interior": _interior,
+    "edge": _edge,
+    "monotone": _monotone,
+    "flat": _flat,
+    "unidentified": _unidentified,
+}
+
+
+def _direction(optimum: Optimum) -> str:
+    if optimum.quadratic is None:
+        return "changes one way"
+    (first, last), _, _ = optimum.quadratic.predict([optimum.x_q10, optimum.x_q90])
+    return "rises" if last > first else "falls"
+
+
+def _name(optimum: Optimum) -> str:
+    return RESPONSE_NAMES.get(optimum.response, optimum.response)
+
+
+def _quoted(name: str) -> str:
+    return f"“{plain(name)}”"
+
+
+def _points(difference: float) -> str:
+    return fixed(100 * difference, 2)

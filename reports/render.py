@@ -1,0 +1,85 @@
+"""From a finished analysis to the bytes of a PDF: figures drawn, template compiled."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import matplotlib as mpl
+import typst
+from matplotlib.figure import Figure
+
+from prunestats.reports.analysis import StudyAnalysis
+from prunestats.reports.blocks import Picture
+from prunestats.reports.document import chunks, document, to_json
+from prunestats.reports.facts import Provenance, StudyFacts
+from prunestats.reports.figures import plot_edfs, plot_populations, plot_responses, plot_summary, png, svg
+from prunestats.reports.style import report_style
+
+
+def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
+    """All figures of a report, by name.
+
+    Parameters
+    ----------
+    study : StudyAnalysis
+    facts : StudyFacts
+
+    Returns
+    -------
+    dict of str to Figure
+        ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for each.
+    """
+    # Originals of one network stand on one point: one star each.
+    stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
+    with report_style():
+        drawn = {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
+        for place, regimes in enumerate(chunks(study.regimes), 1):
+            drawn[f"edfs-{place}"] = plot_edfs(study, regimes)
+        for place, regime in enumerate(study.regimes, 1):
+            drawn[f"responses-{place}"] = plot_responses(study, [regime])
+    return drawn
+
+
+def write_figures(drawn: Mapping[str, Figure], folder: Path) -> None:
+    """Write every figure as SVG, letters as outlines so that any reader shows them alike, and as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        (folder / f"{name}.svg").write_bytes(svg(figure, outlines=True))
+        (folder / f"{name}.png").write_bytes(png(figure))
+
+
+def render(study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, drawn: Mapping[str, Figure]) -> bytes:
+    """The report as a PDF, the same bytes for the same arguments.
+
+    Parameters
+    ----------
+    study : StudyAnalysis
+    facts : StudyFacts
+    provenance : Provenance
+    drawn : mapping of str to Figure
+        As `draw_figures` gives them.
+
+    Returns
+    -------
+    bytes
+    """
+    pictures = {name: Picture(f"{name}.svg", float(figure.get_figwidth())) for name, figure in drawn.items()}
+    content = to_json(document(study, facts, provenance, pictures))
+    with tempfile.TemporaryDirectory(prefix="prunestats-report-") as folder:
+        root = Path(folder)
+        for name, figure in drawn.items():
+            (root / f"{name}.svg").write_bytes(svg(figure))
+        template = root / "report.typ"
+        template.write_bytes(files("prunestats.reports").joinpath("report.typ").read_bytes())
+        compiled: bytes = typst.compile(
+            str(template),
+            root=folder,
+            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
+            ignore_system_fonts=True,
+            sys_inputs={"document": content},
+            timestamp=provenance.timestamp,
+        )
+    return compiled

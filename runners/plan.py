@@ -1,0 +1,106 @@
+"""Planning a study: everything is drawn, costed and checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prunestats.cost import CostModel
+from prunestats.errors import InputError, StudyError
+from prunestats.runners.data import Data, load_data
+from prunestats.runners.networks import build_network
+from prunestats.runners.study import Study, content_key
+from prunestats.runners.trace import trace
+from prunestats.runners.work import OriginalTask, derived_rng
+from prunestats.sampling import Sample, sample
+from prunestats.spaces import Regime, Space
+
+
+@dataclass(frozen=True)
+class PlannedOriginal:
+    """An original to be trained, and the cost of its subnetworks."""
+
+    task: OriginalTask
+    cost: CostModel
+    flops: int
+    params: int
+
+
+@dataclass(frozen=True)
+class PlannedPopulation:
+    """Subnetworks of one original, drawn from a space in a regime."""
+
+    original: PlannedOriginal
+    regime: Regime
+    space: Space
+    sample: Sample
+
+    @property
+    def keys(self) -> list[str]:
+        """A key for each subnetwork, of its original and its widths, in the order of drawing."""
+        return [content_key([self.original.task.key, widths]) for widths in self.sample.widths.tolist()]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a study will do, drawn and costed before anything is trained."""
+
+    study: Study
+    data: Data
+    originals: tuple[PlannedOriginal, ...]
+    populations: tuple[PlannedPopulation, ...]
+
+    @property
+    def n_runs(self) -> int:
+        """Runs of the study; a subnetwork that stands in two populations is trained once."""
+        distinct = {key for population in self.populations for key in population.keys}
+        return len(distinct) * len(self.study.protocol.seeds)
+
+
+def plan(study: Study) -> Plan:
+    """Draw and cost every population of a study; nothing is trained and nothing is stored.
+
+    Raises
+    ------
+    StudyError
+        If a key of the study cannot be satisfied; the message names it.
+    """
+    with _naming("data"):
+        data = load_data(**study.data.model_dump())
+    originals = []
+    for number, config in enumerate(study.originals):
+        with _naming(f"originals.{number}.network"):
+            network = build_network(config.network, num_classes=data.num_classes, seed=0)
+            traced = trace(network, data.example_input)
+        for seed in config.seeds:
+            identity = {"network": config.network, "data": data.digest, "recipe": config.recipe, "seed": seed}
+            task = OriginalTask(content_key(identity), config.network, study.data.model_dump(), config.recipe, seed)
+            originals.append(PlannedOriginal(task, traced.cost, traced.flops, traced.params))
+    if len({original.task.key for original in originals}) < len(originals):
+        raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
+    populations = tuple(
+        PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
+        for original in originals
+        for regime in study.regime_bands
+        for space in (config.space() for config in study.spaces)
+    )
+    return Plan(study, data, tuple(originals), populations)
+
+
+def _draw(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:
+    band = f"{regime.flops!r} {regime.tolerance!r}"
+    law = content_key([space.name, space.sampler_name, space.parameters])
+    rng = derived_rng(study.seed, "sample", original.task.key, band, law)
+    with _naming(f"regimes.flops, {regime.flops:g} of {original.task.network}"):
+        return sample(space, original.cost, regime, study.population.subnetworks, rng=rng)
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Name the study's key in front of what is refused about it."""
+    try:
+        yield
+    except InputError as error:
+        message = str(error)
+        raise StudyError(message if message.startswith("data.") else f"{key}: {message}") from error

@@ -1,0 +1,30 @@
+"""The weights of trained originals: one safetensors file each, known by its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from prunestats.runners.work import OriginalTask
+
+
+def weights_file(folder: Path, task: OriginalTask) -> Path:
+    """Where the weights of an original lie."""
+    return folder / f"{task.key}.safetensors"
+
+
+def weights_match(path: Path, sha256: str) -> bool:
+    """Whether the file is there with the content that was stored."""
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def save_weights(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)

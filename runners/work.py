@@ -1,0 +1,177 @@
+"""What a worker does: train an original, or prune, train and evaluate one subnetwork.
+
+Everything here runs in worker processes and knows no database. Randomness derives from what is computed, not from
+when or where, so any number of workers gives the same results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import socket
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+
+from prunestats.outcome import EpochMetric, Outcome
+from prunestats.runners.data import Data, load_data
+from prunestats.runners.networks import build_network
+from prunestats.runners.prune import importance, keep_filters, most_important
+from prunestats.runners.trace import Trace, trace
+from prunestats.runners.train import DivergedError, Recipe, evaluate, train
+
+
+@dataclass(frozen=True)
+class OriginalTask:
+    """An original to train: its network, data, recipe and seed, and the key that identifies them."""
+
+    key: str
+    network: str
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainedOriginal:
+    """A trained original: its weights as safetensors bytes, and its metrics."""
+
+    weights: bytes
+    val_error: float
+    test_error: float
+    val_loss: float
+    test_loss: float
+    wall_s: float
+    environment: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        return hashlib.sha256(self.weights).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """One run: a subnetwork of an original, a protocol and a seed."""
+
+    original_key: str
+    subnetwork_key: str
+    subnetwork_id: int
+    widths: tuple[int, ...]
+    protocol_key: str
+    protocol: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An original, ready to be pruned."""
+
+    network: nn.Module
+    trace: Trace
+    data: Data
+
+
+_prepared: OrderedDict[str, Prepared] = OrderedDict()
+_MOST_PREPARED = 4
+
+
+def train_original(task: OriginalTask) -> TrainedOriginal:
+    """Train an original from its seed."""
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    data = load_data(**task.data)
+    rng = derived_rng(task.seed, task.key)
+    network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
+    train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+    val_error, val_loss = evaluate(network, data.validation)
+    test_error, test_loss = evaluate(network, data.test)
+    return TrainedOriginal(
+        safetensors.torch.save({name: value.contiguous() for name, value in network.state_dict().items()}),
+        val_error,
+        test_error,
+        val_loss,
+        test_loss,
+        time.perf_counter() - started,
+        environment(),
+    )
+
+
+def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
+    """Prune, train and evaluate one subnetwork; also tell on which machine and with which versions.
+
+    A training that diverges, or breaks in another way, is an outcome too: failed, with its reason.
+    """
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    log: list[EpochMetric] = []
+    try:
+        prepared = prepare(original, weights)
+        rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
+        recipe = {name: value for name, value in task.protocol.items() if name not in ("criterion", "init")}
+        scores = importance(prepared.network, prepared.trace, criterion=task.protocol["criterion"], rng=rng)
+        filters = most_important(prepared.trace, scores, task.widths)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(torch_seed(rng))
+            network = keep_filters(prepared.network, prepared.trace, filters, init=task.protocol["init"])
+            data = prepared.data
+            train_loss = train(network, data.train, data.validation, Recipe(**recipe), rng=rng, on_epoch=log.append)
+        test_error, test_loss = evaluate(network, data.test)
+    except (DivergedError, RuntimeError, MemoryError) as error:
+        return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), environment()
+    wall_s = time.perf_counter() - started
+    last = log[-1]
+    outcome = Outcome(
+        "done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None, tuple(log)
+    )
+    return outcome, environment()
+
+
+def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
+    """The outcome of a run that failed, with its reason in one line."""
+    epochs = log[-1].epoch if log else None
+    return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
+
+
+def derived_rng(seed: int, *keys: str) -> np.random.Generator:
+    """A generator for one purpose: `seed`, and what is computed, decide its stream."""
+    digest = hashlib.sha256("/".join(keys).encode()).digest()
+    words = [int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4)]
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
+
+
+def torch_seed(rng: np.random.Generator) -> int:
+    """A seed for torch's generator."""
+    return int(rng.integers(2**63))
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions that decide a result."""
+    names = ("prunestats", "torch", "numpy", "torch-pruning")
+    return {
+        "host": socket.gethostname(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in names},
+    }
+
+
+def prepare(original: OriginalTask, weights: bytes) -> Prepared:
+    """The original of a task, kept for the next ones of the same process."""
+    found = _prepared.get(original.key)
+    if found is None:
+        data = load_data(**original.data)
+        network = build_network(original.network, num_classes=data.num_classes, seed=0)
+        network.load_state_dict(safetensors.torch.load(weights))
+        found = _prepared[original.key] = Prepared(network, trace(network, data.example_input), data)
+        if len(_prepared) > _MOST_PREPARED:
+            _prepared.popitem(last=False)
+    _prepared.move_to_end(original.key)
+    return found

@@ -1,0 +1,63 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STUDY = """
+name = "small"
+seed = 7
+
+[[originals]]
+network = "resnet_digits"
+seeds = [0]
+epochs = 2
+learning_rate = 0.1
+
+[regimes]
+flops = [0.25]
+tolerance = 0.05
+
+[[spaces]]
+name = "initial"
+sampler = "independent"
+
+[population]
+subnetworks = 40
+
+[protocol]
+epochs = 1
+learning_rate = 0.02
+"""
+
+COMMAND = [sys.executable, "-m", "prunestats"]
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """The environment of a new user: no colours, no width, no variables of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PRUNESTATS", "COLUMNS"))}
+    return {**kept, "NO_COLOR": "1", "PYTHONWARNINGS": "default"}
+
+
+@pytest.fixture(scope="session")
+def prunestats(environment):
+    """Run a command to its end, with its output as text."""
+
+    def call(*arguments: object, cwd: Path | None = None, code: int | None = 0):
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300
+        )
+        if code is not None:
+            assert done.returncode == code, done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    return path

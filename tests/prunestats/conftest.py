@@ -1,0 +1,62 @@
+"""Samples that golden/sample.R makes too, and the values that the R scripts printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from prunestats.regression import Points, points
+
+_GOLDEN = Path(__file__).parent / "golden"
+
+
+def weyl(n: int, step: float) -> np.ndarray:
+    return (np.arange(1, n + 1) * step) % 1
+
+
+GOLDEN, SILVER, BRONZE = 0.6180339887498949, 0.41421356237309515, 0.7320508075688772
+
+
+@pytest.fixture(scope="session")
+def golden_points() -> Callable[..., Points]:
+    """The sample of a shape, as `points` of golden/sample.R."""
+
+    def make(shape: str, *, originals: bool = False, n: int = 120, noise: float = 0.5) -> Points:
+        x = 4 + 2 * weyl(n, GOLDEN) ** 1.5
+        e = stats.norm.ppf(weyl(n, SILVER)) * noise * (1.5 - 0.5 * (x - 4))
+        u = x - 4.8
+        curve = {
+            "u": 4 * u**2,
+            "falls": 3 * np.exp(-2 * (x - 4)),
+            "hill": -3 * u**2,
+            "skewed": np.where(u < 0, -4 * u, u),
+            "flat": 0 * u,
+        }[shape]
+        names = np.where(weyl(n, BRONZE) < 0.4, "a", "b")
+        shift = np.where(names == "a", 0.0, 0.7)
+        return points(x, curve + e + shift * originals, names if originals else None)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def golden_pair() -> tuple[np.ndarray, np.ndarray]:
+    """The two populations of golden/comparison.R."""
+    a = np.round(0.10 + 0.02 * stats.norm.ppf(weyl(25, GOLDEN)), 3)
+    b = np.round(0.11 + 0.03 * stats.norm.ppf(weyl(40, SILVER)), 3)
+    return a, b
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], dict[str, float]]:
+    """The values that golden/NAME.R printed."""
+
+    def read(name: str) -> dict[str, float]:
+        lines = (_GOLDEN / f"{name}.txt").read_text().splitlines()
+        return {key: float(value) for key, value in (line.split() for line in lines)}
+
+    return read

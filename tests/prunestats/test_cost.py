@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prunestats.cost import CostModel, Layer
+from prunestats.errors import InputError
+
+CHAIN = CostModel(
+    ("a", "b"),
+    (6, 10),
+    (
+        Layer("first", "Conv2d", (), 3, ((0, 1),), 0, 9 * 16, 0, 9, 0),
+        Layer("norm", "BatchNorm2d", ((0, 1),), 0, ((0, 1),), 0, 0, 0, 0, 2),
+        Layer("joint", "Conv2d", ((0, 1), (1, 2)), 1, ((1, 1),), 0, 25, 0, 25, 1),
+        Layer("last", "Linear", ((1, 4),), 0, (), 7, 1, 0, 1, 1),
+    ),
+)
+WIDTHS = st.tuples(st.integers(1, 6), st.integers(1, 10))
+
+
+def by_hand(a: int, b: int) -> tuple[int, list[int]]:
+    layers = [3 * a * 9, 2 * a, (a + 2 * b + 1) * b * 25 + b, 4 * b * 7 + 7]
+    return 3 * a * 9 * 16 + (a + 2 * b + 1) * b * 25 + 4 * b * 7, layers
+
+
+@given(WIDTHS)
+def test_cost_is_what_the_layers_add_up_to(widths):
+    flops, layers = by_hand(*widths)
+    assert CHAIN.flops(widths).tolist() == [flops]
+    assert CHAIN.layer_params(widths).tolist() == [layers]
+    assert CHAIN.params(widths).tolist() == [sum(layers)]
+
+
+@given(WIDTHS, st.integers(1, 500))
+def test_buckets_are_filled_layer_by_layer(widths, size):
+    expected = sum(-(-layer // size) for layer in by_hand(*widths)[1])
+    assert CHAIN.buckets(widths, size).tolist() == [expected]
+
+
+def test_many_subnetworks_cost_what_each_costs_alone(monkeypatch):
+    widths = np.random.default_rng(0).integers(1, [6, 10], size=(50, 2), endpoint=True)
+    whole = CHAIN.flops(widths), CHAIN.buckets(widths, 64)
+    monkeypatch.setattr("prunestats.cost._CHUNK_CELLS", 12)
+    np.testing.assert_array_equal(CHAIN.flops(widths), whole[0])
+    np.testing.assert_array_equal(CHAIN.buckets(widths, 64), whole[1])
+    assert whole[0].tolist() == [by_hand(a, b)[0] for a, b in widths.tolist()]
+
+
+def test_a_cost_model_survives_json():
+    assert CostModel.from_dict(json.loads(json.dumps(CHAIN.to_dict()))) == CHAIN
+
+
+@pytest.mark.parametrize(
+    ("widths", "complaint"),
+    [([[1, 2, 3]], "one column for each of the 2 groups"), ([0, 3], "whole numbers from 1"), ([2.5, 3], "whole")],
+)
+def test_what_is_no_subnetwork_is_refused(widths, complaint):
+    with pytest.raises(InputError, match=complaint):
+        CHAIN.flops(widths)
+
+
+def test_costs_beyond_exact_arithmetic_are_refused():
+    layer = Layer("huge", "Linear", ((0, 1),), 0, ((0, 1),), 0, 2**20, 0, 1, 0)
+    with pytest.raises(InputError, match=r"2\*\*53"):
+        CostModel(("a",), (2**17,), (layer,)).flops([1])
+
+
+def test_a_bucket_holds_at_least_one_parameter():
+    with pytest.raises(InputError, match="positive"):
+        CHAIN.buckets([1, 1], 0)

@@ -1,0 +1,76 @@
+import pytest
+
+from prunestats.errors import StudyError
+from prunestats.runners.plan import plan
+from prunestats.runners.study import demo_study_file, parse_study, read_study
+
+DEMO = demo_study_file().read_text()
+
+
+def test_the_shipped_study_is_whole():
+    study = read_study(demo_study_file())
+    assert [space.name for space in study.spaces] == ["initial", "uniform"]
+    assert study.population.subnetworks == 60
+    assert study.originals[0].seeds == (0, 1)
+
+
+def test_the_fingerprint_knows_the_content_and_not_the_layout():
+    same = parse_study(DEMO.replace("seed = 2304", "seed    =   2304  # spaced"))
+    other = parse_study(DEMO.replace("seed = 2304", "seed = 2305"))
+    assert same.fingerprint == parse_study(DEMO).fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("tolerance = 0.02", "tolerence = 0.02", r"regimes\.tolerence is not a key .*'tolerance'"),
+        ("[population]", "[populations]", r"populations is not a key .*'population'"),
+        ("subnetworks = 60 ", "subnetworks = 0 ", r"population\.subnetworks: .*found 0"),
+        ("flops = [0.5, 0.25, 0.1]", "flops = [1.5]", r"regimes\.flops\.0: .*found 1\.5"),
+        ("flops = [0.5, 0.25, 0.1]", "flops = [0.5, 0.5]", r"regimes\.flops must differ"),
+        ('network = "resnet_digits"', 'network = "resnet_digit"', r"originals\.0\.network: .*'resnet_digits'"),
+        ('sampler = "independent"', 'sampler = "indep"', r"spaces\.0: sampler must be one of .*'indep'"),
+        ("jitter = 0.1", "jiter = 0.1", r"spaces\.1: jiter is no parameter"),
+        ("jitter = 0.1", 'jitter = "much"', r"spaces\.1"),
+        ('criterion = "l1"', 'criterion = "l7"', r"protocol\.criterion: .*found 'l7'"),
+        ('name = "demo" ', "", r"name is missing"),
+        ("seed = 2304", "seed = = 3", r"not valid TOML"),
+        ('name = "digits" ', 'name = "mnist" ', r"data\.name"),
+    ],
+)
+def test_a_wrong_key_is_named_in_one_line(old, new, complaint):
+    assert old in DEMO
+    with pytest.raises(StudyError, match=complaint) as caught:
+        parse_study(DEMO.replace(old, new), "my.toml")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("my.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("flops = [0.5, 0.25, 0.1]", "flops = [0.0005]", r"regimes\.flops, 0\.0005 .*below the smallest subnetwork"),
+        ('name = "digits" ', 'name = "cifar10"\nfolder = "no/where" ', r"data\.folder: .*found nothing at 'no/where'"),
+        ('network = "resnet_digits"', 'network = "nomodule:f"', r"originals\.0\.network: .*cannot be imported"),
+        ("seeds = [0, 1]", "seeds = [1, 1]", "the same one twice"),
+    ],
+)
+def test_an_impossible_study_is_refused_before_anything_is_trained(old, new, complaint):
+    with pytest.raises(StudyError, match=complaint):
+        plan(parse_study(DEMO.replace(old, new)))
+
+
+def test_a_missing_study_file_says_what_to_do(tmp_path):
+    with pytest.raises(StudyError, match="prunestats init"):
+        read_study(tmp_path / "absent.toml")
+
+
+def test_the_same_file_gives_the_same_subnetworks():
+    first, second = plan(parse_study(DEMO)), plan(parse_study(DEMO))
+    assert [p.keys for p in first.populations] == [p.keys for p in second.populations]
+    assert first.n_runs == 2 * 3 * 2 * 60
+
+
+def test_populations_of_different_originals_regimes_and_spaces_differ():
+    keys = [tuple(map(tuple, p.sample.widths.tolist())) for p in plan(parse_study(DEMO)).populations]
+    assert len(set(keys)) == len(keys) == 12
