@@ -23,7 +23,8 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 docs: $(STAMP)
-	$(BIN)/python docs/build.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+	@echo Open build/docs/index.html
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -1,1 +1,48 @@
-"""To be filled."""
+"""The results database: every run of every study, open to SQL."""
+
+from prunestats.db.analyses import rows_hash, store_analysis
+from prunestats.db.engine import open_database, read, write
+from prunestats.db.load import load_results
+from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
+from prunestats.db.query import QueryResult, query
+from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
+from prunestats.db.store import (
+    find_original,
+    store_environment,
+    store_original,
+    store_plan,
+    store_population,
+    store_protocol,
+    store_regime,
+    store_space,
+    store_study,
+)
+
+__all__ = [
+    "EpochMetric",
+    "MissingRun",
+    "Outcome",
+    "QueryResult",
+    "StatusRow",
+    "SubnetworkRow",
+    "find_original",
+    "load_results",
+    "missing_runs",
+    "open_database",
+    "query",
+    "read",
+    "rows_hash",
+    "store_analysis",
+    "store_environment",
+    "store_original",
+    "store_outcome",
+    "store_outcomes",
+    "store_plan",
+    "store_population",
+    "store_protocol",
+    "store_regime",
+    "store_space",
+    "store_study",
+    "study_status",
+    "write",
+]

@@ -180,10 +180,13 @@ def sql(
     limit: Annotated[int, typer.Option(min=1, help="Most rows to print.")] = 10_000,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
 ) -> None:
-    """Query the results database, read-only."""
+    """Query the results database, read-only; without a query, list its views and tables."""
     from prunestats.db import query as ask
 
-    answer = ask(db, query or _LIST, limit=limit, timeout_s=timeout)
+    if query is None:
+        _list_tables(db, form)
+        return
+    answer = ask(db, query, limit=limit, timeout_s=timeout)
     print_rows(answer.columns, answer.rows, form)
     if answer.truncated:
         complain(f"only the first {limit:,} rows are shown: --limit raises that")
@@ -235,6 +238,15 @@ def main() -> NoReturn:
 
 def _leave(code: int) -> NoReturn:
     sys.exit(code)
+
+
+def _list_tables(db: str, form: str) -> None:
+    from prunestats.db import open_database, schema, views
+
+    open_database(db, create=False).dispose()
+    rows = [(name, "view", purpose) for name, purpose in views.VIEW_COMMENTS.items()]
+    rows += [(table.name, "table", table.comment or "") for table in schema.metadata.sorted_tables]
+    print_rows(("name", "kind", "what it holds"), rows, form)
 
 
 def _summary_sentence(summary: Any) -> str:

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunestats.errors import InputError, ResultsError
+from prunestats.errors import InputError
 from prunestats.intervals import Interval, check_level, plain
-from prunestats.results import subnetwork_means
-from prunestats.strata import (
-    Stratum,
-    kolmogorov_smirnov,
-    mean_difference,
-    median_difference,
-    probability_less,
-    strata_of,
+from prunestats.populations import (
+    by_population,
+    common_originals,
+    flops_difference,
+    identities,
+    notes,
+    regimes,
+    strata_by_original,
 )
-
-_MATERIAL = 0.01
+from prunestats.strata import kolmogorov_smirnov, mean_difference, median_difference, probability_less
 
 
 @dataclass(frozen=True)
@@ -153,10 +152,11 @@ def compare(
 
     Notes
     -----
-    Estimands: differences between the populations of two spaces in the same original, averaged over these originals with
-    weights in proportion to their subnetworks. Inference is conditional on the originals; the unit is the subnetwork, its
-    seeds averaged. Draws of two spaces are independent; a subnetwork that was drawn by both makes its noise common to
-    both, which makes intervals of differences a little too wide, never too narrow, and is noted.
+    Estimands: differences between the populations of two spaces in the same original, averaged over these originals
+    with weights in proportion to their subnetworks. Inference is conditional on the originals; the unit is the
+    subnetwork, its seeds averaged. Draws of two spaces are independent; a subnetwork that was drawn by both makes
+    its noise common to both, which makes intervals of differences a little too wide, never too narrow, and is
+    noted.
 
     References
     ----------
@@ -172,9 +172,9 @@ def compare(
     """
     check_level(level)
     draws = rng or np.random.default_rng(0)
-    means = _by_population(frame, by, response)
+    means = by_population(frame, by, response)
     pairs: list[PairComparison] = []
-    for regime, inside in _regimes(means):
+    for regime, inside in regimes(means):
         names = sorted(inside[by].unique(), key=str)
         for a, b in combinations(names, 2):
             one, other = inside[inside[by] == a], inside[inside[by] == b]
@@ -187,40 +187,6 @@ def compare(
     return Comparison(tuple(pairs))
 
 
-def _by_population(frame: pd.DataFrame, by: str, response: str) -> pd.DataFrame:
-    """Average seeds within population, original and regime."""
-    if by not in frame.columns:
-        raise InputError(f"compare needs a column {by!r} to tell populations apart; found none: choose by=")
-    if bool(frame[by].isna().any()):
-        raise ResultsError(
-            f"{by} must name a population in every run; found {int(frame[by].isna().sum())} without: fill or drop them"
-        )
-    if by == "space":
-        return subnetwork_means(frame, response)
-    if by in ("original", "regime", "subnetwork", "seed"):
-        raise InputError(f"populations are compared within original and regime; found by={by!r}: choose another column")
-    parts = [
-        subnetwork_means(part.drop(columns="space", errors="ignore").drop_duplicates(_key(part)), response).assign(
-            **{by: name}
-        )
-        for name, part in frame.groupby(by)
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _key(part: pd.DataFrame) -> list[str]:
-    return [name for name in ("original", "regime", "protocol", "subnetwork", "seed") if name in part.columns]
-
-
-def _regimes(means: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
-    if "regime" not in means.columns or bool(means["regime"].isna().all()):
-        return [(None, means)]
-    return [
-        (float(value), means[means["regime"] == value])
-        for value in sorted(means["regime"].dropna().unique(), reverse=True)
-    ]
-
-
 def _compare_pair(
     one: pd.DataFrame,
     other: pd.DataFrame,
@@ -231,12 +197,12 @@ def _compare_pair(
     level: float,
     rng: np.random.Generator,
 ) -> PairComparison:
-    one, other, left_out = _common_originals(one, other, a, b)
-    strata = _strata(one, other, response)
+    one, other, left_out = common_originals(one, other, a, b)
+    strata = strata_by_original(one, other, response)
     p_less, p_less_p = probability_less(strata, level=level)
     ks, ks_p = kolmogorov_smirnov(strata, rng=rng)
-    flops = _flops_difference(one, other)
-    shared = len(_identities(one) & _identities(other))
+    flops = flops_difference(one, other)
+    shared = len(identities(one) & identities(other))
     return PairComparison(
         regime=regime,
         a=a,
@@ -254,53 +220,5 @@ def _compare_pair(
         response=response,
         flops_difference=flops,
         n_shared=shared,
-        notes=_notes(a, b, flops, shared, left_out),
+        notes=notes(a, b, flops, shared, left_out),
     )
-
-
-def _common_originals(
-    one: pd.DataFrame, other: pd.DataFrame, a: str, b: str
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Keep originals with at least two subnetworks of each population: below that there is no variance to see."""
-    if "original" not in one.columns:
-        one, other = one.assign(original="all"), other.assign(original="all")
-    counts = pd.DataFrame({"a": one["original"].value_counts(), "b": other["original"].value_counts()}).fillna(0)
-    kept = counts.index[(counts >= 2).all(axis=1)]
-    if len(kept) == 0:
-        raise ResultsError(
-            f"a comparison needs two subnetworks of each population in one original; found {len(one)} of {a} and {len(other)} of "
-            f"{b}, never two and two together: run more of the study"
-        )
-    left_out = sorted(str(name) for name in counts.index.difference(kept))
-    return one[one["original"].isin(kept)], other[other["original"].isin(kept)], left_out
-
-
-def _strata(one: pd.DataFrame, other: pd.DataFrame, response: str) -> tuple[Stratum, ...]:
-    second = dict(list(other.groupby("original")[response]))
-    return strata_of(
-        [(x.to_numpy(dtype=float), second[name].to_numpy(dtype=float)) for name, x in one.groupby("original")[response]]
-    )
-
-
-def _flops_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
-    sizes = one.groupby("original").size() + other.groupby("original").size()
-    ratios = one.groupby("original")["flops"].mean() / other.groupby("original")["flops"].mean()
-    return float((ratios * sizes).sum() / sizes.sum() - 1)
-
-
-def _identities(means: pd.DataFrame) -> set[tuple[Any, ...]]:
-    return set(zip(means["original"], means["subnetwork"], strict=True))
-
-
-def _notes(a: str, b: str, flops: float, shared: int, left_out: list[str]) -> tuple[str, ...]:
-    notes = []
-    if abs(flops) > _MATERIAL:
-        notes.append(
-            f"Subnetworks of {a} cost {100 * abs(flops):.1f} % {'more' if flops > 0 else 'fewer'} FLOPs than those of {b} on average: "
-            "part of the difference may be theirs."
-        )
-    if shared:
-        notes.append(f"{shared} subnetworks stand in both populations; they are compared as independent draws.")
-    if left_out:
-        notes.append(f"Left out, with fewer than two subnetworks of each population: {', '.join(left_out)}.")
-    return tuple(notes)

@@ -31,8 +31,8 @@ def explained_variance(data: Points, means: pd.DataFrame) -> Explained:
 
     Notes
     -----
-    Adjusted R squared within originals: 1 - (RSS / df) / (RSS of the originals' means / its df). It is comparable between
-    models of different size, and may fall a little below zero where nothing is explained.
+    Adjusted R squared within originals: 1 - (RSS / df) / (RSS of the originals' means / its df). It is comparable
+    between models of different size, and may fall a little below zero where nothing is explained.
     """
     u = data.x - data.x.mean()
     ratio = adjusted_r2(data, np.column_stack([u, u**2]))

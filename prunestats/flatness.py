@@ -43,8 +43,9 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
 
     Notes
     -----
-    With fixed x the statistic is noncentral F with noncentrality n R^2 / (1 - R^2); the bound is the R^2 at which a value
-    as small as the one seen has probability 1 - level. "Not significant" is no evidence for a flat response; a small bound is.
+    With fixed x the statistic is noncentral F with noncentrality n R^2 / (1 - R^2); the bound is the R^2 at which a
+    value as small as the one seen has probability 1 - level. "Not significant" is no evidence for a flat response;
+    a small bound is.
 
     References
     ----------
@@ -66,7 +67,7 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
 
 
 def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
-    """Return the noncentrality at which F <= f has probability 1 - level; 0 where f is smaller than that even centrally.
+    """Return the noncentrality at which F <= f has probability 1 - level, or 0 where there is none.
 
     Examples
     --------

@@ -41,13 +41,14 @@ def lack_of_fit(data: Points) -> LackOfFit | None:
 
     Notes
     -----
-    Null hypothesis: E(response | x) is a quadratic. The alternative adds x cubed (an asymmetric U) and x to the fourth (a
-    kink, a flat bottom). A quadratic that is not rejected is not thereby right: with few points the test sees little.
+    Null hypothesis: E(response | x) is a quadratic. The alternative adds x cubed (an asymmetric U) and x to the
+    fourth (a kink, a flat bottom). A quadratic that is not rejected is not thereby right: with few points the test
+    sees little.
 
     References
     ----------
-    J. B. Ramsey, J. Roy. Statist. Soc. B 31 (1969), 350-371, the idea; A. C. Cameron and P. K. Trivedi, Microeconometrics
-    (2005), eq. (5.32), the robust Wald form.
+    J. B. Ramsey, J. Roy. Statist. Soc. B 31 (1969), 350-371, the idea; A. C. Cameron and P. K. Trivedi,
+    Microeconometrics (2005), eq. (5.32), the robust Wald form.
 
     Examples
     --------

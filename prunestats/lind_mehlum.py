@@ -50,9 +50,9 @@ def lind_mehlum(quadratic: Quadratic, x_low: float, x_high: float) -> LindMehlum
 
     Notes
     -----
-    An intersection-union test: each end is tested at the full level. It is a test of the quadratic, not of the population:
-    where the truth is monotone but curved, it says U nearly always. That is why it stands beside the two-lines test and
-    decides nothing.
+    An intersection-union test: each end is tested at the full level. It is a test of the quadratic, not of the
+    population: where the truth is monotone but curved, it says U nearly always. That is why it stands beside the
+    two-lines test and decides nothing.
 
     References
     ----------

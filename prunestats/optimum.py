@@ -8,18 +8,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunestats.argmin import SplineOptimum, spline_optimum
+from prunestats.argmin import SplineOptimum
 from prunestats.buckets import bucket_counts
+from prunestats.corner import Corner
 from prunestats.errors import InputError
-from prunestats.explained import Explained, explained_variance
+from prunestats.evidence import gather
+from prunestats.explained import explained_variance
 from prunestats.intervals import check_level, plain
-from prunestats.lack_of_fit import LackOfFit, lack_of_fit
-from prunestats.lind_mehlum import LindMehlum, lind_mehlum
-from prunestats.quadratic import Quadratic, fit_quadratic
-from prunestats.regression import Floats, Points, full_rank, points
+from prunestats.lack_of_fit import LackOfFit
+from prunestats.lind_mehlum import LindMehlum
+from prunestats.quadratic import Quadratic
+from prunestats.regression import Floats, Points, points
 from prunestats.results import one_value, subnetwork_means
-from prunestats.two_lines import TwoLines, fit_two_lines
-from prunestats.verdict import Evidence, judge
+from prunestats.two_lines import TwoLines
+from prunestats.verdict import judge
+
+_NAMES = {"error": "the error", "loss": "the loss", "log_loss": "the log loss"}
+_NARROW = 0.15
+_SAME = 0.95
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,8 +42,11 @@ class Optimum:
         Sentences with the numbers that the verdict rests on.
     ratio, low, high : float
         The believed estimate and its interval, on the ratio scale; nan where there is none to believe.
+    believed : {"quadratic", "spline"} or None
+        Whose estimate that is.
     quadratic : Quadratic or None
     spline : SplineOptimum or None
+    corner : Corner or None
     envelope, winners : None
         Not computed by this version.
     two_lines : TwoLines or None
@@ -57,8 +66,6 @@ class Optimum:
         Ends of the ratios that were seen.
     x_q10, x_q90 : float
         Ends of their middle 80 %.
-    believed : {"quadratic", "spline"} or None
-        Whose estimate `ratio` is.
     """
 
     verdict: str
@@ -66,8 +73,10 @@ class Optimum:
     ratio: float
     low: float
     high: float
+    believed: str | None
     quadratic: Quadratic | None
     spline: SplineOptimum | None
+    corner: Corner | None
     envelope: None
     winners: None
     two_lines: TwoLines | None
@@ -85,7 +94,6 @@ class Optimum:
     x_high: float
     x_q10: float
     x_q90: float
-    believed: str | None
 
     def __repr__(self) -> str:
         where = "" if np.isnan(self.ratio) else f", ratio={self.ratio:.4g} [{self.low:.4g}, {self.high:.4g}]"
@@ -110,8 +118,8 @@ def find_optimum(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row a run. Where several spaces are in it, a subnetwork that stands in
-        two of them counts once.
+        Results of one regime and one protocol, one row a run. Where several spaces are in it, a subnetwork that
+        stands in two of them counts once.
     bucket : int
         Parameters a bucket; other than 1 needs the column layer_params.
     response : str
@@ -134,10 +142,10 @@ def find_optimum(
 
     Notes
     -----
-    Estimand: the ratio r, among those seen, with the least E(response | ratio = r), averaged over the originals, which enter
-    as fixed effects: inference is conditional on them. The unit is the subnetwork; its seeds are averaged.
-    Inside a narrow band of FLOPs the ratio is little else than the inverse of the parameters. The rules that turn the
-    evidence into a verdict, and the simulations behind them, are in docs/methods/verdict-rules.md.
+    Estimand: the ratio r, among those seen, with the least E(response | ratio = r), averaged over the originals,
+    which enter as fixed effects: inference is conditional on them. The unit is the subnetwork; its seeds are
+    averaged. Inside a narrow band of FLOPs the ratio is little else than the inverse of the parameters. The rules
+    that turn the evidence into a verdict, and the simulations behind them, are in docs/methods/verdict-rules.md.
 
     References
     ----------
@@ -156,38 +164,25 @@ def find_optimum(
     """
     check_level(level)
     means, data, n_originals = _points(frame, bucket, response)
-    quadratic = fit_quadratic(data, level=level) if _enough(data) else None
-    smooth = spline_optimum(data, level=level, rng=rng or np.random.default_rng(0)) if _enough(data) else None
-    ends = [float(value) for value in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0])]
-    evidence = Evidence(
-        response=response,
-        level=level,
-        data=data,
-        n_originals=n_originals,
-        ends=(ends[0], ends[1], ends[2], ends[3]),
-        quadratic=quadratic,
-        spline=smooth,
-        two_lines=fit_two_lines(data, level=level) if quadratic else None,
-        lind_mehlum=lind_mehlum(quadratic, ends[0], ends[3]) if quadratic else None,
-        lack_of_fit=lack_of_fit(data) if quadratic else None,
-        flops_spread=float(means["flops"].max() / means["flops"].min() - 1),
-    )
-    judged = judge(evidence)
-    explained = explained_variance(data, means) if quadratic else Explained(float("nan"), None)
-    low, q10, q90, high = (float(np.exp(end)) for end in ends)
+    evidence = gather(data, level=level, rng=rng or np.random.default_rng(0))
+    judged = judge(data, evidence, name=_NAMES.get(response, response))
+    explained = explained_variance(data, means)
+    low, q10, q90, high = (float(np.exp(end)) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))
     return Optimum(
         verdict=judged.verdict,
-        reasons=judged.reasons,
+        reasons=(*judged.reasons, *_cautions(means, data)),
         ratio=judged.ratio,
         low=judged.low,
         high=judged.high,
-        quadratic=quadratic,
-        spline=smooth,
+        believed=judged.believed,
+        quadratic=None if evidence is None else evidence.quadratic,
+        spline=None if evidence is None else evidence.spline,
+        corner=None if evidence is None else evidence.corner,
         envelope=None,
         winners=None,
-        two_lines=evidence.two_lines,
-        lind_mehlum=evidence.lind_mehlum,
-        lack_of_fit=evidence.lack_of_fit,
+        two_lines=None if evidence is None else evidence.two_lines,
+        lind_mehlum=None if evidence is None else evidence.lind_mehlum,
+        lack_of_fit=None if evidence is None else evidence.lack_of_fit,
         r2=explained.ratio,
         r2_widths=explained.widths,
         n_subnetworks=len(means),
@@ -200,7 +195,6 @@ def find_optimum(
         x_high=high,
         x_q10=q10,
         x_q90=q90,
-        believed=judged.believed,
     )
 
 
@@ -220,13 +214,17 @@ def _points(frame: pd.DataFrame, bucket: int, response: str) -> tuple[pd.DataFra
     return means, points(x, means[response].to_numpy(dtype=float), originals), n_originals
 
 
-def _enough(data: Points) -> bool:
-    """Whether every part of the analysis can be fitted at all."""
-    u = data.x - data.x.mean()
-    design = data.design(u, u**2)
-    return (
-        np.unique(data.x).size >= 6
-        and data.x.size >= design.shape[1] + 8
-        and float(np.ptp(data.y)) > 0
-        and full_rank(design)
-    )
+def _cautions(means: pd.DataFrame, data: Points) -> tuple[str, ...]:
+    """Say what the ratio may stand for besides itself."""
+    cautions = []
+    spread = float(means["flops"].max() / means["flops"].min() - 1)
+    if spread > _NARROW:
+        cautions.append(f"FLOPs differ by up to {100 * spread:.0f} % here: what the ratio seems to do may be theirs.")
+    params = np.log(means["params"].to_numpy(dtype=float))
+    if np.ptp(data.x) > 0 and np.ptp(params) > 0:
+        correlation = float(np.corrcoef(data.x, params)[0, 1])
+        if correlation < -_SAME:
+            cautions.append(
+                f"Log ratio and log parameters correlate at {correlation:.3f} here: this is as much about parameters."
+            )
+    return tuple(cautions)

@@ -172,7 +172,7 @@ def fieller_set(coefficients: Floats, covariance: Floats, critical: float, x_cen
     a = 4 * (b2**2 - c2 * float(covariance[2, 2]))
     half_b = 2 * (b1 * b2 - c2 * float(covariance[1, 2]))
     c = b1**2 - c2 * float(covariance[1, 1])
-    # b1 + 2 b2 u = 0 at a: curvature told from zero, so a > 0, means a bounded set, whose discriminant cannot be negative
+    # curvature that is told from zero means a > 0 and a bounded set around the vertex: no negative discriminant
     discriminant = max(half_b**2 - a * c, 0.0) if a > 0 else half_b**2 - a * c
     if a == 0 or (a < 0 and discriminant <= 0):
         return FiellerSet("unbounded", 0.0, float("inf"))

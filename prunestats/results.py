@@ -1,4 +1,4 @@
-"""The results frame: one row a run, and the one door that every table enters through."""
+"""The results frame: one row a run, made from any table, and averaged to one row a subnetwork."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from prunestats.checks import check_finite, check_results
 from prunestats.errors import InputError, ResultsError
+
+__all__ = ["check_results", "one_value", "results_frame", "subnetwork_means"]
 
 Unit = Literal["counts", "thousands", "millions", "billions"]
 _SCALE = {"counts": 1.0, "thousands": 1e3, "millions": 1e6, "billions": 1e9}
-_REQUIRED = ("subnetwork", "flops", "params", "error")
-_RUN_KEY = ("original", "space", "regime", "protocol", "subnetwork", "seed")
 _UNIT_KEY = ("original", "space", "regime", "subnetwork")
 
 
@@ -94,47 +95,6 @@ def results_frame(
     return check_results(frame)
 
 
-def check_results(frame: pd.DataFrame) -> pd.DataFrame:
-    """Refuse a results frame that cannot be analysed; the one door of all statistics.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row a run, with at least subnetwork, flops, params and error. One subnetwork may stand in
-        several spaces and regimes, and then its runs are repeated there.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The same frame, untouched.
-
-    Raises
-    ------
-    ResultsError
-        For missing columns, an empty frame, errors outside [0, 1], missing or infinite values, runs that
-        are there twice, costs below one, or a subnetwork with two costs. Nothing is dropped silently.
-
-    Examples
-    --------
-    >>> check_results(pd.DataFrame({"subnetwork": ["a"], "flops": [9], "params": [3], "error": [93.1]}))
-    Traceback (most recent call last):
-    prunestats.errors.ResultsError: error must be a fraction in [0, 1]; found 93.1 in subnetwork a: divide by 100?
-    """
-    missing = [name for name in _REQUIRED if name not in frame.columns]
-    if missing:
-        raise ResultsError(
-            f"a results frame needs the columns {', '.join(_REQUIRED)}; not found: {', '.join(missing)}: "
-            "make one with results_frame(...) or load_results(...)"
-        )
-    if frame.empty:
-        raise ResultsError("a results frame needs at least one run; found none: check the filters it was loaded with")
-    for name in ("flops", "params", "error"):
-        _check_finite(frame, name)
-    _check_range(frame)
-    _check_unique(frame)
-    return frame
-
-
 def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFrame:
     """Average the seeds of every subnetwork: one row a subnetwork within original, space and regime.
 
@@ -176,7 +136,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
         raise ResultsError(
             f"the response must be a numeric column; found {frame[response].dtype} in {response}: convert it"
         )
-    _check_finite(frame, response)
+    check_finite(frame, response)
     one_value(frame, "protocol")
     keys = [name for name in _UNIT_KEY if name in frame.columns]
     kept = [
@@ -274,48 +234,4 @@ def _plausible_units(frame: pd.DataFrame) -> None:
         raise InputError(
             f"FLOPs should not be far below parameters; found {row.flops:g} FLOPs and {row.params:g} parameters in "
             f"subnetwork {row.subnetwork}: one of them in millions? pass flops_unit or params_unit"
-        )
-
-
-def _check_finite(frame: pd.DataFrame, name: str) -> None:
-    bad = ~np.isfinite(frame[name].to_numpy(dtype=float))
-    if bad.any():
-        raise ResultsError(
-            f"{name} must be finite; found {int(bad.sum())} of {len(frame)} runs without a number, the first in subnetwork "
-            f"{frame['subnetwork'].to_numpy()[bad][0]}: leave failed runs out, as load_results(state='done') does"
-        )
-
-
-def _check_range(frame: pd.DataFrame) -> None:
-    error = frame["error"].to_numpy(dtype=float)
-    outside = (error < 0) | (error > 1)
-    if outside.any():
-        raise ResultsError(
-            f"error must be a fraction in [0, 1]; found {error[outside][0]:g} in subnetwork "
-            f"{frame['subnetwork'].to_numpy()[outside][0]}: divide by 100?"
-        )
-    for name in ("flops", "params"):
-        low = frame[name].to_numpy(dtype=float) < 1
-        if low.any():
-            raise ResultsError(
-                f"{name} must be counts of 1 or more; found {frame[name].to_numpy()[low][0]:g} in subnetwork "
-                f"{frame['subnetwork'].to_numpy()[low][0]}: check the unit"
-            )
-
-
-def _check_unique(frame: pd.DataFrame) -> None:
-    keys = [name for name in _RUN_KEY if name in frame.columns]
-    twice = frame.duplicated(keys)
-    if twice.any():
-        row = frame[twice].iloc[0]
-        remedy = "drop the copies" if "seed" in frame.columns else "add a seed column, or drop the copies"
-        raise ResultsError(
-            f"each run ({', '.join(keys)}) must be there once; found {int(twice.sum())} repeated, the first of subnetwork "
-            f"{row['subnetwork']}: {remedy}"
-        )
-    unit = [name for name in ("original", "subnetwork") if name in frame.columns]
-    costs = frame.groupby(unit, sort=False)[["flops", "params"]].nunique().max(axis=1)
-    if (costs > 1).any():
-        raise ResultsError(
-            f"a subnetwork has one cost; found several in {costs.index[costs > 1][0]}: keys must tell subnetworks apart"
         )

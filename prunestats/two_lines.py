@@ -79,11 +79,11 @@ def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
 
     Notes
     -----
-    Null hypothesis: the regression is monotone (or flat) in x. A smooth (cubic regression spline, 10 knots, GCV) finds the
-    extreme within the middle 80 % of x and the region within one standard error of it; the breakpoint is first the median of
-    that region, then moves towards the stronger line ("Robin Hood"): to its quantile |z_high| / (|z_low| + |z_high|). The
-    lines may jump at the breakpoint; a point on it belongs to the line that is tested. The breakpoint is chosen to give
-    the weaker line more points, not to be an estimate of the optimum.
+    Null hypothesis: the regression is monotone (or flat) in x. A smooth (cubic regression spline, 10 knots, GCV)
+    finds the extreme within the middle 80 % of x and the region within one standard error of it; the breakpoint is
+    first the median of that region, then moves towards the stronger line ("Robin Hood"): to its quantile |z_high| /
+    (|z_low| + |z_high|). The lines may jump at the breakpoint; a point on it belongs to the line that is tested.
+    The breakpoint is chosen to give the weaker line more points, not to be an estimate of the optimum.
 
     References
     ----------

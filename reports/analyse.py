@@ -10,7 +10,7 @@ import pandas as pd
 
 from prunestats.buckets import bucket_counts
 from prunestats.comparison import compare
-from prunestats.distribution import edf
+from prunestats.distribution import Edf, edf
 from prunestats.errors import InputError, ResultsError
 from prunestats.optimum import find_optimum
 from prunestats.reports.analysis import RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
@@ -63,7 +63,7 @@ def analyse_study(
     _check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
-    failed = validation_frame.loc[validation_frame["error"].isna()]
+    failed = validation_frame[_failed(validation_frame)]
     return StudyAnalysis(
         regimes=tuple(
             _analyse_regime(
@@ -111,7 +111,7 @@ def _analyse_regime(
         for response, child in zip(RESPONSES, for_optima, strict=True)
     }
     comparison = None
-    if len(set(tested["space"])) > 1:
+    if len(set(test["space"])) > 1:
         what = "The comparison of spaces"
         comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=for_pairs)
     return RegimeAnalysis(
@@ -129,21 +129,30 @@ def _analyse_regime(
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
     mine = runs[runs["space"] == space]
     units = subnetworks[subnetworks["space"] == space]
-    failed = int(mine["error"].isna().sum())
-    some = len(units) > 0
+    failed = int(_failed(mine).sum())
+    tested = len(units) > 0 and bool(units["test_error"].notna().all())
     return SpaceAnalysis(
         space=space,
-        n_drawn=mine.groupby(["original", "subnetwork"], observed=True).ngroups,
+        n_drawn=mine.groupby(["original", "subnetwork"]).ngroups,
         n_subnetworks=len(units),
         n_originals=units["original"].nunique(),
         n_done=len(mine) - failed,
         n_failed=failed,
-        error=edf(units["test_error"].to_numpy()) if some else None,
-        log_loss=edf(units["test_log_loss"].to_numpy()) if some else None,
-        mean_error=float(units["test_error"].mean()) if some else None,
-        ratios=_spread(units["ratio"]) if some else None,
-        winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False, observed=True)),
+        error=_distribution(units["test_error"]),
+        log_loss=_distribution(units["test_log_loss"]),
+        mean_error=float(units["test_error"].mean()) if tested else None,
+        ratios=_spread(units["ratio"]) if len(units) else None,
+        winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False)) if tested else (),
     )
+
+
+def _failed(runs: pd.DataFrame) -> pd.Series[bool]:
+    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
+
+
+def _distribution(values: pd.Series[float]) -> Edf | None:
+    """The EDF, or None where a value is not on record: outside results may lack the test split or the loss."""
+    return edf(values.to_numpy()) if len(values) and bool(values.notna().all()) else None
 
 
 def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
@@ -177,16 +186,21 @@ def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> p
     tested = tested.rename(columns={"error": "test_error", "log_loss": "test_log_loss"})
     both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
     metrics = [*names.values(), "test_error", "test_log_loss"]
-    groups = both.groupby(_UNIT, sort=False, observed=True)
+    groups = both.groupby(_UNIT, sort=False)
     return groups.agg(
         {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}
     ).reset_index()
 
 
-def _attempt(what: str, refusals: list[str], act: Callable[..., _Result], *args: Any, **options: Any) -> _Result | None:
+def _attempt(
+    what: str, refusals: list[str], act: Callable[..., _Result], frame: pd.DataFrame, **options: Any
+) -> _Result | None:
     """The result of `act`, or None with the reason noted: one thin regime must not cost the whole report."""
+    if frame.empty:
+        refusals.append(f"{what} was not computed: no run finished.")
+        return None
     try:
-        return act(*args, **options)
+        return act(frame, **options)
     except (InputError, ResultsError) as refusal:
         refusals.append(f"{what} was not computed: {refusal}.")
         return None

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prunestats.reports.tables import Table, plain
+from prunestats.reports.tables import MINUS, Table, plain
 
 Block = dict[str, Any]
 
-_LONG_WORD = re.compile(r"\S{25,}")
+_LONG_WORD = re.compile(r"[^\s\u00a0]{25,}")
+_QUANTITY = re.compile(r"\d %|\b[np] [=<] (?=\d)")
+_HYPHENED = re.compile(r"(?<![^\s(\[])-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,26 @@ class Picture:
 
 
 def breakable(text: object) -> str:
-    """Text whose long words can be broken at the end of a line."""
-    return _LONG_WORD.sub(lambda word: "\u200b".join(re.findall(".{1,12}", word.group())), plain(text))
+    """Text that breaks at the end of a line where it should: inside long words, but not between number and unit.
+
+    Examples
+    --------
+    >>> breakable("95 % of n = 80")
+    '95\\xa0% of n\\xa0=\\xa080'
+    """
+    joined = _QUANTITY.sub(lambda found: found.group().replace(" ", "\u00a0"), plain(text))
+    return _LONG_WORD.sub(lambda word: "\u200b".join(re.findall(".{1,12}", word.group())), joined)
+
+
+def signed(sentence: str) -> str:
+    """A sentence with true minus signs before its numbers.
+
+    Examples
+    --------
+    >>> signed("slope -1.5, two-lines")
+    'slope −1.5, two-lines'
+    """
+    return _HYPHENED.sub(MINUS, sentence)
 
 
 def shortened(text: object, length: int = 36) -> str:

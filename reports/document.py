@@ -18,14 +18,15 @@ from prunestats.reports.blocks import (
     heading,
     list_block,
     note,
-    settings,
     shortened,
+    signed,
     table_block,
     text_block,
 )
-from prunestats.reports.facts import Original, Provenance, StudyFacts
+from prunestats.reports.facts import Provenance, StudyFacts
 from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, verdict_sentence
 from prunestats.reports.methods import methods
+from prunestats.reports.record import provenance_blocks, what_was_run
 from prunestats.reports.tables import count, counted, plain, ratio_unit, share
 
 # A figure with more rows than this does not fit a page.
@@ -53,7 +54,7 @@ def document(
     version = provenance.versions.get("prunestats", "")
     blocks = [
         *_findings(study),
-        *_what_was_run(study, facts),
+        *what_was_run(study, facts),
         *_runs(study, facts),
         *_populations(study, facts, pictures),
         *_distributions(study, pictures),
@@ -61,7 +62,7 @@ def document(
         *_optima(study, pictures),
         *_winners(study),
         *_methods(study),
-        *_provenance(facts, provenance),
+        *provenance_blocks(facts, provenance),
     ]
     return {
         "title": breakable(f"Pruning spaces of “{plain(facts.name)}”"),
@@ -89,21 +90,6 @@ def chunks(regimes: Sequence[RegimeAnalysis]) -> list[list[RegimeAnalysis]]:
 def _findings(study: StudyAnalysis) -> Iterator[Block]:
     yield heading("Key findings")
     yield list_block(study.findings)
-
-
-def _what_was_run(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
-    yield heading("What was run")
-    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes)
-    rows = [("study", f"“{plain(facts.name)}”, seed {facts.seed}")]
-    rows += _original_rows(facts)
-    rows += [("regimes", f"{bands} of the original's FLOPs")]
-    rows += [
-        (f"space “{plain(space.name)}”", _space_line(space.sampler, space.parameters, space.law))
-        for space in facts.spaces
-    ]
-    rows += [("protocol", f"{plain(p.name)}: {settings(p.parameters)}") for p in facts.protocols]
-    yield {"kind": "facts", "rows": [[breakable(name), breakable(value)] for name, value in rows]}
-    yield table_block(tables.originals_table(facts, study))
 
 
 def _runs(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
@@ -158,7 +144,7 @@ def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
     yield table_block(tables.differences_table(study))
     yield table_block(tables.chances_table(study))
     notes = [
-        f"{share(regime.regime)}, “{plain(pair.a)}” and “{plain(pair.b)}”: {note}"
+        f"{share(regime.regime)}, “{shortened(pair.a)}” and “{shortened(pair.b)}”: {note}"
         for regime in study.regimes
         for pair in (regime.comparison.pairs if regime.comparison else ())
         for note in pair.notes
@@ -171,7 +157,7 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
     yield heading("Is there an optimal ratio?")
     yield text_block(
         "The verdict of a regime is the one on log loss, the natural logarithm of cross-entropy, which is the "
-        f"sharper response; error is shown beside it. Only the initial space, “{plain(study.spaces[0])}”, and the "
+        f"sharper response; error is shown beside it. Only the initial space, “{shortened(study.spaces[0])}”, and the "
         "validation split are looked at."
     )
     if any(regime.optima for regime in study.regimes):
@@ -180,11 +166,11 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
         yield heading(f"{share(regime.regime)} of the FLOPs", 2)
         yield text_block(verdict_sentence(regime.optimum, regime.regime))
         if len(regime.subnetworks):
-            yield figure_block(pictures[f"responses-{place}"], *_response_caption(study, regime))
+            yield figure_block(pictures[f"responses-{place}"], *_response_caption(study, regime), floats=True)
         for response, optimum in regime.optima.items():
             name = RESPONSE_NAMES[response]
             yield note(f"{name[0].upper()}{name[1:]}: {optimum.verdict}.")
-            yield list_block(optimum.reasons)
+            yield list_block(map(signed, optimum.reasons))
         if regime.refusals:
             yield list_block(regime.refusals)
 
@@ -207,23 +193,6 @@ def _methods(study: StudyAnalysis) -> Iterator[Block]:
     yield {"kind": "references", "items": list(references)}
 
 
-def _provenance(facts: StudyFacts, provenance: Provenance) -> Iterator[Block]:
-    yield heading("Provenance")
-    made = datetime.fromtimestamp(provenance.timestamp, UTC)
-    rows = [
-        ("database", facts.database),
-        ("study", f"“{plain(facts.name)}”, fingerprint {facts.fingerprint}"),
-        ("rows", f"{counted(provenance.n_rows, 'run')}, SHA-256 {provenance.rows_hash}"),
-        ("protocol", ", ".join(p.key for p in facts.protocols)),
-        ("originals", ", ".join(original.key for original in facts.originals)),
-        ("seeds", f"study {facts.seed}, analysis {provenance.seed}"),
-        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals}))),
-        ("versions", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
-        ("made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),
-    ]
-    yield {"kind": "facts", "rows": [[name, breakable(value)] for name, value in rows if value]}
-
-
 def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str, str]:
     where = f"{share(regime.regime)} of the FLOPs"
     optima = list(regime.optima.values())
@@ -238,28 +207,10 @@ def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str
     n = sum(regime.subnetworks["space"] == study.spaces[0])
     caption = (
         f"Cross-entropy (left, logarithmic axis) and error (right) against {ratio_unit(study.bucket)} at {where}: "
-        f"{counted(n, 'subnetwork')} of the initial space “{plain(study.spaces[0])}”, of "
+        f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
         f"{counted(len(study.originals), 'original')}, validation split.{fitted}{interval}"
     )
     return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fits."
-
-
-def _original_rows(facts: StudyFacts) -> Iterator[tuple[str, str]]:
-    """A row for each network, data set and recipe, which several seeds may share."""
-    alike: dict[str, list[Original]] = {}
-    for original in facts.originals:
-        made = f"; trained with {settings(original.recipe)}" if original.recipe else ""
-        line = f"{original.network} on {original.dataset}, {counted(original.n_groups, 'group')} of filters{made}"
-        alike.setdefault(line, []).append(original)
-    for line, originals in alike.items():
-        seeds = ", ".join(str(original.seed) for original in originals)
-        yield ("originals" if len(originals) > 1 else "original"), f"{line}; seed{'s'[: len(originals) - 1]} {seeds}"
-
-
-def _space_line(sampler: str, parameters: Mapping[str, Any], law: str) -> str:
-    return (
-        f"{plain(sampler)} ({settings(parameters)}): {plain(law)}" if parameters else f"{plain(sampler)}: {plain(law)}"
-    )
 
 
 def _counts(regimes: Iterable[RegimeAnalysis]) -> str:

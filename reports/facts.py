@@ -13,7 +13,7 @@ class Original:
     key: str
     network: str
     dataset: str
-    seed: int
+    seed: int | None
     flops: int
     params: int
     n_groups: int

@@ -63,7 +63,7 @@ def plot_populations(study: StudyAnalysis, originals: Sequence[tuple[str, float,
         say(axes, "no finished run")
         return figure
     for subnetworks in drawn:
-        for space, mine in subnetworks.groupby("space", sort=False, observed=True):
+        for space, mine in subnetworks.groupby("space", sort=False):
             color = space_look(study.spaces, str(space))["color"]
             axes.scatter(mine["params"], mine["flops"], s=8, color=color, alpha=0.45, linewidths=0, zorder=2)
     for _, its_flops, its_params in originals:
@@ -106,7 +106,7 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
             axes.set_ylabel(f"validation {RESPONSE_NAMES[response]}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
-    _response_legend(figure, study)
+    _place_legend(figure, _response_handles(study))
     return figure
 
 
@@ -134,7 +134,7 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     grid[1, 0].set_ylabel("validation cross-entropy (nats)")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
-    _legend(figure, study)
+    _legend(figure, study, _response_handles(study))
     return figure
 
 
@@ -208,25 +208,25 @@ def _legend(
     _place_legend(figure, [*named, *more])
 
 
-def _response_legend(figure: Figure, study: StudyAnalysis) -> None:
+def _response_handles(study: StudyAnalysis) -> list[tuple[Line2D, str]]:
+    """What the panels of response against ratio hold: a marker an original, and the fits."""
     color = space_look(study.spaces, study.spaces[0])["color"]
-    dots = [
-        (
-            Line2D([], [], color=color, linestyle="", marker=original_marker(study.originals, o), markersize=4),
-            label(f"original {study.names[o]}"),
-        )
-        for o in study.originals
-    ]
+    handles = []
+    for original in study.originals if len(study.originals) > 1 else ():
+        marker = original_marker(study.originals, original)
+        dot = Line2D([], [], color=color, linestyle="", marker=marker, markersize=4, alpha=0.6)
+        handles.append((dot, label(f"original {study.names[original]}")))
     optima = [optimum for regime in study.regimes for optimum in regime.optima.values()]
-    fits = []
     if any(optimum.quadratic for optimum in optima):
-        fits.append((Line2D([], [], **QUADRATIC_LINE), "quadratic"))
+        handles.append((Line2D([], [], **QUADRATIC_LINE), "quadratic"))
     if any(optimum.spline for optimum in optima):
-        fits.append((Line2D([], [], **SPLINE_LINE), "spline"))
-    _place_legend(figure, [*dots, *fits])
+        handles.append((Line2D([], [], **SPLINE_LINE), "spline"))
+    return handles
 
 
 def _place_legend(figure: Figure, named: Sequence[tuple[Line2D, str]]) -> None:
+    if not named:
+        return
     longest = max(len(name) for _, name in named)
     columns = max(1, min(len(named), math.floor(14 * figure.get_figwidth() / (longest + 6))))
     legend = figure.legend(

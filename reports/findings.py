@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prunestats.reports.tables import (
@@ -18,7 +19,10 @@ from prunestats.reports.tables import (
 if TYPE_CHECKING:
     from prunestats.comparison import PairComparison
     from prunestats.optimum import Optimum
-    from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis, Winner
+    from prunestats.reports.analysis import StudyAnalysis, Winner
+
+# More sentences than this about comparisons hide the findings among them.
+_MOST_SENTENCES = 6
 
 RESPONSE_NAMES = {"error": "error", "log_loss": "log loss"}
 
@@ -70,15 +74,31 @@ def comparison_sentence(pair: PairComparison, regime: float) -> str:
     )
 
 
-def winner_sentence(winners: tuple[Winner, ...]) -> str:
+def comparisons_sentence(pairs: Sequence[PairComparison], initial: str) -> str:
+    """One sentence about many comparisons with the initial space, each at its own level."""
+    gains = [_gain(pair, initial) for pair in pairs]
+    better, worse = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
+    return (
+        f"Of {counted(len(pairs), 'comparison')} with {_quoted(initial)}, at {share(pairs[0].level)} each and not "
+        f"adjusted for their number, the other space has a lower mean test error in {better}, a higher one in "
+        f"{worse}, and in {len(pairs) - better - worse} the two are not told apart."
+    )
+
+
+def winner_sentence(winners: Sequence[Winner]) -> str:
     """One sentence: how much choosing the lowest of many flattered the winners."""
     optimism = sum(winner.optimism for winner in winners) / len(winners)
+    size = f"{_points(abs(optimism))} percentage points {'worse' if optimism >= 0 else 'better'}"
     first = sum(winner.test_rank == 1 for winner in winners)
-    kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
+    if len(winners) == 1:
+        who = "the winner chosen by validation error is"
+        kept = f"by test error it ranks {winners[0].test_rank} of {winners[0].n_subnetworks}"
+    else:
+        who = f"the {len(winners)} winners chosen by validation error are on average"
+        kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
     return (
-        f"Winner's curse: the {counted(len(winners), 'winner')} chosen by validation error "
-        f"{'is' if len(winners) == 1 else 'are'} on average {_points(optimism)} percentage points worse on the test "
-        f"split than that error promised, beyond the difference between the splits; {kept}."
+        f"Winner's curse: {who} {size} on the test split than that error promised, beyond the difference between "
+        f"the splits; {kept}."
     )
 
 
@@ -96,7 +116,7 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
         *(verdict_sentence(regime.optimum, regime.regime) for regime in study.regimes),
-        *(sentence for regime in study.regimes for sentence in _against_initial(study, regime)),
+        *_against_initial(study),
         *((winner_sentence(winners),) if winners else ()),
         counts_sentence(study),
     )
@@ -108,9 +128,25 @@ def ratio_range(low: float, high: float) -> str:
     return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
-def _against_initial(study: StudyAnalysis, regime: RegimeAnalysis) -> list[str]:
-    pairs = regime.comparison.pairs if regime.comparison else ()
-    return [comparison_sentence(p, regime.regime) for p in pairs if study.spaces[0] in (p.a, p.b)]
+def _against_initial(study: StudyAnalysis) -> list[str]:
+    """A sentence for each comparison with the initial space, or one for all when there are many."""
+    initial = study.spaces[0]
+    pairs = [
+        (pair, regime.regime)
+        for regime in study.regimes
+        for pair in (regime.comparison.pairs if regime.comparison else ())
+        if initial in (pair.a, pair.b)
+    ]
+    if len(pairs) > _MOST_SENTENCES:
+        return [comparisons_sentence([pair for pair, _ in pairs], initial)]
+    return [comparison_sentence(pair, regime) for pair, regime in pairs]
+
+
+def _gain(pair: PairComparison, initial: str) -> int:
+    """1 if the other space is better than the initial one, -1 if worse, 0 if that is open."""
+    if pair.mean_difference.low <= 0 <= pair.mean_difference.high:
+        return 0
+    return 1 if (pair.mean_difference.value > 0) == (pair.a == initial) else -1
 
 
 def _among(optimum: Optimum) -> str:
@@ -121,11 +157,10 @@ def _among(optimum: Optimum) -> str:
 
 
 def _estimate(optimum: Optimum) -> str:
-    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high))
-    return (
-        f"{fixed(optimum.ratio, digits)} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval "
-        f"{fixed(optimum.low, digits)} to {fixed(optimum.high, digits)}{f', by {optimum.believed}' if getattr(optimum, 'believed', None) else ''}"
-    )
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
+    ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
+    by = f", by {optimum.believed}" if optimum.believed else ""
+    return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval {low} to {high}{by}"
 
 
 def _interior(optimum: Optimum) -> str:

@@ -19,8 +19,6 @@ _REFERENCES = {
     "B 16, 175–185.",
     "two_lines": "Simonsohn, U. (2018). Two lines: a valid alternative to the invalid testing of U-shaped "
     "relationships with quadratic regressions. Advances in Methods and Practices in Psychological Science 1, 538–555.",
-    "lind_mehlum": "Lind, J. T. and Mehlum, H. (2010). With or without U? The appropriate test for a U-shaped "
-    "relationship. Oxford Bulletin of Economics and Statistics 72, 109–118.",
     "spline": "Wood, S. N. (2017). Generalized Additive Models: An Introduction with R, 2nd edition. CRC Press.",
 }
 
@@ -84,8 +82,6 @@ def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]
             "breakpoint, must both be significant with opposite signs.",
             ("two_lines",),
         )
-    if any(optimum.lind_mehlum for optimum in optima):
-        yield "Lind and Mehlum's test of the slopes at both ends of the range is given beside it.", ("lind_mehlum",)
     if any(optimum.spline for optimum in optima):
         yield (
             "A penalised regression spline, which assumes no shape, gives the position of the minimum by draws from "

@@ -94,6 +94,10 @@ def draw_response(
     if subnetworks.empty:
         say(axes, "no finished run")
         return
+    subnetworks = subnetworks.dropna(subset=[f"val_{response}"])
+    if subnetworks.empty:
+        say(axes, "not on record")
+        return
     ratio = subnetworks["ratio"].to_numpy(dtype=float)
     values = _scale(subnetworks[f"val_{response}"].to_numpy(dtype=float), response)
     if optimum is not None and has_estimate(optimum):
@@ -127,8 +131,8 @@ def verdict_label(optimum: Optimum | None) -> str:
         return "no verdict: not computed"
     if not has_estimate(optimum):
         return f"{optimum.verdict}: no optimum to believe"
-    known = (optimum.ratio, optimum.low, optimum.high)
-    ratio, low, high = (fixed(value, ratio_digits(known)) for value in known)
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
+    ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
     return f"{optimum.verdict}: {ratio} [{low}, {high}]"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from prunestats.comparison import PairComparison
 from prunestats.reports.analysis import SpaceAnalysis, StudyAnalysis
+from prunestats.reports.blocks import shortened
 from prunestats.reports.facts import StudyFacts
 from prunestats.reports.findings import RESPONSE_NAMES
 from prunestats.reports.tables import (
@@ -83,7 +84,6 @@ def populations_table(facts: StudyFacts, study: StudyAnalysis) -> Table:
 def distributions_table(study: StudyAnalysis) -> Table:
     """The test error of each population in a few numbers."""
     rows = [(regime, space) for regime, space in _populations(study) if space.error is not None]
-    quantile = _quantile
     return Table(
         "distributions",
         f"Test error over the n subnetworks with a finished run, of {counted(len(study.originals), 'original')}, and "
@@ -94,7 +94,7 @@ def distributions_table(study: StudyAnalysis) -> Table:
             counts("n", (space.n_subnetworks for _, space in rows)),
             percents("mean", (space.mean_error for _, space in rows), "test error (%)"),
             *(
-                percents(f"{share(q)} quantile" if q != 0.5 else "median", quantile(rows, q), "test error (%)")
+                percents(f"{share(q)} quantile" if q != 0.5 else "median", _quantile(rows, q), "test error (%)")
                 for q in (0.1, 0.5, 0.9)
             ),
             *_ratio_columns(study, rows),
@@ -150,7 +150,7 @@ def optima_table(study: StudyAnalysis) -> Table:
     ratio = f"optimum ({level} interval)"
     return Table(
         "optima",
-        f"Is there an optimal ratio? Initial space “{study.spaces[0]}”, validation split, ratio in "
+        f"Is there an optimal ratio? Initial space “{shortened(study.spaces[0])}”, validation split, ratio in "
         f"{ratio_unit(study.bucket)}. An optimum is printed only where it is believed. R² is the share of the "
         "variance between subnetworks of one original that the ratio explains, and that all log widths explain.",
         (
@@ -160,7 +160,7 @@ def optima_table(study: StudyAnalysis) -> Table:
             numbers("from", (optimum.x_low for _, optimum in rows), digits, "ratios"),
             numbers("to", (optimum.x_high for _, optimum in rows), digits, "ratios"),
             words("verdict", (optimum.verdict for _, optimum in rows)),
-            words("by", (getattr(optimum, "believed", None) or NONE for _, optimum in rows), ratio),
+            words("by", (optimum.believed or NONE for _, optimum in rows), ratio),
             numbers("ratio", (optimum.ratio for _, optimum in rows), digits, ratio),
             numbers("low", (optimum.low for _, optimum in rows), digits, ratio),
             numbers("high", (optimum.high for _, optimum in rows), digits, ratio),
@@ -174,6 +174,7 @@ def winners_table(study: StudyAnalysis) -> Table:
     """Winners by validation error, and what the test split says of them."""
     rows = [(r.regime, winner) for r in study.regimes for space in r.spaces for winner in space.winners]
     winners = [winner for _, winner in rows]
+    ratios = [winner.ratio for winner in winners]
     return Table(
         "winners",
         "The subnetwork with the lowest validation error, its test error, and its rank by test error among the n "
@@ -183,7 +184,7 @@ def winners_table(study: StudyAnalysis) -> Table:
             _regimes(regime for regime, _ in rows),
             words("space", (winner.space for winner in winners)),
             words("original", (study.names[winner.original] for winner in winners)),
-            _ratios("ratio", [winner.ratio for winner in winners]),
+            numbers("ratio", ratios, ratio_digits(ratios)),
             sizes("parameters", [winner.params for winner in winners]),
             percents("validation", (winner.val_error for winner in winners), "error (%)"),
             percents("test", (winner.test_error for winner in winners), "error (%)"),
@@ -245,7 +246,3 @@ def _ratio_columns(study: StudyAnalysis, rows: list[tuple[float, SpaceAnalysis]]
         numbers(head, (ratios[place] for ratios in known), digits, group)
         for place, head in enumerate(("lowest", "median", "highest"))
     )
-
-
-def _ratios(head: str, values: list[float]) -> Column:
-    return numbers(head, values, ratio_digits(values))

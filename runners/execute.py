@@ -6,7 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ Task = TypeVar("Task")
 
 # Enough tasks in flight that no worker waits for the parent, few enough that stopping is quick.
 _IN_FLIGHT_A_WORKER = 4
+_CLOSING_S = 5
 
 
 class Executor(Protocol):
@@ -135,7 +136,9 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
         with _closing(Client(cluster)) as client:
             yield DaskExecutor(client)
     finally:
-        cluster.close(timeout=2)
+        # What a worker is in the middle of would be thrown away anyway; its process ends with this one at the latest.
+        with suppress(TimeoutError):
+            cluster.close(timeout=_CLOSING_S)
 
 
 @contextmanager
@@ -157,7 +160,8 @@ def _closing(client: Any) -> Iterator[Any]:
     try:
         yield client
     finally:
-        client.close(timeout=2)
+        with suppress(TimeoutError):
+            client.close(timeout=_CLOSING_S)
 
 
 def _identity(value: Any) -> Any:

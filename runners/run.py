@@ -21,6 +21,7 @@ from prunestats.db import (
     store_environment,
     store_original,
     store_outcome,
+    store_plan,
     store_population,
     store_protocol,
     store_regime,
@@ -129,7 +130,7 @@ def run_study(
             return stack.enter_context(executor(workers, scheduler))
 
         original_ids = _prepare_originals(engine, planned, folder, processes, progress)
-        protocol_id = _store_plan(engine, planned, study_id, original_ids)
+        protocol_id = _store_populations(engine, planned, study_id, original_ids)
         with read(engine) as connection:
             missing = missing_runs(
                 connection, study_id=study_id, protocol_id=protocol_id, seeds=planned.study.protocol.seeds
@@ -206,8 +207,8 @@ def _store_original(engine: Engine, planned: Plan, original: PlannedOriginal, re
         )
 
 
-def _store_plan(engine: Engine, planned: Plan, study_id: int, original_ids: dict[str, int]) -> int:
-    """Store regimes, spaces, populations and the protocol; return the protocol's id."""
+def _store_populations(engine: Engine, planned: Plan, study_id: int, original_ids: dict[str, int]) -> int:
+    """Store regimes, spaces, populations and the runs asked for; return the id of the protocol."""
     protocol = planned.study.protocol
     with write(engine) as connection:
         regimes = {
@@ -239,9 +240,11 @@ def _store_plan(engine: Engine, planned: Plan, study_id: int, original_ids: dict
                 duplicates=drawn.duplicates,
                 subnetworks=_subnetwork_rows(population),
             )
-        return store_protocol(
+        protocol_id = store_protocol(
             connection, key=content_key(protocol.parameters), name=protocol.name, parameters=protocol.parameters
         )
+        store_plan(connection, study_id=study_id, protocol_id=protocol_id, seeds=protocol.seeds)
+        return protocol_id
 
 
 def _subnetwork_rows(population: PlannedPopulation) -> list[SubnetworkRow]:

@@ -68,7 +68,9 @@ def test_adjusted_r2_equals_r(golden, golden_points, shape):
 
 @pytest.mark.parametrize("f", ["0.3", "1", "4"])
 def test_noncentrality_bound_equals_r(golden, f):
-    assert noncentrality_bound(float(f), 2, 57, 0.95) == pytest.approx(golden("quadratic")[f"noncentrality.{f}"], rel=1e-5)
+    assert noncentrality_bound(float(f), 2, 57, 0.95) == pytest.approx(
+        golden("quadratic")[f"noncentrality.{f}"], rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("shape", ["u", "falls", "skewed"])
@@ -93,6 +95,8 @@ def test_two_lines_equal_the_published_algorithm_in_r(golden, golden_points, sha
     names = ["slope_low", "slope_high", "z_low", "z_high"]
     assert [getattr(found, name) for name in names] == pytest.approx([r[f"{shape}.{name}"] for name in names], rel=1e-4)
     places = [found.flat_low, found.flat_high, found.breakpoint_ratio]
-    assert np.log(places) == pytest.approx([r[f"{shape}.{name}"] for name in ("flat_low", "flat_high", "parting")], rel=1e-4)
+    assert np.log(places) == pytest.approx(
+        [r[f"{shape}.{name}"] for name in ("flat_low", "flat_high", "parting")], rel=1e-4
+    )
     ps = [r[f"{shape}.p_low"], r[f"{shape}.p_high"]]
     assert [found.p_low, found.p_high] == pytest.approx(ps, rel=1e-2, abs=1e-12)

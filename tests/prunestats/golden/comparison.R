@@ -16,7 +16,7 @@ p <- (mean(r2) - (n2 + 1) / 2) / n1
 se <- sqrt(s1 / (n1 * n2^2) + s2 / (n2 * n1^2))
 df <- (s1 / n2 + s2 / n1)^2 / ((s1 / n2)^2 / (n1 - 1) + (s2 / n1)^2 / (n2 - 1))
 show("brunner_munzel.value", p)
-show(paste0("brunner_munzel.", c("low", "high")), p + c(-1, 1) * qt(0.975, df) * se)
+show(paste0("brunner_munzel.", c("low", "high")), plogis(qlogis(p) + c(-1, 1) * qt(0.975, df) * se / (p * (1 - p))))
 show("brunner_munzel.p", 2 * pt(-abs((p - 0.5) / se), df))
 
 ks <- suppressWarnings(ks.test(a, b, exact = TRUE))

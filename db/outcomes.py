@@ -1,0 +1,248 @@
+"""Runs: which are missing, storing how they went, and how far a study is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, select, text, tuple_
+
+from prunestats.db import schema
+from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow
+from prunestats.db.store import chunks, insert_new
+from prunestats.errors import DatabaseError, InputError
+
+_METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s")
+
+
+def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, seeds: Sequence[int]) -> list[MissingRun]:
+    """Return the runs of a study that are not stored, in the order in which to make them.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read` or `write`.
+    study_id, protocol_id : int
+    seeds : sequence of int
+        Seeds that each subnetwork is run with.
+
+    Returns
+    -------
+    list of MissingRun
+        First seed first, and within it one subnetwork of each population in turn: wherever it is cut short, every
+        population is about equally complete. A subnetwork of two populations comes once.
+    """
+    population, draw, subnetwork, original, run = (
+        schema.population,
+        schema.draw,
+        schema.subnetwork,
+        schema.original,
+        schema.run,
+    )
+    drawn = (
+        select(subnetwork.c.id, subnetwork.c.key, subnetwork.c.original_id, original.c.key, subnetwork.c.widths)
+        .join(draw, draw.c.subnetwork_id == subnetwork.c.id)
+        .join(population, population.c.id == draw.c.population_id)
+        .join(original, original.c.id == subnetwork.c.original_id)
+        .where(population.c.study_id == study_id, subnetwork.c.widths.is_not(None))
+        .order_by(draw.c.position, population.c.id)
+    )
+    members = select(draw.c.subnetwork_id).join(population).where(population.c.study_id == study_id)
+    stored = select(run.c.subnetwork_id, run.c.seed).where(
+        run.c.protocol_id == protocol_id, run.c.subnetwork_id.in_(members)
+    )
+    there = {(subnetwork_id, seed) for subnetwork_id, seed in connection.execute(stored)}
+    subnetworks: dict[int, MissingRun] = {}
+    for row_id, key, original_id, original_key, widths in connection.execute(drawn):
+        # a subnetwork of two populations has its turn when the first of them draws it
+        subnetworks.setdefault(row_id, MissingRun(row_id, key, original_id, original_key, tuple(widths), 0))
+    return [
+        replace(run, seed=int(seed))
+        for seed in seeds
+        for run in subnetworks.values()
+        if (run.subnetwork_id, seed) not in there
+    ]
+
+
+def store_outcome(
+    connection: Connection,
+    *,
+    subnetwork_id: int,
+    protocol_id: int,
+    seed: int,
+    environment_id: int | None,
+    outcome: Outcome,
+) -> bool:
+    """Store how a run went; return whether it was new.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    subnetwork_id, protocol_id, seed : int
+        The key of the run: the first outcome that is stored for it stays.
+    environment_id : int or None
+        Where it ran.
+    outcome : Outcome
+
+    Returns
+    -------
+    bool
+        False when the run was there.
+
+    Raises
+    ------
+    DatabaseError
+        For a run that is done without finite metrics, or failed without a reason.
+    """
+    key = {"subnetwork_id": subnetwork_id, "protocol_id": protocol_id, "seed": seed}
+    return store_outcomes(connection, [({**key, "environment_id": environment_id}, outcome)]) == 1
+
+
+def store_outcomes(connection: Connection, outcomes: Sequence[tuple[dict[str, Any], Outcome]]) -> int:
+    """Store how many runs went, in bulk; return how many were new.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    outcomes : sequence of (dict, Outcome)
+        Each with subnetwork_id, protocol_id, seed and environment_id of its run.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    DatabaseError
+        As `store_outcome`.
+    """
+    values = [{**key, **_run_values(outcome)} for key, outcome in outcomes]
+    logged = [(_key(key), outcome) for key, outcome in outcomes if outcome.epochs_log]
+    before = _run_ids(connection, [key for key, _ in logged])
+    new = insert_new(connection, schema.run, values)
+    _store_logs(connection, [(key, outcome) for key, outcome in logged if key not in before])
+    return new
+
+
+def study_status(connection: Connection, study: str | None = None) -> list[StatusRow]:
+    """Return how far each population of a study, or of all, is.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    study : str, optional
+        Name of one study.
+
+    Returns
+    -------
+    list of StatusRow
+        By study, space, regime (largest first) and original.
+
+    Raises
+    ------
+    InputError
+        If there is no such study; the message names those that there are.
+    """
+    names = list(connection.scalars(select(schema.study.c.name).order_by(schema.study.c.id)))
+    if study is not None and study not in names:
+        raise unknown("study", study, names)
+    made = {row.population_id: row for row in connection.execute(text(_MADE))}
+    rows = []
+    for row in connection.execute(text(_DRAWN)):
+        if study is not None and row.study != study:
+            continue
+        found = made.get(row.population_id)
+        done, failed, run, wall_s = (found.done, found.failed, found.run, found.wall_s) if found else (0, 0, 0, None)
+        missing = row.drawn * row.planned - done - failed if row.planned else row.drawn - run
+        rows.append(StatusRow(row.study, row.space, row.regime, row.original, row.drawn, done, failed, missing, wall_s))
+    return rows
+
+
+def unknown(kind: str, value: object, names: Sequence[object]) -> InputError:
+    """Return the error for a name that is not in the database, with those that are."""
+    shown = ", ".join(repr(name) if isinstance(name, str) else f"{name:g}" for name in names[:10]) or "none"
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return InputError(f"expected a {kind} that is in the database; found {value!r}: it has {shown}{more}")
+
+
+_MADE = """
+SELECT
+    population_id,
+    count(CASE WHEN state = 'done' THEN 1 END) AS done,
+    count(CASE WHEN state = 'failed' THEN 1 END) AS failed,
+    count(DISTINCT subnetwork_id) AS run,
+    avg(wall_s) AS wall_s
+FROM results
+GROUP BY population_id
+"""
+
+_DRAWN = """
+SELECT
+    p.id AS population_id,
+    st.name AS study,
+    sp.name AS space,
+    g.flops_fraction AS regime,
+    o.key AS original,
+    (SELECT count(*) FROM draw d WHERE d.population_id = p.id) AS drawn,
+    (SELECT count(*) FROM plan w WHERE w.study_id = p.study_id) AS planned
+FROM population p
+JOIN study st ON st.id = p.study_id
+JOIN space sp ON sp.id = p.space_id
+JOIN regime g ON g.id = p.regime_id
+JOIN original o ON o.id = p.original_id
+ORDER BY st.id, sp.position, g.flops_fraction DESC, o.id
+"""
+
+
+def _run_values(outcome: Outcome) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(outcome, name) for name in _METRICS}
+    values |= {"state": outcome.state, "epochs": outcome.epochs, "failure": outcome.failure}
+    if outcome.state == "failed":
+        if not outcome.failure:
+            raise DatabaseError("expected the reason of a failed run; found none: say why in Outcome.failure")
+        # a run that diverged brings numbers that are none
+        return {**values, **{name: _finite(values[name]) for name in _METRICS}}
+    if outcome.state == "done" and outcome.val_error is None:
+        raise DatabaseError("expected val_error of a run that is done; found none: store it as failed, with the reason")
+    return values
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _key(key: dict[str, Any]) -> tuple[int, int, int]:
+    return int(key["subnetwork_id"]), int(key["protocol_id"]), int(key["seed"])
+
+
+def _run_ids(connection: Connection, keys: Sequence[tuple[int, int, int]]) -> dict[tuple[int, int, int], int]:
+    run = schema.run
+    identity = tuple_(run.c.subnetwork_id, run.c.protocol_id, run.c.seed)
+    found: dict[tuple[int, int, int], int] = {}
+    for some in chunks(keys):
+        rows = connection.execute(
+            select(run.c.id, run.c.subnetwork_id, run.c.protocol_id, run.c.seed).where(identity.in_(some))
+        )
+        found |= {(row[1], row[2], row[3]): row[0] for row in rows}
+    return found
+
+
+def _store_logs(connection: Connection, logged: Sequence[tuple[tuple[int, int, int], Outcome]]) -> None:
+    ids = _run_ids(connection, [key for key, _ in logged])
+    rows = [_epoch_values(ids[key], epoch) for key, outcome in logged for epoch in outcome.epochs_log]
+    insert_new(connection, schema.epoch_metric, rows)
+
+
+def _epoch_values(run_id: int, metric: EpochMetric) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "epoch": metric.epoch,
+        "train_loss": _finite(metric.train_loss),
+        "val_error": _finite(metric.val_error),
+        "val_loss": _finite(metric.val_loss),
+    }

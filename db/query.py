@@ -1,0 +1,155 @@
+"""Queries of users: read-only by the database's own means, limited in rows and time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from typing import Any, NamedTuple
+
+from sqlalchemy import URL
+
+from prunestats.db.address import check_file, file_of, parse_address
+from prunestats.db.engine import read_only_connection
+from prunestats.db.places import near_names, place_of, syntax_place
+from prunestats.errors import DatabaseError, InputError
+
+# PRAGMAs that only describe
+_PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list", "database_list"}
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+# the largest value that one query may build
+_LENGTH = 64 * 2**20
+
+
+class QueryResult(NamedTuple):
+    """What a query found.
+
+    Parameters
+    ----------
+    columns : tuple of str
+    rows : list of tuple
+    truncated : bool
+        Whether there were more rows than the limit.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+
+
+def query(
+    url_or_path: str | os.PathLike[str], sql: str, *, limit: int | None = 10_000, timeout_s: float = 60.0
+) -> QueryResult:
+    """Ask a results database in SQL; nothing can be written.
+
+    Parameters
+    ----------
+    url_or_path : str or Path
+        The database.
+    sql : str
+        One statement.
+    limit : int or None
+        Most rows to return; None returns all.
+    timeout_s : float
+        Seconds after which the query is stopped.
+
+    Returns
+    -------
+    QueryResult
+        ``columns, rows, truncated``.
+
+    Raises
+    ------
+    DatabaseError
+        If the statement is wrong (the message says where, and which names come near), would write, or takes too long.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be 1 or more, or None for all rows; found {limit}")
+    if not timeout_s > 0:
+        raise InputError(f"timeout_s must be above 0 seconds; found {timeout_s}")
+    if not sql.strip().strip(";"):
+        raise DatabaseError("expected a SELECT; found an empty statement: try SELECT * FROM results")
+    url = parse_address(url_or_path)
+    if url.get_backend_name() == "postgresql":
+        from prunestats.db.query_postgresql import ask
+
+        return ask(url, sql, limit, timeout_s)
+    return _ask_sqlite(url, sql, limit, timeout_s)
+
+
+def _ask_sqlite(url: URL, sql: str, limit: int | None, timeout_s: float) -> QueryResult:
+    check_file(file_of(url), create=False)
+    try:
+        connection = read_only_connection(file_of(url))
+        names = _names(connection)
+    except sqlite3.Error as error:
+        raise DatabaseError(f"expected a database that can be read at {url.database!r}; found: {error}") from None
+    deadline = time.monotonic() + timeout_s
+    try:
+        _confine(connection, deadline)
+        cursor = connection.execute(sql)
+        columns = tuple(column[0] for column in cursor.description or ())
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        if "interrupted" in str(error) and time.monotonic() >= deadline:
+            raise timed_out(timeout_s) from None
+        raise _explain(connection, sql, str(error), names) from None
+    finally:
+        connection.close()
+    return cut(columns, rows, limit)
+
+
+def cut(columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int | None) -> QueryResult:
+    """Return at most `limit` rows, and whether there were more."""
+    if limit is None:
+        return QueryResult(columns, rows, False)
+    return QueryResult(columns, rows[:limit], len(rows) > limit)
+
+
+def timed_out(timeout_s: float) -> DatabaseError:
+    """Return the error for a query that took too long."""
+    return DatabaseError(f"expected an answer within {timeout_s:g} s; found none: narrow the query, or allow more time")
+
+
+def not_reading() -> DatabaseError:
+    """Return the error for a statement that would do more than read."""
+    return DatabaseError("expected a statement that only reads; found one that would do more: use SELECT")
+
+
+def _confine(connection: sqlite3.Connection, deadline: float) -> None:
+    """Let SQLite itself refuse everything but reading, and stop at the deadline."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.set_authorizer(_authorize)
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+
+
+def _authorize(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
+    if action in _ALLOWED or (action == sqlite3.SQLITE_PRAGMA and first in _PRAGMAS):
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _names(connection: sqlite3.Connection) -> list[str]:
+    """Names of tables, views and columns."""
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+    columns = connection.execute(
+        "SELECT DISTINCT c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
+    )
+    return tables + [row[0] for row in columns]
+
+
+def _explain(connection: sqlite3.Connection, sql: str, message: str, names: list[str]) -> DatabaseError:
+    """Turn a complaint of SQLite into one line with the place and near names."""
+    if "not authorized" in message or "readonly" in message or "too many attached" in message:
+        return not_reading()
+    if "one statement" in message:
+        return DatabaseError("expected one statement; found several: ask them one by one")
+    if "syntax error" in message or "incomplete input" in message:
+        token = message[6 : message.rfind('": syntax error')] if message.startswith('near "') else ""
+        return DatabaseError(f"expected SQL; found an error at {syntax_place(connection, sql, token)}: {message}")
+    for sign in ("no such column: ", "no such table: ", "no such function: "):
+        if message.startswith(sign):
+            name = message.removeprefix(sign).split(".")[-1].split(" - ")[0]
+            return DatabaseError(f"{message}, at {place_of(sql, name)}{near_names(name, names)}")
+    return DatabaseError(f"expected a query that can be answered; found: {message}")

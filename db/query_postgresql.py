@@ -1,0 +1,74 @@
+"""Queries of users on PostgreSQL, in a READ ONLY transaction."""
+
+from __future__ import annotations
+
+import psycopg
+from sqlalchemy import URL
+
+from prunestats.db.places import at_offset, near_names
+from prunestats.db.query import QueryResult, cut, not_reading, timed_out
+from prunestats.errors import DatabaseError
+
+_CURSOR = "DECLARE prunestats_query NO SCROLL CURSOR FOR "
+_ALL = 2**31 - 1
+
+
+def ask(url: URL, sql: str, limit: int | None, timeout_s: float) -> QueryResult:
+    """Run one query; see `prunestats.db.query`."""
+    try:
+        connection = psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    except psycopg.OperationalError as error:
+        where = url.render_as_string(hide_password=True)
+        reason = str(error).strip().splitlines()[-1]
+        raise DatabaseError(
+            f"expected to reach the database {where}; found: {reason}: is the server running?"
+        ) from None
+    statement = sql.strip().rstrip(";").rstrip()
+    with connection:
+        try:
+            connection.read_only = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {max(1, int(timeout_s * 1000))}".encode())
+                # a transaction that has taken its snapshot can no longer be made to write
+                cursor.execute("SELECT 1")
+                # prepared: the server takes exactly one statement; a cursor: only one that selects
+                cursor.execute((_CURSOR + statement).encode(), prepare=True)
+                cursor.execute(f"FETCH FORWARD {_ALL if limit is None else limit + 1} FROM prunestats_query".encode())
+                columns = tuple(column.name for column in cursor.description or ())
+                rows = cursor.fetchall()
+        except psycopg.errors.QueryCanceled:
+            raise timed_out(timeout_s) from None
+        except psycopg.Error as error:
+            raise _explain(connection, sql, error) from None
+        finally:
+            connection.rollback()
+    return cut(columns, rows, limit)
+
+
+def _explain(connection: psycopg.Connection[tuple[object, ...]], sql: str, error: psycopg.Error) -> DatabaseError:
+    """Turn a complaint of PostgreSQL into one line with the place and near names."""
+    message = error.diag.message_primary or str(error).splitlines()[0]
+    if "multiple commands" in message:
+        return DatabaseError("expected one statement; found several: ask them one by one")
+    if error.sqlstate in {"25006", "0A000", "42501"}:
+        return not_reading()
+    position = error.diag.statement_position
+    if position is None:
+        return DatabaseError(f"expected a query that can be answered; found: {message}")
+    shift = len(sql) - len(sql.lstrip())
+    place = at_offset(sql, int(position) - 1 - len(_CURSOR) + shift)
+    near = ""
+    if error.sqlstate in {"42703", "42P01"}:
+        connection.rollback()
+        words = message.replace('"', " ").split()
+        name = words[words.index("does") - 1].split(".")[-1] if "does" in words else ""
+        near = near_names(name, _names(connection))
+    return DatabaseError(f"{message}, at {place}{near}")
+
+
+def _names(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    rows = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false)) "
+        "UNION SELECT column_name FROM information_schema.columns WHERE table_schema = ANY (current_schemas(false))"
+    )
+    return [str(row[0]) for row in rows]

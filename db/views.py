@@ -1,0 +1,214 @@
+"""The views: the SQL interface of the results database, the same text on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+# A run belongs to a study that planned it; a study without a plan, as an import, owns every run of its subnetworks.
+_PLANNED = """(
+    EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id AND w.protocol_id = r.protocol_id AND w.seed = r.seed)
+    OR NOT EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id)
+)"""
+
+_RESULTS = f"""
+SELECT
+    st.name AS study,
+    o.key AS original,
+    o.network AS network,
+    o.dataset AS dataset,
+    o.seed AS original_seed,
+    o.flops AS original_flops,
+    o.params AS original_params,
+    CAST(o.flops AS DOUBLE PRECISION) / o.params AS original_ratio,
+    g.flops_fraction AS regime,
+    sp.name AS space,
+    d.position AS draw,
+    s.key AS subnetwork,
+    s.widths AS widths,
+    s.flops AS flops,
+    s.params AS params,
+    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
+    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
+    pr.name AS protocol,
+    r.seed AS seed,
+    r.state AS state,
+    r.val_error AS val_error,
+    r.test_error AS test_error,
+    r.val_loss AS val_loss,
+    r.test_loss AS test_loss,
+    r.train_loss AS train_loss,
+    r.epochs AS epochs,
+    r.wall_s AS wall_s,
+    r.failure AS failure,
+    e.host AS host,
+    r.created_at AS created_at,
+    pr.key AS protocol_key,
+    p.id AS population_id,
+    s.id AS subnetwork_id,
+    r.id AS run_id
+FROM population p
+JOIN study st ON st.id = p.study_id
+JOIN original o ON o.id = p.original_id
+JOIN regime g ON g.id = p.regime_id
+JOIN space sp ON sp.id = p.space_id
+JOIN draw d ON d.population_id = p.id
+JOIN subnetwork s ON s.id = d.subnetwork_id
+JOIN run r ON r.subnetwork_id = s.id
+JOIN protocol pr ON pr.id = r.protocol_id
+LEFT JOIN environment e ON e.id = r.environment_id
+WHERE {_PLANNED}
+"""
+
+
+# Averages come before names are joined: the unit of every statistic is the subnetwork, and seeds are its replications.
+_POPULATIONS = f"""
+SELECT
+    st.name AS study,
+    o.key AS original,
+    o.network AS network,
+    o.dataset AS dataset,
+    o.seed AS original_seed,
+    g.flops_fraction AS regime,
+    sp.name AS space,
+    m.draw AS draw,
+    s.key AS subnetwork,
+    s.widths AS widths,
+    s.flops AS flops,
+    s.params AS params,
+    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
+    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
+    pr.name AS protocol,
+    m.n_done AS n_done,
+    m.n_failed AS n_failed,
+    m.val_error AS val_error,
+    m.val_error_min AS val_error_min,
+    m.val_error_max AS val_error_max,
+    CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
+         THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
+         WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
+    m.test_error AS test_error,
+    m.val_loss AS val_loss,
+    m.test_loss AS test_loss,
+    m.train_loss AS train_loss,
+    m.wall_s AS wall_s,
+    pr.key AS protocol_key,
+    m.population_id AS population_id,
+    m.subnetwork_id AS subnetwork_id
+FROM (
+    SELECT
+        p.id AS population_id,
+        d.subnetwork_id AS subnetwork_id,
+        r.protocol_id AS protocol_id,
+        min(d.position) AS draw,
+        count(r.val_error) AS n_done,
+        count(r.failure) AS n_failed,
+        avg(r.val_error) AS val_error,
+        min(r.val_error) AS val_error_min,
+        max(r.val_error) AS val_error_max,
+        avg(r.val_error * r.val_error) AS square,
+        avg(r.test_error) AS test_error,
+        avg(r.val_loss) AS val_loss,
+        avg(r.test_loss) AS test_loss,
+        avg(r.train_loss) AS train_loss,
+        avg(r.wall_s) AS wall_s
+    FROM population p
+    JOIN draw d ON d.population_id = p.id
+    JOIN run r ON r.subnetwork_id = d.subnetwork_id
+    WHERE {_PLANNED}
+    GROUP BY p.id, d.subnetwork_id, r.protocol_id
+) AS m
+JOIN population p ON p.id = m.population_id
+JOIN study st ON st.id = p.study_id
+JOIN original o ON o.id = p.original_id
+JOIN regime g ON g.id = p.regime_id
+JOIN space sp ON sp.id = p.space_id
+JOIN subnetwork s ON s.id = m.subnetwork_id
+JOIN protocol pr ON pr.id = m.protocol_id
+"""
+
+_EDF = """
+SELECT
+    study, original, network, dataset, original_seed, regime, space, protocol, subnetwork, flops, params, ratio,
+    val_error,
+    cume_dist() OVER population AS edf,
+    count(*) OVER (PARTITION BY study, original, regime, space, protocol_key) AS n,
+    test_error, protocol_key, population_id, subnetwork_id
+FROM populations
+WHERE val_error IS NOT NULL
+WINDOW population AS (PARTITION BY study, original, regime, space, protocol_key ORDER BY val_error)
+"""
+
+_LEADERBOARD = """
+SELECT
+    study, original, network, dataset, original_seed, regime,
+    rank() OVER (PARTITION BY study, original, regime, protocol_key ORDER BY val_error) AS place,
+    space, subnetwork, widths, flops, params, flops_fraction, ratio, protocol, n_done, val_error, test_error,
+    val_loss, test_loss, protocol_key, population_id, subnetwork_id
+FROM populations
+WHERE val_error IS NOT NULL
+"""
+
+# Not dominated: no subnetwork with fewer FLOPs has as low an error, and none with the same FLOPs has a lower one.
+_PARETO = """
+SELECT
+    study, original, network, dataset, original_seed, subnetwork, widths, flops, params, flops_fraction, ratio,
+    protocol, n_done, val_error, test_error, val_loss, test_loss, protocol_key, subnetwork_id
+FROM (
+    SELECT
+        unique_subnetworks.*,
+        min(val_error) OVER (PARTITION BY study, original, protocol_key ORDER BY flops
+            GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
+        min(val_error) OVER (PARTITION BY study, original, protocol_key ORDER BY flops
+            GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
+    FROM (
+        SELECT
+            populations.*,
+            row_number() OVER (PARTITION BY study, subnetwork_id, protocol_key ORDER BY population_id) AS appearance
+        FROM populations
+        WHERE val_error IS NOT NULL
+    ) AS unique_subnetworks
+    WHERE appearance = 1
+) AS compared
+WHERE val_error = best_of_same AND (best_of_smaller IS NULL OR val_error < best_of_smaller)
+"""
+
+_FAILURES = """
+SELECT
+    study, original, network, dataset, original_seed, regime, space, draw, subnetwork, widths, flops, params, ratio,
+    protocol, seed, failure, epochs, wall_s, host, created_at, population_id, subnetwork_id, run_id
+FROM results
+WHERE state = 'failed'
+"""
+
+VIEWS = {
+    "results": _RESULTS,
+    "populations": _POPULATIONS,
+    "edf": _EDF,
+    "leaderboard": _LEADERBOARD,
+    "pareto": _PARETO,
+    "failures": _FAILURES,
+}
+
+VIEW_COMMENTS = {
+    "results": "One row a run in a population. A subnetwork of two populations is there for each of them.",
+    "populations": "One row a subnetwork in a population and protocol: means over its runs that are done.",
+    "edf": "The empirical distribution function of the subnetworks' mean validation error in each population.",
+    "leaderboard": "Subnetworks by mean validation error within an original and regime, all spaces together.",
+    "pareto": "Subnetworks that no other of their original beats in FLOPs and mean validation error together.",
+    "failures": "One row a failed run in a population, with its reason.",
+}
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop every view, so that the tables below can be changed."""
+    for name in reversed(VIEWS):
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
+def create_views(connection: Connection) -> None:
+    """Create every view as this version defines it."""
+    for name, body in VIEWS.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {body.strip()}")
+        if connection.dialect.name == "postgresql":
+            comment = VIEW_COMMENTS[name].replace("'", "''")
+            connection.exec_driver_sql(f"COMMENT ON VIEW {name} IS '{comment}'")

@@ -1,0 +1,215 @@
+"""The door: from a database to a PDF, and back with the record of what was concluded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.engine import make_url
+
+from prunestats.db import load_results, open_database, read, store_analysis, study_status, write
+from prunestats.db import schema as t
+from prunestats.errors import InputError
+from prunestats.reports.analyse import analyse_study
+from prunestats.reports.analysis import StudyAnalysis
+from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
+from prunestats.reports.findings import verdict_sentence
+from prunestats.reports.provenance import code_versions, hash_rows, seconds
+from prunestats.reports.render import draw_figures, render, write_figures, write_in_one_step
+from prunestats.reports.tables import plain
+
+
+@dataclass(frozen=True)
+class BuiltReport:
+    """A report that was written; it stands for its path wherever a path is taken.
+
+    Parameters
+    ----------
+    path : Path
+        The PDF.
+    verdicts : tuple of str
+        A sentence a regime.
+    analysis : StudyAnalysis
+        What the report states.
+    analysis_id : int
+        Its row in the database.
+    """
+
+    path: Path
+    verdicts: tuple[str, ...]
+    analysis: StudyAnalysis
+    analysis_id: int
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def build_report(
+    source: Engine | str | Path,
+    output: str | Path,
+    *,
+    study: str | None = None,
+    bucket: int = 1,
+    timestamp: int | str | None = None,
+    seed: int = 0,
+    figures: str | Path | None = None,
+) -> BuiltReport:
+    """Analyse one study of a database and write its report.
+
+    Parameters
+    ----------
+    source : Engine, str or Path
+        The results database.
+    output : str or Path
+        PDF file to write; it is replaced in one step.
+    study : str, optional
+        Name of the study; needed where the database holds several.
+    bucket : int
+        Parameters a bucket; 1 counts parameters.
+    timestamp : int or str, optional
+        Seconds since 1970, or an ISO time (UTC unless it says otherwise), printed in the report. By default
+        ``SOURCE_DATE_EPOCH`` where that is set, else now. The same database and timestamp give the same bytes.
+    seed : int
+        Seed of the analysis.
+    figures : str or Path, optional
+        Folder that the figures are written to as well, as SVG and PNG.
+
+    Returns
+    -------
+    BuiltReport
+
+    Raises
+    ------
+    DatabaseError
+        If there is no such database.
+    InputError
+        If the study is not there, has no run, or is not named among several; or the timestamp is not one.
+    """
+    made_at = seconds(timestamp)
+    engine = source if isinstance(source, Engine) else open_database(source, create=False)
+    with read(engine) as connection:
+        row = _find_study(connection, study)
+        facts = _load_facts(connection, row, engine)
+    splits = [
+        load_results(engine, study=row["name"], state=None, split=s, bucket=bucket) for s in ("validation", "test")
+    ]
+    spaces = [space.name for space in facts.spaces]
+    analysis = analyse_study(*splits, bucket=bucket, rng=np.random.default_rng(seed), spaces=spaces)
+    versions = code_versions()
+    provenance = Provenance(hash_rows(splits[0]), len(splits[0]), seed, versions, made_at)
+    drawn = draw_figures(analysis, facts)
+    path = Path(output)
+    write_in_one_step(path, render(analysis, facts, provenance, drawn))
+    if figures is not None:
+        write_figures(drawn, Path(figures))
+    with write(engine) as connection:
+        analysis_id = store_analysis(
+            connection,
+            study_id=row["id"],
+            kind="report",
+            parameters={"bucket": bucket, "seed": seed},
+            rows_hash=provenance.rows_hash,
+            n_rows=provenance.n_rows,
+            result=analysis.to_dict(),
+            versions=versions,
+        )
+    verdicts = tuple(verdict_sentence(regime.optimum, regime.regime) for regime in analysis.regimes)
+    return BuiltReport(path, verdicts, analysis, analysis_id)
+
+
+def _find_study(connection: Connection, name: str | None) -> dict[str, Any]:
+    rows = [dict(row) for row in connection.execute(select(t.study).order_by(t.study.c.id)).mappings()]
+    wanted = [row for row in rows if name is None or row["name"] == name]
+    found = ", ".join(plain(row["name"]) for row in rows) or "none"
+    if not wanted:
+        raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")
+    if len(wanted) > 1:
+        raise InputError(f"a report is of one study; found {found}: name one with study=")
+    return wanted[0]
+
+
+def _load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:
+    mine = {"study_id": study["id"]}
+    regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
+    spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
+    populations = _populations(connection, study["id"])
+    keys = list(dict.fromkeys(row["original"] for row in populations))
+    originals = {row["key"]: row for row in _rows(connection, select(t.original).where(t.original.c.key.in_(keys)))}
+    status = study_status(connection, study["name"])
+    missing: dict[tuple[float, str], int] = {}
+    for row in status:
+        place = (row.regime, row.space)
+        missing[place] = missing.get(place, 0) + row.missing
+    return StudyFacts(
+        name=study["name"],
+        fingerprint=study["fingerprint"],
+        seed=study["seed"],
+        database=_database_name(engine),
+        originals=tuple(_original(originals[key]) for key in keys),
+        spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
+        regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
+        populations=tuple(Population(**row) for row in populations),
+        protocols=_protocols(connection, study["id"]),
+        missing={place: n for place, n in missing.items() if n},
+    )
+
+
+def _populations(connection: Connection, study_id: int) -> list[dict[str, Any]]:
+    joined = (
+        t.population.join(t.regime, t.population.c.regime_id == t.regime.c.id)
+        .join(t.space, t.population.c.space_id == t.space.c.id)
+        .join(t.original, t.population.c.original_id == t.original.c.id)
+    )
+    size = select(func.count()).where(t.draw.c.population_id == t.population.c.id).scalar_subquery()
+    query = (
+        select(
+            t.regime.c.flops_fraction.label("regime"),
+            t.space.c.name.label("space"),
+            t.original.c.key.label("original"),
+            size.label("drawn"),
+            t.population.c.attempts,
+            t.population.c.accepted,
+        )
+        .select_from(joined)
+        .where(t.population.c.study_id == study_id)
+        .order_by(t.regime.c.flops_fraction.desc(), t.space.c.position, t.original.c.id)
+    )
+    return _rows(connection, query)
+
+
+def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
+    joined = t.protocol.join(t.plan, t.plan.c.protocol_id == t.protocol.c.id)
+    query = select(t.protocol).select_from(joined).where(t.plan.c.study_id == study_id).distinct()
+    rows = _rows(connection, query.order_by(t.protocol.c.id))
+    return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
+
+
+def _original(row: dict[str, Any]) -> Original:
+    return Original(
+        key=row["key"],
+        network=row["network"],
+        dataset=row["dataset"],
+        seed=row["seed"],
+        flops=row["flops"],
+        params=row["params"],
+        n_groups=len(row["group_sizes"] or ()),
+        convention=row["flops_convention"],
+        val_error=row["val_error"],
+        test_error=row["test_error"],
+        recipe=row["recipe"] or {},
+    )
+
+
+def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _database_name(engine: Engine) -> str:
+    """The file's name, as its folder says nothing to a reader elsewhere; or the URL without its password."""
+    url = make_url(engine.url)
+    if url.get_backend_name() == "sqlite":
+        return Path(url.database or "").name or "in memory"
+    return url.render_as_string(hide_password=True)

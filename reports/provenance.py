@@ -1,0 +1,64 @@
+"""From what and with what a report is made: the hash of its rows, the versions of its code, its moment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import pandas as pd
+
+from prunestats.errors import InputError
+
+_PACKAGES = ("prunestats", "matplotlib", "numpy", "pandas", "scipy", "typst")
+_ROW_KEY = ("original", "regime", "space", "draw", "subnetwork", "protocol", "seed")
+_ROW_VALUES = ("flops", "params", "state", "val_error", "test_error", "val_loss", "test_loss")
+
+
+def hash_rows(frame: pd.DataFrame) -> str:
+    """SHA-256 of what was run and what came out, whatever the order of the rows, the machine and its speed."""
+    key = [name for name in _ROW_KEY if name in frame]
+    columns = [*key, *(name for name in _ROW_VALUES if name in frame)]
+    written = frame.sort_values(key)[columns].to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def code_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers and the pages rest on."""
+    return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+
+
+def seconds(timestamp: int | str | None) -> int:
+    """A moment as seconds since 1970.
+
+    Parameters
+    ----------
+    timestamp : int or str, optional
+        Seconds, or an ISO time (UTC unless it says otherwise); by default ``SOURCE_DATE_EPOCH`` or else now.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> seconds("1970-01-02T00:00:00"), seconds("1970-01-01T02:00:00+02:00"), seconds(7)
+    (86400, 0, 7)
+    """
+    if timestamp is None:
+        timestamp = os.environ.get("SOURCE_DATE_EPOCH") or int(time.time())
+    try:
+        return int(timestamp)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(str(timestamp))
+    except ValueError:
+        raise InputError(
+            f"timestamp must be seconds since 1970 or an ISO time; found {timestamp!r}: write 2026-01-31T12:00:00"
+        ) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

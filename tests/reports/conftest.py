@@ -1,0 +1,135 @@
+"""Synthetic populations, analysed, drawn and set once for all tests of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prunestats.reports.analyse import analyse_study
+from prunestats.reports.analysis import StudyAnalysis
+from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
+
+Frames = tuple[pd.DataFrame, pd.DataFrame]
+
+HOSTILE = "_#eval(1) $x^2$ *b* <i>&amp; \\u{41} @ref [link] // 日本 " + "w" * 120
+
+
+def make_frames(
+    regimes: tuple[float, ...] = (0.5, 0.25, 0.1),
+    spaces: tuple[str, ...] = ("initial", "uniform"),
+    originals: tuple[str, ...] = ("a1b2", "c3d4"),
+    n: int = 40,
+    seeds: int = 1,
+    constant: bool = False,
+    failed: tuple[float, ...] = (),
+) -> Frames:
+    """Runs of a study: a U at 0.5, a rise at 0.25, noise at 0.1; errors are multiples of 1/400 and tied."""
+    rng = np.random.default_rng(7)
+    shapes = [lambda u: 1 + 2.5 * u**2, lambda u: np.exp(0.9 * u), lambda u: 1.0]
+    rows = []
+    for r, regime in enumerate(regimes):
+        for s, space in enumerate(spaces):
+            for o, original in enumerate(originals):
+                for k in range(n):
+                    flops = int(4.2e6 * regime * (1 + rng.uniform(-0.02, 0.02)))
+                    u = rng.normal(0, 0.3 if s == 0 else 0.1)
+                    level = 0.05 / regime**0.5 * shapes[r % 3](u) * (1 + 0.1 * o) * np.exp(rng.normal(0, 0.08))
+                    for seed in range(seeds):
+                        lost = regime in failed or (r == 2 and s == 0 and k == 3)
+                        errors = [rng.binomial(400, min(level * e, 0.9)) / 400 for e in (1, 1.1)]
+                        losses = [np.log(3 * level) + rng.normal(0, 0.05) for _ in range(2)]
+                        if constant:
+                            errors, losses = [0.05, 0.05], [0.0, 0.1]
+                        params = int(flops / (100 * np.exp(u)))
+                        rows.append({
+                            "study": "digits", "network": "resnet_digits", "dataset": "digits", "original": original,
+                            "original_seed": o, "space": space, "regime": regime, "protocol": "p1", "seed": seed,
+                            "subnetwork": f"{original}-{s}-{regime}-{k:03d}", "flops": flops,
+                            "params": params, "layer_params": (900, params - 900),
+                            "state": "failed" if lost else "done", "failure": "loss was not finite" if lost else None,
+                            "val_error": errors[0], "test_error": errors[1], "val_ll": losses[0], "test_ll": losses[1],
+                        })  # fmt: skip
+    frame = pd.DataFrame(rows)
+    frame.loc[frame["state"] == "failed", ["val_error", "test_error", "val_ll", "test_ll"]] = np.nan
+    return (
+        frame.assign(error=frame["val_error"], log_loss=frame["val_ll"]),
+        frame.assign(error=frame["test_error"], log_loss=frame["test_ll"]),
+    )
+
+
+def make_facts(study: StudyAnalysis, name: str = "digits") -> StudyFacts:
+    """What would be on record about `study`."""
+    regimes = [regime.regime for regime in study.regimes]
+    return StudyFacts(
+        name=name,
+        fingerprint="9f" * 32,
+        seed=11,
+        database="results.db",
+        originals=tuple(
+            Original(
+                key, "resnet_digits", "digits", i, 4_200_000, 45_000, 7, "multiply-adds", 0.0125, 0.02, {"epochs": 30}
+            )
+            for i, key in enumerate(study.originals)
+        ),
+        spaces=tuple(
+            SpaceLaw(space, "independent", {"min_keep": 0.05}, "w_g ~ Uniform{1, ..., W_g}") for space in study.spaces
+        ),
+        regimes=tuple((regime, 0.02) for regime in regimes),
+        populations=tuple(
+            Population(r, s, o, 40, 5000 + 731 * i, 40 + 3 * i)
+            for r in regimes
+            for s in study.spaces
+            for i, o in enumerate(study.originals)
+        ),
+        protocols=(Protocol("7c" * 32, "l1", {"criterion": "l1", "epochs": 2}),),
+        missing={(regimes[0], study.spaces[0]): 3},
+    )
+
+
+@pytest.fixture(scope="session")
+def frames_of() -> Callable[..., Frames]:
+    return make_frames
+
+
+@pytest.fixture(scope="session")
+def facts_of() -> Callable[..., StudyFacts]:
+    return make_facts
+
+
+@pytest.fixture(scope="session")
+def hostile() -> str:
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def provenance() -> Provenance:
+    return Provenance("ab" * 32, 480, 0, {"prunestats": "0.1.0", "numpy": "2.4.6"}, 1_790_000_000)
+
+
+@pytest.fixture(scope="session")
+def study() -> StudyAnalysis:
+    return analyse_study(*make_frames(), rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def studies(study: StudyAnalysis) -> dict[str, StudyAnalysis]:
+    """Studies that figures and pages must survive."""
+    cases = {
+        "tiny": {"n": 3, "regimes": (0.5,), "spaces": (HOSTILE,), "originals": ("only",)},
+        "one_space": {"n": 25, "spaces": ("initial",), "originals": ("only",)},
+        "many": {"n": 6, "regimes": tuple(np.linspace(0.9, 0.05, 12).round(3)), "spaces": tuple("abcde")},
+        "constant": {"n": 25, "constant": True},
+        "failed": {"failed": (0.25,)},
+        "all_failed": {"n": 3, "failed": (0.5, 0.25, 0.1)},
+    }
+    made = {name: analyse_study(*make_frames(**case), rng=np.random.default_rng(0)) for name, case in cases.items()}
+    return {"usual": study, **made}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
