@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from prunestats.db.types import Json, Real, String, Whole, now, utc
+from prunestats.db.types import Json, Real, Row, String, Whole, now, utc
 
 SCHEMA_VERSION = 1
 VERSION_TABLE = "prunestats_version"
@@ -40,11 +39,11 @@ metadata = MetaData(
 
 
 def _id(comment: str = "row number") -> Column[Any]:
-    return Column("id", Integer, primary_key=True, comment=comment)
+    return Column("id", Row, primary_key=True, comment=comment)
 
 
 def _to(table: str, comment: str, *, optional: bool = False) -> Column[Any]:
-    return Column(f"{table}_id", Integer, ForeignKey(f"{table}.id"), nullable=optional, comment=comment)
+    return Column(f"{table}_id", Row, ForeignKey(f"{table}.id"), nullable=optional, comment=comment)
 
 
 def _text(name: str, comment: str, *, optional: bool = False) -> Column[Any]:
@@ -220,8 +219,8 @@ population = Table(
     _id(),
     _to("study", "the study that drew it"),
     _to("original", "the network whose subnetworks are drawn"),
-    Column("regime_id", Integer, nullable=False, comment="the band of FLOPs"),
-    Column("space_id", Integer, nullable=False, comment="the distribution that was drawn from"),
+    Column("regime_id", Row, nullable=False, comment="the band of FLOPs"),
+    Column("space_id", Row, nullable=False, comment="the distribution that was drawn from"),
     _whole("attempts", "proposals that were drawn"),
     _whole("accepted", "proposals inside the band"),
     _whole("duplicates", "accepted proposals that repeated an earlier subnetwork"),
@@ -237,7 +236,7 @@ draw = Table(
     metadata,
     _to("population", "the population"),
     _to("subnetwork", "the subnetwork"),
-    Column("position", Integer, nullable=False, comment="order of drawing, from 0"),
+    Column("position", Row, nullable=False, comment="order of drawing, from 0"),
     PrimaryKeyConstraint("population_id", "subnetwork_id"),
     UniqueConstraint("population_id", "position"),
     Index("ix_draw_subnetwork_id", "subnetwork_id"),
@@ -299,8 +298,8 @@ run = Table(
 epoch_metric = Table(
     "epoch_metric",
     metadata,
-    Column("run_id", Integer, ForeignKey("run.id", ondelete="CASCADE"), nullable=False, comment="the run"),
-    Column("epoch", Integer, nullable=False, comment="epochs trained so far; 0 is before any"),
+    Column("run_id", Row, ForeignKey("run.id", ondelete="CASCADE"), nullable=False, comment="the run"),
+    Column("epoch", Row, nullable=False, comment="epochs trained so far; 0 is before any"),
     _real("train_loss", "cross-entropy over the epoch, nats; NULL at epoch 0 or if it diverged", optional=True),
     _real("val_error", "error on the validation split, a fraction", optional=True),
     _real("val_loss", "cross-entropy on the validation split, nats", optional=True),

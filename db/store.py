@@ -315,7 +315,9 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     if not rows:
         return 0
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows).rowcount
+    # without RETURNING, and with the count kept, which is otherwise thrown away
+    statement = dialect.insert(table).on_conflict_do_nothing().inline()
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, Text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -31,6 +31,18 @@ class Whole(TypeDecorator[int]):
         if value is None or (type(value) is int and -_LARGEST <= value <= _LARGEST):
             return value
         return whole(value)
+
+
+class Row(TypeDecorator[int]):
+    """A 32-bit integer: the number of a row, a place in an order."""
+
+    # SQLite numbers the rows by itself where the key is declared as exactly INTEGER
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
+        """Coerce to int."""
+        return value if value is None or type(value) is int else whole(value)
 
 
 class Real(TypeDecorator[float]):

@@ -8,7 +8,6 @@ import numpy as np
 from scipy import stats
 
 from prunestats.regression import Floats, Points, full_rank, least_squares
-from prunestats.spline import Spline
 
 _GRID = 101
 
@@ -23,26 +22,24 @@ class Corner:
         Where the lines join.
     low, high : float
         Its likelihood-ratio interval.
-    aic_gain : float
-        Akaike's criterion of the spline less that of the lines: positive where the lines describe the points better.
+    aic : float
+        Akaike's criterion, to compare with that of the quadratic and of the spline in `Evidence`.
     level : float
     """
 
     ratio: float
     low: float
     high: float
-    aic_gain: float
+    aic: float
     level: float
 
 
-def fit_corner(data: Points, spline: Spline, *, level: float = 0.95) -> Corner | None:
+def fit_corner(data: Points, *, level: float = 0.95) -> Corner | None:
     """Estimate where the mean response turns, if it is a V.
 
     Parameters
     ----------
     data : Points
-    spline : Spline
-        The smooth that the lines compete with.
     level : float
 
     Returns
@@ -65,12 +62,11 @@ def fit_corner(data: Points, spline: Spline, *, level: float = 0.95) -> Corner |
     Examples
     --------
     >>> from prunestats.regression import points
-    >>> from prunestats.spline import fit_spline
     >>> x = np.linspace(-1, 1, 90)
     >>> data = points(x, np.where(x < 0, -4 * x, x) + 0.1 * np.cos(70 * x))
-    >>> corner = fit_corner(data, fit_spline(data))
-    >>> bool(corner.low < 1 < corner.high), corner.aic_gain > 0
-    (True, True)
+    >>> corner = fit_corner(data)
+    >>> bool(corner.low < 1 < corner.high)
+    True
     """
     base = np.linalg.qr(data.design(data.x - data.x.mean()))[0]
     residuals = data.y - base @ (base.T @ data.y)
@@ -88,13 +84,11 @@ def fit_corner(data: Points, spline: Spline, *, level: float = 0.95) -> Corner |
     rss, _ = _profile(data.x, base, residuals, fine)
     least = float(rss.min())
     inside = fine[rss <= least * limit]
-    smooth = spline.sigma2 * (data.x.size - spline.edf - data.effects.shape[1])
-    gain = data.x.size * float(np.log(smooth / least)) + 2 * (spline.edf - 4)
     return Corner(
         ratio=float(np.exp(fine[np.argmin(rss)])),
         low=float(np.exp(inside.min() - (fine[1] - fine[0]))),
         high=float(np.exp(inside.max() + (fine[1] - fine[0]))),
-        aic_gain=gain,
+        aic=data.x.size * float(np.log(least)) + 2 * 4,
         level=level,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def edf(values: ArrayLike, *, level: float = 0.95) -> Edf:
     x, ties = np.unique(data, return_counts=True)
     count = np.cumsum(ties)
     low, high = clopper_pearson(count, n, level=level)
-    half = float(stats.kstwo.ppf(level, n))
+    half = band_half_width(n, level)
     y = count / n
     return Edf(
         x=x,
@@ -156,6 +157,18 @@ def edf(values: ArrayLike, *, level: float = 0.95) -> Edf:
         n=n,
         n_effective=float(n),
     )
+
+
+@lru_cache(maxsize=256)
+def band_half_width(n: int, level: float) -> float:
+    """Return the quantile of the two-sided Kolmogorov-Smirnov statistic at sample size n.
+
+    Examples
+    --------
+    >>> round(band_half_width(20, 0.95), 5)
+    0.29408
+    """
+    return float(stats.kstwo.ppf(level, n))
 
 
 def clopper_pearson(

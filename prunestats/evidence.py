@@ -46,6 +46,8 @@ class Evidence:
     level : float
     n : int
         Subnetworks.
+    aic_quadratic, aic_spline : float
+        Akaike's criterion of the two curves, up to a constant that they share with `corner.aic`.
     """
 
     trend: Trend
@@ -60,6 +62,8 @@ class Evidence:
     q90: float
     level: float
     n: int
+    aic_quadratic: float
+    aic_spline: float
 
     def in_middle(self, ratio: float) -> bool:
         """Whether a ratio is within the middle 80 % of the subnetworks' ratios."""
@@ -100,7 +104,7 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
         trend=Trend(float(line.coefficients[1]), line.p(1)),
         quadratic=quadratic,
         spline=spline,
-        corner=fit_corner(data, spline.curve, level=level),
+        corner=fit_corner(data, level=level),
         two_lines=fit_two_lines(data, level=level),
         lind_mehlum=lind_mehlum(quadratic, low, high),
         lack_of_fit=lack_of_fit(data),
@@ -109,4 +113,11 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
         q90=float(np.exp(q90)),
         level=level,
         n=data.x.size,
+        aic_quadratic=data.x.size * float(np.log(quadratic.rss)) + 2 * 3,
+        aic_spline=data.x.size * float(np.log(_rss(spline, data))) + 2 * spline.curve.edf,
     )
+
+
+def _rss(spline: SplineOptimum, data: Points) -> float:
+    curve = spline.curve
+    return float(curve.sigma2 * (data.x.size - curve.edf - data.effects.shape[1]))

@@ -166,15 +166,16 @@ def find_optimum(
     means, data, n_originals = _points(frame, bucket, response)
     evidence = gather(data, level=level, rng=rng or np.random.default_rng(0))
     judged = judge(data, evidence, name=_NAMES.get(response, response))
+    belief = judged.belief
     explained = explained_variance(data, means)
     low, q10, q90, high = (float(np.exp(end)) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))
     return Optimum(
         verdict=judged.verdict,
         reasons=(*judged.reasons, *_cautions(means, data)),
-        ratio=judged.ratio,
-        low=judged.low,
-        high=judged.high,
-        believed=judged.believed,
+        ratio=float("nan") if belief is None else belief.ratio,
+        low=float("nan") if belief is None else belief.low,
+        high=float("nan") if belief is None else belief.high,
+        believed=None if belief is None else belief.believed,
         quadratic=None if evidence is None else evidence.quadratic,
         spline=None if evidence is None else evidence.spline,
         corner=None if evidence is None else evidence.corner,

@@ -63,6 +63,7 @@ def analyse_study(
     _check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
+    names = _original_names(validation_frame)
     failed = validation_frame[_failed(validation_frame)]
     return StudyAnalysis(
         regimes=tuple(
@@ -77,8 +78,8 @@ def analyse_study(
             for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
         ),
         spaces=tuple(order),
-        originals=tuple(map(str, dict.fromkeys(validation_frame["original"]))),
-        names=_original_names(validation_frame),
+        originals=tuple(names),
+        names=names,
         bucket=bucket,
         failures=_failures(failed),
     )
@@ -207,10 +208,11 @@ def _attempt(
 
 
 def _original_names(frame: pd.DataFrame) -> dict[str, str]:
-    """What tells the originals apart, in the fewest words: network, data set, seed, or else their keys."""
-    rows = frame.drop_duplicates("original")
+    """The originals by key, in order, and what tells them apart in the fewest words, or else their keys."""
+    order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
+    rows = frame.drop_duplicates("original").sort_values(order)
     keys = [str(key) for key in rows["original"]]
-    telling = [name for name in ("network", "dataset", "original_seed") if name in rows and len(set(rows[name])) > 1]
+    telling = [name for name in order if name != "original" and len(set(rows[name])) > 1]
     if len(keys) == 1 and "network" in rows:
         telling = ["network"]
     parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in telling]

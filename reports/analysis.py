@@ -11,6 +11,9 @@ from prunestats.comparison import Comparison
 from prunestats.distribution import Edf
 from prunestats.optimum import Optimum
 
+# Of the test error, in tables and in what is stored.
+QUANTILES = (0.1, 0.5, 0.9)
+
 
 @dataclass(frozen=True)
 class Winner:
@@ -183,7 +186,15 @@ def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
     plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
     return {
         **{name: getattr(space, name) for name in plain_fields},
-        "error": space.error.to_dict() if space.error else None,
-        "log_loss": space.log_loss.to_dict() if space.log_loss else None,
+        "error": _edf_dict(space.error),
+        "log_loss": _edf_dict(space.log_loss),
         "winners": [vars(winner) for winner in space.winners],
     }
+
+
+def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
+    """What the tables print of a distribution: its steps are the runs' own values, which are in the database."""
+    if found is None:
+        return None
+    quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}
+    return {"n": found.n, "level": found.level, "quantiles": quantiles}

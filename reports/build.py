@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.engine import make_url
 
-from prunestats.db import load_results, open_database, read, store_analysis, study_status, write
+from prunestats.db import load_results, open_database, read, rows_hash, store_analysis, study_status, write
 from prunestats.db import schema as t
 from prunestats.errors import InputError
 from prunestats.reports.analyse import analyse_study
 from prunestats.reports.analysis import StudyAnalysis
+from prunestats.reports.blocks import settings
 from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
 from prunestats.reports.findings import verdict_sentence
-from prunestats.reports.provenance import code_versions, hash_rows, seconds
+from prunestats.reports.provenance import code_versions, seconds
 from prunestats.reports.render import draw_figures, render, write_figures, write_in_one_step
 from prunestats.reports.tables import plain
+
+# Not by row number, which is the order of training: two runs of one study give one report.
+_ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)
+_SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -89,35 +95,45 @@ def build_report(
         If the study is not there, has no run, or is not named among several; or the timestamp is not one.
     """
     made_at = seconds(timestamp)
+    given = isinstance(source, Engine)
     engine = source if isinstance(source, Engine) else open_database(source, create=False)
+    try:
+        return _build(engine, Path(output), study, bucket, made_at, seed, None if figures is None else Path(figures))
+    finally:
+        if not given:
+            engine.dispose()
+
+
+def _build(
+    engine: Engine, output: Path, name: str | None, bucket: int, made_at: int, seed: int, figures: Path | None
+) -> BuiltReport:
     with read(engine) as connection:
-        row = _find_study(connection, study)
-        facts = _load_facts(connection, row, engine)
-    splits = [
-        load_results(engine, study=row["name"], state=None, split=s, bucket=bucket) for s in ("validation", "test")
-    ]
+        study = _find_study(connection, name)
+        facts = _load_facts(connection, study, engine)
+    validation, test = (
+        load_results(engine, study=facts.name, state=None, split=split, bucket=bucket) for split in _SPLITS
+    )
     spaces = [space.name for space in facts.spaces]
-    analysis = analyse_study(*splits, bucket=bucket, rng=np.random.default_rng(seed), spaces=spaces)
-    versions = code_versions()
-    provenance = Provenance(hash_rows(splits[0]), len(splits[0]), seed, versions, made_at)
+    analysis = analyse_study(validation, test, bucket=bucket, rng=np.random.default_rng(seed), spaces=spaces)
+    hashed = rows_hash(pd.concat([validation, test]))
+    provenance = Provenance(hashed, len(validation), seed, code_versions(), made_at)
     drawn = draw_figures(analysis, facts)
-    path = Path(output)
-    write_in_one_step(path, render(analysis, facts, provenance, drawn))
+    write_in_one_step(output, render(analysis, facts, provenance, drawn))
     if figures is not None:
-        write_figures(drawn, Path(figures))
+        write_figures(drawn, figures)
     with write(engine) as connection:
         analysis_id = store_analysis(
             connection,
-            study_id=row["id"],
+            study_id=study["id"],
             kind="report",
             parameters={"bucket": bucket, "seed": seed},
             rows_hash=provenance.rows_hash,
             n_rows=provenance.n_rows,
             result=analysis.to_dict(),
-            versions=versions,
+            versions=provenance.versions,
         )
     verdicts = tuple(verdict_sentence(regime.optimum, regime.regime) for regime in analysis.regimes)
-    return BuiltReport(path, verdicts, analysis, analysis_id)
+    return BuiltReport(output, verdicts, analysis, analysis_id)
 
 
 def _find_study(connection: Connection, name: str | None) -> dict[str, Any]:
@@ -135,24 +151,22 @@ def _load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -
     mine = {"study_id": study["id"]}
     regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
     spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
-    populations = _populations(connection, study["id"])
-    keys = list(dict.fromkeys(row["original"] for row in populations))
-    originals = {row["key"]: row for row in _rows(connection, select(t.original).where(t.original.c.key.in_(keys)))}
-    status = study_status(connection, study["name"])
     missing: dict[tuple[float, str], int] = {}
-    for row in status:
-        place = (row.regime, row.space)
-        missing[place] = missing.get(place, 0) + row.missing
+    for row in study_status(connection, study["name"]):
+        missing[row.regime, row.space] = missing.get((row.regime, row.space), 0) + row.missing
+    used = select(t.population.c.original_id).where(t.population.c.study_id == study["id"])
+    originals = _rows(connection, select(t.original).where(t.original.c.id.in_(used)).order_by(*_ORIGINALS))
     return StudyFacts(
         name=study["name"],
         fingerprint=study["fingerprint"],
         seed=study["seed"],
         database=_database_name(engine),
-        originals=tuple(_original(originals[key]) for key in keys),
+        originals=tuple(_original(row) for row in originals),
         spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
         regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
-        populations=tuple(Population(**row) for row in populations),
+        populations=tuple(Population(**row) for row in _populations(connection, study["id"])),
         protocols=_protocols(connection, study["id"]),
+        machines=_machines(connection, study["id"]),
         missing={place: n for place, n in missing.items() if n},
     )
 
@@ -175,16 +189,31 @@ def _populations(connection: Connection, study_id: int) -> list[dict[str, Any]]:
         )
         .select_from(joined)
         .where(t.population.c.study_id == study_id)
-        .order_by(t.regime.c.flops_fraction.desc(), t.space.c.position, t.original.c.id)
+        .order_by(t.regime.c.flops_fraction.desc(), t.space.c.position, *_ORIGINALS)
     )
     return _rows(connection, query)
 
 
+def _of_runs(column: Any, study_id: int) -> Any:
+    """Values of a column of `run` among the runs of a study's subnetworks."""
+    joined = t.run.join(t.draw, t.draw.c.subnetwork_id == t.run.c.subnetwork_id).join(t.population)
+    return select(column).select_from(joined).where(t.population.c.study_id == study_id)
+
+
 def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
-    joined = t.protocol.join(t.plan, t.plan.c.protocol_id == t.protocol.c.id)
-    query = select(t.protocol).select_from(joined).where(t.plan.c.study_id == study_id).distinct()
-    rows = _rows(connection, query.order_by(t.protocol.c.id))
+    planned = select(t.plan.c.protocol_id).where(t.plan.c.study_id == study_id)
+    # Results from outside have no plan: theirs are the protocols of their runs.
+    used = planned if connection.execute(planned.limit(1)).first() else _of_runs(t.run.c.protocol_id, study_id)
+    rows = _rows(connection, select(t.protocol).where(t.protocol.c.id.in_(used)).order_by(t.protocol.c.key))
     return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
+
+
+def _machines(connection: Connection, study_id: int) -> tuple[str, ...]:
+    used = _of_runs(t.run.c.environment_id, study_id)
+    rows = _rows(connection, select(t.environment).where(t.environment.c.id.in_(used)))
+    software = [{"Python": row["python"], **row["versions"]} for row in rows]
+    named = {f"{row['platform']}, {settings(on)}" for row, on in zip(rows, software, strict=True)}
+    return tuple(sorted(named))
 
 
 def _original(row: dict[str, Any]) -> Original:

@@ -29,6 +29,8 @@ from prunestats.reports.methods import methods
 from prunestats.reports.record import provenance_blocks, what_was_run
 from prunestats.reports.tables import count, counted, plain, ratio_unit, share
 
+_AXES = "Axes are logarithmic, those of error only where errors span more than a factor of 5."
+
 # A figure with more rows than this does not fit a page.
 ROWS = 3
 
@@ -131,7 +133,7 @@ def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
         yield figure_block(
             pictures[f"edfs-{place}"],
             f"Empirical distribution functions over subnetworks at {names} of the FLOPs: the share with at most the "
-            f"stated error (left) or cross-entropy (right, logarithmic axis), test split. {_counts(regimes)}{band}",
+            f"stated error (left) or cross-entropy (right), test split. {_AXES} {_counts(regimes)}{band}",
             f"Step curves of distribution functions at {names} of the FLOPs, a colour a space, with bands.",
             floats=True,
         )
@@ -206,9 +208,9 @@ def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str
     interval = f" Yellow: {share(estimated[0].level)} interval of the believed optimum." if estimated else ""
     n = sum(regime.subnetworks["space"] == study.spaces[0])
     caption = (
-        f"Cross-entropy (left, logarithmic axis) and error (right) against {ratio_unit(study.bucket)} at {where}: "
+        f"Cross-entropy (left) and error (right) against {ratio_unit(study.bucket)} at {where}: "
         f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
-        f"{counted(len(study.originals), 'original')}, validation split.{fitted}{interval}"
+        f"{counted(len(study.originals), 'original')}, validation split. {_AXES}{fitted}{interval}"
     )
     return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fits."
 

@@ -68,6 +68,8 @@ class StudyFacts:
     originals, spaces, populations, protocols : tuple
     regimes : tuple of (float, float)
         FLOPs fraction and relative tolerance, largest first.
+    machines : tuple of str
+        Where the runs were made: platform and versions.
     missing : dict of (float, str) to int
         Runs that are planned and not there, by regime and space.
     """
@@ -81,6 +83,7 @@ class StudyFacts:
     regimes: tuple[tuple[float, float], ...]
     populations: tuple[Population, ...]
     protocols: tuple[Protocol, ...]
+    machines: tuple[str, ...]
     missing: dict[tuple[float, str], int]
 
 

@@ -58,7 +58,9 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
         say(axes, "no finished run")
         return
     drawn = {space: _scale(np.asarray(found.x, dtype=float), response) for space, found in edfs.items()}
-    left, right = limits(np.concatenate(list(drawn.values())), log=response == "log_loss")
+    every = np.concatenate(list(drawn.values()))
+    log = wants_log(every, response)
+    left, right = limits(every, log=log)
     for place, (space, found) in enumerate(edfs.items()):
         x, look = drawn[space], space_look(spaces, space)
         y, low, high = (np.asarray(values) for values in (found.y, found.band_low, found.band_high))
@@ -70,7 +72,7 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
             axes.text(*corner, f"n = {found.n}", color=look["color"], transform=axes.transAxes, ha="right", size=7)
     axes.set(xlim=(left, right), ylim=(0, 1.02))
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-    _scale_axis(axes, "x", response)
+    _scale_axis(axes, "x", log=log)
 
 
 def draw_response(
@@ -106,12 +108,13 @@ def draw_response(
     for original in originals:
         mine = (subnetworks["original"] == original).to_numpy()
         marker = original_marker(originals, original)
-        axes.scatter(ratio[mine], values[mine], s=9, marker=marker, color=color, alpha=0.45, linewidths=0, zorder=2)
+        axes.scatter(ratio[mine], values[mine], s=11, marker=marker, color=color, alpha=0.45, linewidths=0, zorder=2)
     if optimum is not None:
         _draw_fits(axes, optimum, response)
-    axes.set_ylim(limits(values, log=response == "log_loss"))
+    log = wants_log(values, response)
+    axes.set_ylim(limits(values, log=log))
     axes.set_xlim(limits(ratio, log=True))
-    _scale_axis(axes, "y", response)
+    _scale_axis(axes, "y", log=log)
     log_axis(axes, "x")
 
 
@@ -163,6 +166,11 @@ def limits(values: Numbers, *, log: bool = False) -> tuple[float, float]:
     return max(low - margin, 0.0) if low >= 0 else low - margin, high + margin
 
 
+def wants_log(values: Numbers, response: str) -> bool:
+    """Whether an axis is logarithmic: always for cross-entropy, and for errors that span more than a factor of 5."""
+    return response == "log_loss" or bool(0 < values.min() < values.max() / 5)
+
+
 def log_axis(axes: Axes, which: str, name: Callable[[float], str] | None = None) -> None:
     """A logarithmic axis, within its present limits, with a few round ticks that can be read."""
     low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
@@ -195,11 +203,12 @@ def _scale(values: Numbers, response: str) -> Numbers:
     return np.exp(values) if response == "log_loss" else 100 * values
 
 
-def _scale_axis(axes: Axes, which: str, response: str) -> None:
-    if response == "log_loss":
+def _scale_axis(axes: Axes, which: str, *, log: bool) -> None:
+    if log:
         log_axis(axes, which)
     else:
-        (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _short(value: float) -> str:

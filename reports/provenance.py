@@ -1,29 +1,16 @@
-"""From what and with what a report is made: the hash of its rows, the versions of its code, its moment."""
+"""With what a report is made, and when: the versions of its code and its moment."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-import pandas as pd
-
 from prunestats.errors import InputError
 
 _PACKAGES = ("prunestats", "matplotlib", "numpy", "pandas", "scipy", "typst")
-_ROW_KEY = ("original", "regime", "space", "draw", "subnetwork", "protocol", "seed")
-_ROW_VALUES = ("flops", "params", "state", "val_error", "test_error", "val_loss", "test_loss")
-
-
-def hash_rows(frame: pd.DataFrame) -> str:
-    """SHA-256 of what was run and what came out, whatever the order of the rows, the machine and its speed."""
-    key = [name for name in _ROW_KEY if name in frame]
-    columns = [*key, *(name for name in _ROW_VALUES if name in frame)]
-    written = frame.sort_values(key)[columns].to_csv(index=False, lineterminator="\n")
-    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def code_versions() -> dict[str, str]:

@@ -37,8 +37,9 @@ def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Blo
         ("originals", ", ".join(original.key for original in facts.originals)),
         ("seeds", f"study {facts.seed}, analysis {provenance.seed}"),
         ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals}))),
-        ("versions", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
-        ("made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),
+        *(("runs made on", machine) for machine in facts.machines),
+        ("report made with", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
+        ("report made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),
     ]
     yield {"kind": "facts", "rows": [[name, breakable(value)] for name, value in rows if value]}
 

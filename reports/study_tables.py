@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prunestats.comparison import PairComparison
-from prunestats.reports.analysis import SpaceAnalysis, StudyAnalysis
+from prunestats.reports.analysis import QUANTILES, SpaceAnalysis, StudyAnalysis
 from prunestats.reports.blocks import shortened
 from prunestats.reports.facts import StudyFacts
 from prunestats.reports.findings import RESPONSE_NAMES
@@ -95,7 +95,7 @@ def distributions_table(study: StudyAnalysis) -> Table:
             percents("mean", (space.mean_error for _, space in rows), "test error (%)"),
             *(
                 percents(f"{share(q)} quantile" if q != 0.5 else "median", _quantile(rows, q), "test error (%)")
-                for q in (0.1, 0.5, 0.9)
+                for q in QUANTILES
             ),
             *_ratio_columns(study, rows),
         ),
@@ -151,8 +151,8 @@ def optima_table(study: StudyAnalysis) -> Table:
     return Table(
         "optima",
         f"Is there an optimal ratio? Initial space “{shortened(study.spaces[0])}”, validation split, ratio in "
-        f"{ratio_unit(study.bucket)}. An optimum is printed only where it is believed. R² is the share of the "
-        "variance between subnetworks of one original that the ratio explains, and that all log widths explain.",
+        f"{ratio_unit(study.bucket)}. An optimum is printed only where it is believed. R² (adjusted) is the share of "
+        "the variance between subnetworks of one original that the ratio explains, and that all log widths explain.",
         (
             _regimes(regime.regime for regime, _ in rows),
             words("response", (RESPONSE_NAMES[optimum.response] for _, optimum in rows)),

@@ -56,8 +56,14 @@ def prunestats(environment):
     return call
 
 
+@pytest.fixture(scope="session")
+def study_text():
+    """A study of one original, one space and one regime: 40 short runs."""
+    return STUDY
+
+
 @pytest.fixture
-def study(tmp_path):
+def study(tmp_path, study_text):
     path = tmp_path / "study.toml"
-    path.write_text(STUDY)
+    path.write_text(study_text)
     return path

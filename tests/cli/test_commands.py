@@ -114,7 +114,7 @@ def test_init_sample_and_a_stop_after_some_runs(prunestats, tmp_path):
         (("status", "--db", "absent.db"), 1, "absent.db"),
         (("report", "--db", "absent.db"), 1, "absent.db"),
         (("sampel",), 2, "Did you mean 'sample'"),
-        (("run",), 2, "Missing argument 'STUDY'"),
+        (("run",), 2, "Missing argument 'study'"),
         (("run", "study.toml", "--scheduler", "tcp://127.0.0.1:9"), 2, "none answered"),
         (("init", "study.toml"), 2, "left as it is"),
     ],

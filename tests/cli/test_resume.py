@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -28,8 +29,7 @@ def stored(db):
 def start(study, db, environment):
     """The command in a session of its own, so that a signal reaches what a terminal's Ctrl-C would."""
     return subprocess.Popen(
-        ["python", "-m", "prunestats", "run", str(study), "--db", str(db), "--workers", "2"],
-        executable=os.sys.executable,
+        [sys.executable, "-m", "prunestats", "run", str(study), "--db", str(db), "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -56,11 +56,9 @@ def gone(processes, seconds):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory, prunestats):
-    from conftest import STUDY
-
+def uninterrupted(tmp_path_factory, prunestats, study_text):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    (folder / "study.toml").write_text(STUDY)
+    (folder / "study.toml").write_text(study_text)
     prunestats("run", folder / "study.toml", "--db", folder / "results.db", "--workers", 0)
     return rows(folder / "results.db")
 

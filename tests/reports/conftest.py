@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,7 @@ def make_facts(study: StudyAnalysis, name: str = "digits") -> StudyFacts:
             for i, o in enumerate(study.originals)
         ),
         protocols=(Protocol("7c" * 32, "l1", {"criterion": "l1", "epochs": 2}),),
+        machines=("Linux, Python 3.12, torch 2.9",),
         missing={(regimes[0], study.spaces[0]): 3},
     )
 
@@ -115,19 +117,27 @@ def study() -> StudyAnalysis:
     return analyse_study(*make_frames(), rng=np.random.default_rng(0))
 
 
+CASES: dict[str, dict[str, Any]] = {
+    "tiny": {"n": 3, "regimes": (0.5,), "spaces": (HOSTILE,), "originals": ("only",)},
+    "one_space": {"n": 25, "spaces": ("initial",), "originals": ("only",)},
+    "many": {"n": 4, "regimes": tuple(np.linspace(0.9, 0.05, 12).round(3)), "spaces": tuple("abcde")},
+    "constant": {"n": 25, "constant": True},
+    "failed": {"failed": (0.25,)},
+    "all_failed": {"n": 3, "failed": (0.5, 0.25, 0.1)},
+}
+
+
+class Studies(dict[str, StudyAnalysis]):
+    """Studies that figures and pages must survive, each analysed when it is first asked for."""
+
+    def __missing__(self, case: str) -> StudyAnalysis:
+        self[case] = analyse_study(*make_frames(**CASES[case]), rng=np.random.default_rng(0))
+        return self[case]
+
+
 @pytest.fixture(scope="session")
-def studies(study: StudyAnalysis) -> dict[str, StudyAnalysis]:
-    """Studies that figures and pages must survive."""
-    cases = {
-        "tiny": {"n": 3, "regimes": (0.5,), "spaces": (HOSTILE,), "originals": ("only",)},
-        "one_space": {"n": 25, "spaces": ("initial",), "originals": ("only",)},
-        "many": {"n": 6, "regimes": tuple(np.linspace(0.9, 0.05, 12).round(3)), "spaces": tuple("abcde")},
-        "constant": {"n": 25, "constant": True},
-        "failed": {"failed": (0.25,)},
-        "all_failed": {"n": 3, "failed": (0.5, 0.25, 0.1)},
-    }
-    made = {name: analyse_study(*make_frames(**case), rng=np.random.default_rng(0)) for name, case in cases.items()}
-    return {"usual": study, **made}
+def studies(study: StudyAnalysis) -> Studies:
+    return Studies(usual=study)
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from prunestats.distribution import edf
 from prunestats.reports import figures, panels
 from prunestats.reports.document import chunks
 from prunestats.reports.style import label, report_style, space_look
@@ -119,9 +121,27 @@ def test_ticks_are_few_and_inside(low, high):
     assert ticks == sorted(set(ticks))
 
 
-def test_style_leaves_no_trace_and_needs_no_pyplot(study):
+@pytest.mark.parametrize(
+    ("errors", "scale"), [([0.02, 0.05, 0.6], "log"), ([0.02, 0.05, 0.09], "linear"), ([0.0, 0.05, 0.6], "linear")]
+)
+def test_errors_far_apart_are_drawn_on_a_logarithmic_axis(errors, scale):
+    with report_style():
+        axes = Figure().subplots()
+        panels.draw_edfs(axes, {"s": edf(errors)}, ["s"], "error")
+    assert axes.get_xscale() == scale
+
+
+def test_style_leaves_no_trace(study):
     before = dict(mpl.rcParams)
     drawn(study)
     assert dict(mpl.rcParams) == before
-    code = "import sys, prunestats.reports.figures as f; sys.exit('matplotlib.pyplot' in sys.modules)"
+
+
+def test_analysis_needs_no_ink_and_ink_no_pyplot():
+    code = (
+        "import sys, prunestats.reports.study_tables, prunestats.reports.analyse\n"
+        "assert not {'matplotlib', 'sqlalchemy', 'typst', 'torch'} & set(sys.modules)\n"
+        "import prunestats.reports.render\n"
+        "assert not {'matplotlib.pyplot', 'sqlalchemy', 'torch'} & set(sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

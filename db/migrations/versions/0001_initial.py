@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.CheckConstraint("length(name) >= 1", name=op.f("ck_study_name_length")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study")),
-        sa.UniqueConstraint("name", name="uq_study_name"),
+        *_unique_name("study"),
     )
     op.create_table(
         "analysis",

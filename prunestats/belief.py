@@ -1,0 +1,101 @@
+"""Which estimate of the optimum to believe, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from prunestats.evidence import Evidence
+
+TRUSTED = 60
+"""With fewer subnetworks than this the quadratic is not believed: its lack of fit would go unseen."""
+MISFIT = 0.1
+"""A p-value of the lack of fit below this speaks against the quadratic."""
+RIVAL = 4.0
+"""Two lines whose AIC is less than this above the smooth curve's may be the truth, and their corner the optimum."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """An estimate of the optimal ratio, its interval, whose it is, and the sentence that says why."""
+
+    ratio: float
+    low: float
+    high: float
+    believed: Literal["quadratic", "spline"]
+    reason: str
+
+
+def believe(evidence: Evidence) -> Belief:
+    """Choose the estimate of the optimum: the quadratic's only where nothing speaks against it.
+
+    Parameters
+    ----------
+    evidence : Evidence
+
+    Returns
+    -------
+    Belief
+
+    Notes
+    -----
+    Where the quadratic is right, its Fieller set is two to five times shorter than the spline's interval; where it is
+    wrong, the set misses the optimum however many points there are. Otherwise the spline is believed, and where two
+    lines with a corner describe the points about as well, the interval is stretched to cover the corner's. The coverage
+    of what is believed is simulated in docs/methods/verdict-rules.md.
+    """
+    quadratic, spline, corner = evidence.quadratic, evidence.spline, evidence.corner
+    against = _against(evidence)
+    if against is None:
+        fieller = quadratic.fieller
+        reason = (
+            f"The quadratic fits (lack of fit p {p_words(evidence.misfit_p)}), at its price better than a smooth curve "
+            f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
+        )
+        return Belief(quadratic.optimum_ratio, fieller.low, fieller.high, "quadratic", reason)
+    reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)})."
+    if corner is None or corner.aic >= evidence.aic_spline + RIVAL:
+        return Belief(spline.ratio, spline.low, spline.high, "spline", reason)
+    reason += (
+        f" Two lines with a corner at {corner.ratio:.4g} [{corner.low:.4g}, {corner.high:.4g}] describe the points "
+        "about as well or better, so the interval covers both."
+    )
+    return Belief(spline.ratio, min(spline.low, corner.low), max(spline.high, corner.high), "spline", reason)
+
+
+def _against(evidence: Evidence) -> str | None:
+    """Say what speaks against the quadratic's estimate, None where nothing does."""
+    quadratic, spline, corner = evidence.quadratic, evidence.spline, evidence.corner
+    if evidence.n < TRUSTED:
+        return f"With fewer than {TRUSTED} subnetworks a lack of fit of the quadratic goes unseen"
+    if evidence.misfit_p < MISFIT:
+        return f"The quadratic does not fit (lack of fit p {p_words(evidence.misfit_p)})"
+    if quadratic.fieller.kind != "bounded" or not spline.low <= quadratic.optimum_ratio <= spline.high:
+        return f"The quadratic disagrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
+    gain = evidence.aic_quadratic - min(evidence.aic_spline, np.inf if corner is None else corner.aic)
+    if gain > 0:
+        return f"A curve of another shape describes the points better than the quadratic (AIC lower by {gain:.2g})"
+    return None
+
+
+def _vertex(evidence: Evidence) -> str:
+    """Say where the quadratic has its vertex, and how well it knows."""
+    vertex, fieller = evidence.quadratic.optimum_ratio, evidence.quadratic.fieller
+    place = "no minimum" if np.isnan(vertex) else f"minimum at {vertex:.4g}"
+    if fieller.kind == "bounded":
+        return f"{place}, Fieller's set [{fieller.low:.4g}, {fieller.high:.4g}]"
+    gap = "" if fieller.kind == "unbounded" else f" but {fieller.low:.4g} to {fieller.high:.4g}"
+    return f"{place}, Fieller's set everything{gap}"
+
+
+def p_words(value: float) -> str:
+    """Write a p-value as it stands in a sentence, after the letter p.
+
+    Examples
+    --------
+    >>> p_words(0.0123), p_words(1e-9)
+    ('= 0.012', '< 0.0001')
+    """
+    return "< 0.0001" if value < 1e-4 else f"= {value:.2g}"
