@@ -1,8 +1,9 @@
 """The results database: every run of every study, open to SQL."""
 
+from typing import TYPE_CHECKING, Any
+
 from prunestats.db.analyses import rows_hash, store_analysis
 from prunestats.db.engine import open_database, read, write
-from prunestats.db.load import load_results
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
 from prunestats.db.query import QueryResult, query
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
@@ -17,6 +18,9 @@ from prunestats.db.store import (
     store_space,
     store_study,
 )
+
+if TYPE_CHECKING:
+    from prunestats.db.load import load_results
 
 __all__ = [
     "EpochMetric",
@@ -46,3 +50,12 @@ __all__ = [
     "study_status",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `load_results` when it is first used: pandas takes longer to import than a query takes."""
+    if name != "load_results":
+        raise AttributeError(f"module 'prunestats.db' has no attribute {name!r}")
+    from prunestats.db.load import load_results
+
+    return load_results

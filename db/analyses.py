@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import Connection
 
 from prunestats.db import schema
-from prunestats.db.store import _get_or_insert, content_hash
+from prunestats.db.store import content_hash, get_or_insert
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _IDENTITY = ("study", "original", "space", "regime", "protocol", "subnetwork", "seed", "error", "loss")
 
@@ -62,7 +64,7 @@ def store_analysis(
         "result": result,
         "versions": versions,
     }
-    return _get_or_insert(connection, schema.analysis, {"key": content_hash(identity)}, values)
+    return get_or_insert(connection, schema.analysis, {"key": content_hash(identity)}, values)
 
 
 def rows_hash(frame: pd.DataFrame) -> str:
@@ -80,6 +82,7 @@ def rows_hash(frame: pd.DataFrame) -> str:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> runs = pd.DataFrame({"subnetwork": ["a", "b"], "seed": [0, 0], "error": [0.1, 0.2]})
     >>> rows_hash(runs) == rows_hash(runs[::-1])
     True

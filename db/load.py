@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Engine, bindparam, select, text
+from sqlalchemy import Connection, Engine
 
-from prunestats.db import schema
 from prunestats.db.engine import read, read_only_engine
-from prunestats.db.outcomes import unknown
+from prunestats.db.selection import add_names, check_names, select_runs
 from prunestats.db.widths import add_widths, cost_models
 from prunestats.errors import InputError
 
@@ -55,7 +54,6 @@ COLUMNS = (
     "failure",
     "host",
 )
-_DERIVED = {"layer_params", "buckets", "ratio", "error", "loss", "log_loss"}
 _FLOATS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", "epochs")
 _WHOLES = ("original_flops", "original_params", "draw", "flops", "params", "seed")
 
@@ -131,8 +129,8 @@ def load_results(
     filters = {"study": study, "original": original, "space": space, "regime": regime, "protocol": protocol}
     with _reading(source) as connection:
         given = {name: _listed(value) for name, value in filters.items() if value is not None}
-        _check_names(connection, given)
-        frame = _select(connection, given, state)
+        check_names(connection, given)
+        frame = add_names(connection, select_runs(connection, given, state))
         costs = cost_models(connection, frame)
     frame = _label_protocols(_typed(frame))
     prefix = "val" if split == "validation" else "test"
@@ -164,72 +162,6 @@ def _listed(value: Any) -> list[Any]:
     if isinstance(value, float | int | np.number):
         return [float(value)]
     return [item if isinstance(item, str) else float(item) for item in value]
-
-
-# What each filter looks at: columns of the view, and the names that there are.
-_MATCH = {
-    "study": ("study",),
-    "original": ("original", "network"),
-    "space": ("space",),
-    "protocol": ("protocol", "protocol_key"),
-}
-
-
-def _check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
-    """Refuse names that are not in the database, looking inside the studies that were asked for."""
-    tables = {"study": schema.study, "original": schema.original, "space": schema.space, "regime": schema.regime}
-    columns: dict[str, list[Any]] = {
-        "study": [schema.study.c.name],
-        "original": [schema.original.c.key, schema.original.c.network],
-        "space": [schema.space.c.name],
-        "regime": [schema.regime.c.flops_fraction],
-        "protocol": [schema.protocol.c.name, schema.protocol.c.key],
-    }
-    for kind, wanted in given.items():
-        names: list[Any] = []
-        for column in columns[kind]:
-            query = select(column).distinct().order_by(column)
-            if kind in {"space", "regime"} and "study" in given:
-                query = query.where(
-                    tables[kind].c.study_id.in_(
-                        select(schema.study.c.id).where(schema.study.c.name.in_(given["study"]))
-                    )
-                )
-            names += [name for name in connection.scalars(query) if name not in names]
-        for name in wanted:
-            if not any(_same(name, there) for there in names):
-                raise unknown(kind, name, names)
-
-
-def _same(wanted: Any, there: Any) -> bool:
-    if isinstance(wanted, float) and isinstance(there, float):
-        return abs(wanted - there) <= 1e-9
-    return bool(wanted == there)
-
-
-def _select(connection: Connection, given: dict[str, list[Any]], state: str | None) -> pd.DataFrame:
-    """Read the view, in the order of studies, populations, drawing and seeds."""
-    wanted = [name for name in COLUMNS if name not in _DERIVED and name != "widths"]
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
-    for kind, names in given.items():
-        if kind == "regime":
-            tests = [f"abs(regime - :regime_{place}) <= 1e-9" for place in range(len(names))]
-            conditions.append(f"({' OR '.join(tests) or '1 = 0'})")
-            values |= {f"regime_{place}": name for place, name in enumerate(names)}
-        else:
-            conditions.append(f"({' OR '.join(f'{column} IN :{kind}' for column in _MATCH[kind])})")
-            values[kind] = names
-    if state is not None:
-        conditions.append("state = :state")
-        values["state"] = state
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    query = text(
-        f"SELECT {', '.join(wanted)}, CAST(widths AS TEXT) AS widths, protocol_key, subnetwork_id "
-        f"FROM results {where} ORDER BY population_id, draw, protocol_key, seed"
-    ).bindparams(*(bindparam(kind, expanding=True) for kind in given if kind != "regime"))
-    result = connection.execute(query, values)
-    return pd.DataFrame.from_records(result.fetchall(), columns=list(result.keys()))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

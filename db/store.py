@@ -44,7 +44,7 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
     DatabaseError
         If another study has this name.
     """
-    study_id = _get_or_insert(
+    study_id = get_or_insert(
         connection, schema.study, {"name": name}, {"text": text, "fingerprint": fingerprint, "seed": seed}
     )
     stored = connection.scalar(select(schema.study.c.fingerprint).where(schema.study.c.id == study_id))
@@ -135,7 +135,7 @@ def store_original(
         "weights_sha256": weights_sha256,
         "environment_id": environment_id,
     }
-    original_id = _get_or_insert(connection, schema.original, {"key": key}, values)
+    original_id = get_or_insert(connection, schema.original, {"key": key}, values)
     fixed = ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")
     _expect_same(
         connection, schema.original, original_id, {name: values[name] for name in fixed}, f"original {_short(key)}"
@@ -169,7 +169,7 @@ def store_regime(connection: Connection, *, study_id: int, flops_fraction: float
     DatabaseError
         If the study has a regime of this target with another tolerance.
     """
-    regime_id = _get_or_insert(
+    regime_id = get_or_insert(
         connection, schema.regime, {"study_id": study_id, "flops_fraction": flops_fraction}, {"tolerance": tolerance}
     )
     _expect_same(connection, schema.regime, regime_id, {"tolerance": tolerance}, f"regime {flops_fraction}")
@@ -188,7 +188,7 @@ def store_space(
     """
     taken = select(func.count()).select_from(schema.space).where(schema.space.c.study_id == study_id)
     values = {"sampler": sampler, "parameters": parameters, "law": law}
-    space_id = _get_or_insert(
+    space_id = get_or_insert(
         connection,
         schema.space,
         {"study_id": study_id, "name": name},
@@ -249,7 +249,7 @@ def store_population(
             )
         return known
     ids = _store_subnetworks(connection, original_id, subnetworks)
-    population_id = _get_or_insert(connection, schema.population, identity, counts)
+    population_id = get_or_insert(connection, schema.population, identity, counts)
     draws = [
         {"population_id": population_id, "subnetwork_id": ids[key], "position": position}
         for position, key in enumerate(keys)
@@ -267,7 +267,7 @@ def store_protocol(connection: Connection, *, key: str, name: str, parameters: M
         If other parameters are stored under this key.
     """
     values = {"parameters": parameters}
-    protocol_id = _get_or_insert(connection, schema.protocol, {"key": key}, {**values, "name": name})
+    protocol_id = get_or_insert(connection, schema.protocol, {"key": key}, {**values, "name": name})
     _expect_same(connection, schema.protocol, protocol_id, values, f"protocol {_short(name)}")
     return protocol_id
 
@@ -296,7 +296,7 @@ def store_environment(
 ) -> int:
     """Store a machine and its software; return its id."""
     values = {"host": host, "platform": platform, "python": python, "versions": dict(versions)}
-    return _get_or_insert(connection, schema.environment, {"key": content_hash(values)}, values)
+    return get_or_insert(connection, schema.environment, {"key": content_hash(values)}, values)
 
 
 def content_hash(content: Any) -> str:
@@ -330,7 +330,8 @@ def _find(connection: Connection, table: Table, identity: Mapping[str, Any]) -> 
     return connection.scalar(found)
 
 
-def _get_or_insert(connection: Connection, table: Table, identity: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+def get_or_insert(connection: Connection, table: Table, identity: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """Return the id of the row that `identity` names; `values` complete it where it is new."""
     known = _find(connection, table, identity)
     if known is None:
         insert_new(connection, table, [{**identity, **values}])

@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from prunestats.errors import DatabaseError
 
 _LARGEST = 2**63 - 1
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 class Whole(TypeDecorator[int]):
@@ -172,6 +173,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {text_value(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        # widths are many, and plain already
+        if set(map(type, value)) == {int}:
+            return list(value)
         return [plain(item) for item in value]
     if isinstance(value, np.generic | np.ndarray):
         return plain(value.tolist())
@@ -192,4 +196,4 @@ def json_text(value: Any) -> str:
     >>> json_text({"b": [1, 2], "a": None})
     '{"a":null,"b":[1,2]}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
 
+from prunestats.db.comments import write_comments
 from prunestats.db.engine import TIMEOUT_S, read, write
 from prunestats.db.schema import APPLICATION_ID, SCHEMA_VERSION, VERSION_TABLE, metadata
 from prunestats.db.views import create_views, drop_views
@@ -100,7 +101,7 @@ def _upgrade(engine: Engine) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         else:
-            _comment(connection)
+            write_comments(connection)
 
 
 def _migrate(connection: Connection) -> None:
@@ -113,18 +114,6 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def _comment(connection: Connection) -> None:
-    """Write the comments of tables and columns into the database, where it has a place for them."""
-    for table in metadata.sorted_tables:
-        connection.exec_driver_sql(f"COMMENT ON TABLE {table.name} IS {_quoted(table.comment)}")
-        for column in table.columns:
-            connection.exec_driver_sql(f"COMMENT ON COLUMN {table.name}.{column.name} IS {_quoted(column.comment)}")
-
-
-def _quoted(text: str | None) -> str:
-    return "'" + (text or "").replace("'", "''") + "'"
 
 
 def _use_write_ahead_log(engine: Engine) -> None:

@@ -45,6 +45,7 @@ SELECT
     pr.key AS protocol_key,
     p.id AS population_id,
     s.id AS subnetwork_id,
+    pr.id AS protocol_id,
     r.id AS run_id
 FROM population p
 JOIN study st ON st.id = p.study_id
@@ -61,42 +62,12 @@ WHERE {_PLANNED}
 
 
 # Averages come before names are joined: the unit of every statistic is the subnetwork, and seeds are its replications.
-_POPULATIONS = f"""
-SELECT
-    st.name AS study,
-    o.key AS original,
-    o.network AS network,
-    o.dataset AS dataset,
-    o.seed AS original_seed,
-    g.flops_fraction AS regime,
-    sp.name AS space,
-    m.draw AS draw,
-    s.key AS subnetwork,
-    s.widths AS widths,
-    s.flops AS flops,
-    s.params AS params,
-    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
-    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
-    pr.name AS protocol,
-    m.n_done AS n_done,
-    m.n_failed AS n_failed,
-    m.val_error AS val_error,
-    m.val_error_min AS val_error_min,
-    m.val_error_max AS val_error_max,
-    CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
-         THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
-         WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
-    m.test_error AS test_error,
-    m.val_loss AS val_loss,
-    m.test_loss AS test_loss,
-    m.train_loss AS train_loss,
-    m.wall_s AS wall_s,
-    pr.key AS protocol_key,
-    m.population_id AS population_id,
-    m.subnetwork_id AS subnetwork_id
-FROM (
+_MEANS = f"""
     SELECT
         p.id AS population_id,
+        p.study_id AS study_id,
+        p.original_id AS original_id,
+        p.regime_id AS regime_id,
         d.subnetwork_id AS subnetwork_id,
         r.protocol_id AS protocol_id,
         min(d.position) AS draw,
@@ -116,7 +87,9 @@ FROM (
     JOIN run r ON r.subnetwork_id = d.subnetwork_id
     WHERE {_PLANNED}
     GROUP BY p.id, d.subnetwork_id, r.protocol_id
-) AS m
+"""
+
+_NAMES = """
 JOIN population p ON p.id = m.population_id
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -126,50 +99,108 @@ JOIN subnetwork s ON s.id = m.subnetwork_id
 JOIN protocol pr ON pr.id = m.protocol_id
 """
 
-_EDF = """
-SELECT
-    study, original, network, dataset, original_seed, regime, space, protocol, subnetwork, flops, params, ratio,
-    val_error,
-    cume_dist() OVER population AS edf,
-    count(*) OVER (PARTITION BY study, original, regime, space, protocol_key) AS n,
-    test_error, protocol_key, population_id, subnetwork_id
-FROM populations
-WHERE val_error IS NOT NULL
-WINDOW population AS (PARTITION BY study, original, regime, space, protocol_key ORDER BY val_error)
+_WHO = """
+    st.name AS study,
+    o.key AS original,
+    o.network AS network,
+    o.dataset AS dataset,
+    o.seed AS original_seed,
 """
 
-_LEADERBOARD = """
-SELECT
-    study, original, network, dataset, original_seed, regime,
-    rank() OVER (PARTITION BY study, original, regime, protocol_key ORDER BY val_error) AS place,
-    space, subnetwork, widths, flops, params, flops_fraction, ratio, protocol, n_done, val_error, test_error,
-    val_loss, test_loss, protocol_key, population_id, subnetwork_id
-FROM populations
-WHERE val_error IS NOT NULL
+_WHERE = """
+    g.flops_fraction AS regime,
+    sp.name AS space,
+    m.draw AS draw,
+"""
+
+_WHAT = """
+    s.key AS subnetwork,
+    s.widths AS widths,
+    s.flops AS flops,
+    s.params AS params,
+    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
+    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
+    pr.name AS protocol,
+    m.n_done AS n_done,
+"""
+
+_MEAN_METRICS = """
+    m.val_error AS val_error,
+    m.test_error AS test_error,
+    m.val_loss AS val_loss,
+    m.test_loss AS test_loss,
+"""
+
+_IDS = """
+    pr.key AS protocol_key,
+    m.population_id AS population_id,
+    m.subnetwork_id AS subnetwork_id
+"""
+
+_POPULATIONS = f"""
+SELECT {_WHO} {_WHERE} {_WHAT}
+    m.n_failed AS n_failed,
+    {_MEAN_METRICS}
+    m.train_loss AS train_loss,
+    m.val_error_min AS val_error_min,
+    m.val_error_max AS val_error_max,
+    CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
+         THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
+         WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
+    m.wall_s AS wall_s, {_IDS}
+FROM ({_MEANS}) AS m {_NAMES}
+"""
+
+_EDF = f"""
+SELECT {_WHO} {_WHERE} {_WHAT} {_MEAN_METRICS}
+    m.edf AS edf,
+    m.n AS n, {_IDS}
+FROM (
+    SELECT
+        means.*,
+        cume_dist() OVER one AS edf,
+        count(*) OVER (one ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
+    FROM ({_MEANS}) AS means
+    WHERE val_error IS NOT NULL
+    WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY val_error)
+) AS m {_NAMES}
+"""
+
+_LEADERBOARD = f"""
+SELECT {_WHO} {_WHERE}
+    m.place AS place, {_WHAT} {_MEAN_METRICS} {_IDS}
+FROM (
+    SELECT
+        means.*,
+        rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY val_error) AS place
+    FROM ({_MEANS}) AS means
+    WHERE val_error IS NOT NULL
+) AS m {_NAMES}
 """
 
 # Not dominated: no subnetwork with fewer FLOPs has as low an error, and none with the same FLOPs has a lower one.
-_PARETO = """
-SELECT
-    study, original, network, dataset, original_seed, subnetwork, widths, flops, params, flops_fraction, ratio,
-    protocol, n_done, val_error, test_error, val_loss, test_loss, protocol_key, subnetwork_id
+# In the populations of one study a subnetwork has the same means: any of them stands for all.
+_PARETO = f"""
+SELECT {_WHO} {_WHAT} {_MEAN_METRICS} {_IDS}
 FROM (
     SELECT
-        unique_subnetworks.*,
-        min(val_error) OVER (PARTITION BY study, original, protocol_key ORDER BY flops
-            GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
-        min(val_error) OVER (PARTITION BY study, original, protocol_key ORDER BY flops
-            GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
+        candidates.*,
+        min(val_error) OVER (one GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
+        min(val_error) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
     FROM (
         SELECT
-            populations.*,
-            row_number() OVER (PARTITION BY study, subnetwork_id, protocol_key ORDER BY population_id) AS appearance
-        FROM populations
+            study_id, means.original_id AS original_id, protocol_id,
+            means.subnetwork_id AS subnetwork_id, cost.flops AS flops,
+            min(population_id) AS population_id, min(n_done) AS n_done, min(val_error) AS val_error,
+            min(test_error) AS test_error, min(val_loss) AS val_loss, min(test_loss) AS test_loss
+        FROM ({_MEANS}) AS means
+        JOIN subnetwork cost ON cost.id = means.subnetwork_id
         WHERE val_error IS NOT NULL
-    ) AS unique_subnetworks
-    WHERE appearance = 1
-) AS compared
-WHERE val_error = best_of_same AND (best_of_smaller IS NULL OR val_error < best_of_smaller)
+        GROUP BY study_id, means.original_id, protocol_id, means.subnetwork_id, cost.flops
+    ) AS candidates
+    WINDOW one AS (PARTITION BY study_id, original_id, protocol_id ORDER BY flops)
+) AS m {_NAMES}
+WHERE m.val_error = m.best_of_same AND (m.best_of_smaller IS NULL OR m.val_error < m.best_of_smaller)
 """
 
 _FAILURES = """
@@ -189,15 +220,6 @@ VIEWS = {
     "failures": _FAILURES,
 }
 
-VIEW_COMMENTS = {
-    "results": "One row a run in a population. A subnetwork of two populations is there for each of them.",
-    "populations": "One row a subnetwork in a population and protocol: means over its runs that are done.",
-    "edf": "The empirical distribution function of the subnetworks' mean validation error in each population.",
-    "leaderboard": "Subnetworks by mean validation error within an original and regime, all spaces together.",
-    "pareto": "Subnetworks that no other of their original beats in FLOPs and mean validation error together.",
-    "failures": "One row a failed run in a population, with its reason.",
-}
-
 
 def drop_views(connection: Connection) -> None:
     """Drop every view, so that the tables below can be changed."""
@@ -208,7 +230,5 @@ def drop_views(connection: Connection) -> None:
 def create_views(connection: Connection) -> None:
     """Create every view as this version defines it."""
     for name, body in VIEWS.items():
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {body.strip()}")
-        if connection.dialect.name == "postgresql":
-            comment = VIEW_COMMENTS[name].replace("'", "''")
-            connection.exec_driver_sql(f"COMMENT ON VIEW {name} IS '{comment}'")
+        text = "\n".join(line for line in body.splitlines() if line.strip())
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{text}")

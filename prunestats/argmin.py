@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from prunestats.intervals import plain
@@ -15,6 +15,7 @@ from prunestats.spline import Spline, fit_spline
 
 _GRID = 201
 _DRAWS = 2000
+_GAP = 30
 _KNOTS = 20
 _UNDERSMOOTH = 0.1
 
@@ -35,6 +36,9 @@ class SplineOptimum:
         Shares of draws whose minimum is at the least, and at the largest, ratio seen.
     in_middle : float
         Share of draws whose minimum is in the middle 80 % of the subnetworks' ratios.
+    basins : tuple of (float, float, float)
+        Where the draws' minima lie: low, high and share; two entries when they fall into two places with next to
+        nothing between them.
     """
 
     curve: Spline
@@ -45,6 +49,7 @@ class SplineOptimum:
     at_low_end: float
     at_high_end: float
     in_middle: float
+    basins: tuple[tuple[float, float, float], ...]
 
     def __repr__(self) -> str:
         return f"SplineOptimum(ratio={self.ratio:.4g}, low={self.low:.4g}, high={self.high:.4g})"
@@ -88,7 +93,7 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     References
     ----------
     G. Marra and S. N. Wood, Scand. J. Statist. 39 (2012), 53-74; S. N. Wood, Generalized Additive Models, 2nd ed.
-    (2017), section 6.10.
+    (2017), chapter 6.
 
     Examples
     --------
@@ -117,4 +122,21 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
         at_low_end=float(np.mean(minima == 0)),
         at_high_end=float(np.mean(minima == _GRID - 1)),
         in_middle=float(np.mean((grid[minima] >= x10) & (grid[minima] <= x90))),
+        basins=_basins(minima, np.exp(grid), tail),
+    )
+
+
+def _basins(minima: NDArray[np.int64], ratios: Floats, tail: float) -> tuple[tuple[float, float, float], ...]:
+    """Split the minima where a wide stretch of ratios holds next to none and both sides hold many."""
+    below = np.concatenate([[0.0], np.cumsum(np.bincount(minima, minlength=_GRID)) / minima.size])
+    left, right = below[: -_GAP or None], 1 - below[_GAP:]
+    parted = (1 - left - right <= 0.01) & (np.minimum(left, right) >= 0.1)
+    ordered = np.sort(minima)
+    groups = [ordered]
+    if parted.any():
+        groups = np.split(ordered, [int(np.searchsorted(ordered, np.flatnonzero(parted)[0] + _GAP // 2))])
+    ends = [np.quantile(group, [tail, 1 - tail], method="nearest").astype(int) for group in groups]
+    return tuple(
+        (float(ratios[low]), float(ratios[high]), group.size / minima.size)
+        for (low, high), group in zip(ends, groups, strict=True)
     )

@@ -55,7 +55,7 @@ def believe(evidence: Evidence) -> Belief:
             f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
         )
         return Belief(quadratic.optimum_ratio, fieller.low, fieller.high, "quadratic", reason)
-    reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)})."
+    reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)}).{basins_words(evidence)}"
     if corner is None or corner.aic >= evidence.aic_spline + RIVAL:
         return Belief(spline.ratio, spline.low, spline.high, "spline", reason)
     reason += (
@@ -88,6 +88,16 @@ def _vertex(evidence: Evidence) -> str:
         return f"{place}, Fieller's set [{fieller.low:.4g}, {fieller.high:.4g}]"
     gap = "" if fieller.kind == "unbounded" else f" but {fieller.low:.4g} to {fieller.high:.4g}"
     return f"{place}, Fieller's set everything{gap}"
+
+
+def basins_words(evidence: Evidence) -> str:
+    """Say that the minimum may be in either of two places; empty where it is in one."""
+    if len(evidence.spline.basins) == 1:
+        return ""
+    places = " or ".join(
+        f"between {low:.4g} and {high:.4g} ({100 * share:.0f} %)" for low, high, share in evidence.spline.basins
+    )
+    return f" The curves that fit have their minimum {places}: two places, and no single ratio stands for both."
 
 
 def p_words(value: float) -> str:

@@ -215,9 +215,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in sys.argv
     try:
-        app(standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        complain("stopped: every run that had ended is stored; the same command goes on from there")
+        # Not app(): it would turn Ctrl-C into an exit code before it is seen here.
+        command = typer.main.get_command(app)
+        with command.make_context("prunestats", sys.argv[1:]) as context:
+            command.invoke(context)
+    except KeyboardInterrupt:
+        complain("every run that had ended is stored; the same command goes on from there", "stopped")
         _leave(130)
     except PrunestatsError as error:
         if debug:

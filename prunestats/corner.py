@@ -57,7 +57,7 @@ def fit_corner(data: Points, *, level: float = 0.95) -> Corner | None:
 
     References
     ----------
-    D. V. Hinkley, J. Amer. Statist. Assoc. 66 (1971), 736-743, section 3: two-phase regression.
+    D. V. Hinkley, J. Amer. Statist. Assoc. 66 (1971), 736-743: two-phase regression.
 
     Examples
     --------

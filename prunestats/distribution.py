@@ -124,7 +124,7 @@ def edf(values: ArrayLike, *, level: float = 0.95) -> Edf:
     References
     ----------
     C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), 404-413.
-    Z. W. Birnbaum, J. Amer. Statist. Assoc. 47 (1952), 425-441, eq. (3.0): the exact distribution of the statistic.
+    Z. W. Birnbaum, J. Amer. Statist. Assoc. 47 (1952), 425-441: the exact distribution of the statistic.
 
     Examples
     --------

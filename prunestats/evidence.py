@@ -46,6 +46,8 @@ class Evidence:
     level : float
     n : int
         Subnetworks.
+    spline_r2 : float
+        Share of the variance within originals that the spline explains, adjusted for its degrees of freedom.
     aic_quadratic, aic_spline : float
         Akaike's criterion of the two curves, up to a constant that they share with `corner.aic`.
     """
@@ -62,6 +64,7 @@ class Evidence:
     q90: float
     level: float
     n: int
+    spline_r2: float
     aic_quadratic: float
     aic_spline: float
 
@@ -96,6 +99,7 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
     too_few = np.unique(data.x).size < 6 or data.x.size < design.shape[1] + 8
     if too_few or np.ptp(data.y) == 0 or not full_rank(design):
         return None
+    levels = least_squares(data.design(), data.y)
     line = least_squares(data.design(u), data.y)
     quadratic = fit_quadratic(data, level=level)
     spline = spline_optimum(data, level=level, rng=rng)
@@ -113,6 +117,7 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
         q90=float(np.exp(q90)),
         level=level,
         n=data.x.size,
+        spline_r2=1 - spline.curve.sigma2 / (levels.rss / levels.df),
         aic_quadratic=data.x.size * float(np.log(quadratic.rss)) + 2 * 3,
         aic_spline=data.x.size * float(np.log(_rss(spline, data))) + 2 * spline.curve.edf,
     )

@@ -49,7 +49,7 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
 
     References
     ----------
-    J. H. Steiger, Psychol. Methods 9 (2004), 164-182, eqs. (8) to (11): the bound by inversion of the noncentral F.
+    J. H. Steiger, Psychol. Methods 9 (2004), 164-182: the bound by inversion of the noncentral F.
 
     Examples
     --------

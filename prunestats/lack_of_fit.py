@@ -48,7 +48,7 @@ def lack_of_fit(data: Points) -> LackOfFit | None:
     References
     ----------
     J. B. Ramsey, J. Roy. Statist. Soc. B 31 (1969), 350-371, the idea; A. C. Cameron and P. K. Trivedi,
-    Microeconometrics (2005), eq. (5.32), the robust Wald form.
+    Microeconometrics (2005), chapter 5: the robust Wald form.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def lind_mehlum(quadratic: Quadratic, x_low: float, x_high: float) -> LindMehlum
 
     References
     ----------
-    J. T. Lind and H. Mehlum, Oxford Bull. Econ. Statist. 72 (2010), 109-118, eqs. (4) and (5).
+    J. T. Lind and H. Mehlum, Oxford Bull. Econ. Statist. 72 (2010), 109-118.
 
     Examples
     --------

@@ -14,6 +14,7 @@ from prunestats.corner import Corner
 from prunestats.errors import InputError
 from prunestats.evidence import gather
 from prunestats.explained import explained_variance
+from prunestats.flatness import Flatness
 from prunestats.intervals import check_level, plain
 from prunestats.lack_of_fit import LackOfFit
 from prunestats.lind_mehlum import LindMehlum
@@ -52,7 +53,8 @@ class Optimum:
     two_lines : TwoLines or None
     lind_mehlum : LindMehlum or None
     lack_of_fit : LackOfFit or None
-        None, these four, where there are too few points for them.
+    flatness : Flatness or None
+        None, these parts, where there are too few points for them.
     r2 : float
         Share of the variance within originals that the quadratic explains, adjusted for its two terms; nan without it.
     r2_widths : float or None
@@ -82,6 +84,7 @@ class Optimum:
     two_lines: TwoLines | None
     lind_mehlum: LindMehlum | None
     lack_of_fit: LackOfFit | None
+    flatness: Flatness | None
     r2: float
     r2_widths: float | None
     n_subnetworks: int
@@ -184,6 +187,7 @@ def find_optimum(
         two_lines=None if evidence is None else evidence.two_lines,
         lind_mehlum=None if evidence is None else evidence.lind_mehlum,
         lack_of_fit=None if evidence is None else evidence.lack_of_fit,
+        flatness=None if evidence is None else evidence.flatness,
         r2=explained.ratio,
         r2_widths=explained.widths,
         n_subnetworks=len(means),

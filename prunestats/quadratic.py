@@ -130,8 +130,8 @@ def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:
 
     References
     ----------
-    E. C. Fieller, J. Roy. Statist. Soc. B 16 (1954), 175-185, eq. (9).
-    J. T. Lind and H. Mehlum, Oxford Bull. Econ. Statist. 72 (2010), 109-118, eq. (8).
+    E. C. Fieller, J. Roy. Statist. Soc. B 16 (1954), 175-185.
+    J. T. Lind and H. Mehlum, Oxford Bull. Econ. Statist. 72 (2010), 109-118.
 
     Examples
     --------

@@ -121,8 +121,8 @@ def least_squares(design: Floats, y: Floats) -> LinearFit:
 
     References
     ----------
-    J. G. MacKinnon and H. White, J. Econometrics 29 (1985), 305-325, eq. (13), in the form of J. S. Long and
-    L. H. Ervin, Amer. Statist. 54 (2000), 217-224, eq. (HC3).
+    J. G. MacKinnon and H. White, J. Econometrics 29 (1985), 305-325, in the form of J. S. Long and
+    L. H. Ervin, Amer. Statist. 54 (2000), 217-224.
 
     Examples
     --------

@@ -89,7 +89,7 @@ def second_derivatives(knots: Floats) -> tuple[Floats, Floats]:
 
     References
     ----------
-    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), section 5.3.1, eqs. (5.3) and (5.4).
+    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), section 5.3.1.
     """
     h = np.diff(knots)
     k = knots.size
@@ -108,7 +108,7 @@ def cubic_basis(x: Floats, knots: Floats, second: Floats) -> Floats:
 
     References
     ----------
-    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), eq. (5.3) and table 5.1.
+    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), section 5.3.1 and table 5.1.
     """
     j = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, knots.size - 2)
     h = knots[j + 1] - knots[j]
@@ -157,8 +157,8 @@ def fit_spline(
 
     References
     ----------
-    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), eq. (6.18) for the posterior, section 6.2.3 for GCV and
-    section 6.2.6 for REML.
+    S. N. Wood, Generalized Additive Models, 2nd ed. (2017), chapter 6: GCV, REML, and the posterior
+    covariance.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def mean_difference(strata: tuple[Stratum, ...], *, level: float) -> Interval:
 
     References
     ----------
-    B. L. Welch, Biometrika 34 (1947), 28-35; F. E. Satterthwaite, Biometrics Bull. 2 (1946), 110-114, eq. (17).
+    B. L. Welch, Biometrika 34 (1947), 28-35; F. E. Satterthwaite, Biometrics Bull. 2 (1946), 110-114.
 
     Examples
     --------
@@ -94,8 +94,8 @@ def median_difference(strata: tuple[Stratum, ...], *, level: float, rng: np.rand
 
     References
     ----------
-    B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), eq. (13.5); A. C. Davison and D. V. Hinkley,
-    Bootstrap Methods and Their Application (1997), section 2.6.2 for the order statistics' law.
+    B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; A. C. Davison and D. V. Hinkley,
+    Bootstrap Methods and Their Application (1997), section 2.6, for the order statistics' law.
 
     Examples
     --------
@@ -143,8 +143,8 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
 
     References
     ----------
-    E. Brunner and U. Munzel, Biometrical J. 42 (2000), 17-25, eqs. (4.4) to (4.6); E. Brunner, A. C. Bathke and
-    F. Konietschke, Rank and Pseudo-Rank Procedures (2018), section 3.7.2, for the logit interval.
+    E. Brunner and U. Munzel, Biometrical J. 42 (2000), 17-25; E. Brunner, A. C. Bathke and
+    F. Konietschke, Rank and Pseudo-Rank Procedures (2018), for the logit interval.
 
     Examples
     --------

@@ -109,9 +109,9 @@ def say(message: str) -> None:
     Console(soft_wrap=True).print(Text(message))
 
 
-def complain(message: str) -> None:
-    """Print an error to standard error: one line."""
-    Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(" ".join(message.split())))
+def complain(message: str, kind: str = "error") -> None:
+    """Print what went wrong to standard error: one line."""
+    Console(stderr=True, soft_wrap=True).print(Text(f"{kind}: ", style="bold red") + Text(" ".join(message.split())))
 
 
 def _cell(value: Any) -> str:

@@ -87,8 +87,8 @@ def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
 
     References
     ----------
-    U. Simonsohn, Two lines, AMPPS 1 (2018), 538-555, doi 10.1177/2515245918805755: eq. (1) and the algorithm of its
-    "Setting the break point" section.
+    U. Simonsohn, Two lines, AMPPS 1 (2018), 538-555, doi 10.1177/2515245918805755: the interrupted regression and the
+    Robin Hood algorithm.
 
     Examples
     --------

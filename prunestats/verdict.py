@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from prunestats.belief import Belief, believe, p_words
+from prunestats.belief import Belief, basins_words, believe, p_words
 from prunestats.evidence import Evidence
 from prunestats.regression import Points
 from prunestats.two_lines import TwoLines
@@ -118,7 +118,7 @@ def _hill(evidence: Evidence, lines: TwoLines, name: str) -> Judgement:
         f"Below a ratio of {lines.breakpoint_ratio:.4g} {name} rises (slope {lines.slope_low:.3g} per unit of log "
         f"ratio, p {p_words(lines.p_low)}) and above it falls (slope {lines.slope_high:.3g}, "
         f"p {p_words(lines.p_high)}): there is a worst ratio, not a best one, and the best ratios lie at the edges "
-        "of what was sampled."
+        f"of what was sampled.{basins_words(evidence)}"
     )
     return Judgement("edge", (reason,), _of_spline(evidence))
 
@@ -132,6 +132,14 @@ def _nothing_seen(evidence: Evidence, name: str) -> Judgement:
     bound = (
         f"with {100 * flat.level:g} % confidence the ratio explains at most {100 * flat.r2_upper:.1f} % of its variance"
     )
+    if evidence.spline_r2 > FLAT_R2:
+        return Judgement(
+            "unidentified",
+            (
+                f"{nothing}, but the spline explains {100 * evidence.spline_r2:.0f} % of its variance: a shape that "
+                f"these tests do not see, or noise.{basins_words(evidence)}",
+            ),
+        )
     if flat.r2_upper <= FLAT_R2:
         return Judgement("flat", (f"{nothing}, and {bound}, under the {100 * FLAT_R2:g} % that would matter.",))
     return Judgement(
@@ -183,7 +191,7 @@ def _curved(evidence: Evidence, lines: TwoLines | None, name: str) -> Judgement:
         end = "low" if spline.ratio < evidence.q10 else "high"
         where = (
             f"{name[0].upper()}{name[1:]} is least at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}] by the "
-            f"spline, at the {end} end of what was sampled, outside {_middle(evidence)}."
+            f"spline, at the {end} end of what was sampled, outside {_middle(evidence)}.{basins_words(evidence)}"
         )
         return Judgement("edge", (sides, where), _of_spline(evidence))
     where = (

@@ -67,3 +67,10 @@ def study(tmp_path, study_text):
     path = tmp_path / "study.toml"
     path.write_text(study_text)
     return path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, prunestats):
+    """A short demo, where the real one would be, with what it printed."""
+    folder = tmp_path_factory.mktemp("demo") / "prunestats-demo"
+    return folder, prunestats("demo", "--folder", folder, "--subnetworks", 4, "--workers", 2)

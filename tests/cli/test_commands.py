@@ -6,13 +6,6 @@ import sqlite3
 import pytest
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory, prunestats):
-    """A short demo, with what it printed."""
-    folder = tmp_path_factory.mktemp("demo") / "out"
-    return folder, prunestats("demo", "--folder", folder, "--subnetworks", 3, "--workers", 2)
-
-
 def count(db, table):
     with sqlite3.connect(db) as connection:
         return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -22,7 +15,7 @@ def test_the_demo_leaves_a_database_a_report_and_figures(demo):
     folder, done = demo
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     assert list((folder / "figures").glob("*.png"))
-    assert count(folder / "results.db", "run") == 2 * 3 * 2 * 3
+    assert count(folder / "results.db", "run") == 2 * 3 * 2 * 4
     assert count(folder / "results.db", "original") == 2
     assert str(folder / "results.db") in done.stdout
     assert str(folder / "report.pdf") in done.stdout
@@ -46,7 +39,7 @@ def test_running_the_demo_again_adds_no_row(demo, prunestats):
     folder, _ = demo
     tables = ("study", "original", "subnetwork", "draw", "run", "epoch_metric", "population")
     before = [count(folder / "results.db", table) for table in tables]
-    again = prunestats("demo", "--folder", folder, "--subnetworks", 3)
+    again = prunestats("demo", "--folder", folder, "--subnetworks", 4)
     assert "were there already" in again.stdout
     assert [count(folder / "results.db", table) for table in tables] == before
 
@@ -55,12 +48,12 @@ def test_a_second_demo_holds_the_same_subnetworks_and_errors(demo, prunestats, t
     """Another number of workers too: inline."""
     query = "SELECT original, space, regime, draw, subnetwork, widths, seed, val_error, test_error, val_loss, test_loss"
     query += " FROM results ORDER BY 1, 2, 3, 4"
-    prunestats("demo", "--folder", tmp_path, "--subnetworks", 3, "--workers", 0)
+    prunestats("demo", "--folder", tmp_path, "--subnetworks", 4, "--workers", 0)
     first, second = (
         prunestats("sql", query, "--db", folder / "results.db", "-f", "csv").stdout for folder in (demo[0], tmp_path)
     )
     assert first == second
-    assert len(first.splitlines()) == 37
+    assert len(first.splitlines()) == 49
 
 
 def test_report_can_be_built_again(demo, prunestats, tmp_path):
@@ -73,14 +66,14 @@ def test_report_can_be_built_again(demo, prunestats, tmp_path):
 def test_status_counts_what_is_done(demo, prunestats):
     rows = json.loads(prunestats("status", "--db", demo[0] / "results.db", "-f", "json").stdout)
     assert len(rows) == 12
-    assert {(row["drawn"], row["done"], row["failed"], row["missing"]) for row in rows} == {(3, 3, 0, 0)}
+    assert {(row["drawn"], row["done"], row["failed"], row["missing"]) for row in rows} == {(4, 4, 0, 0)}
 
 
 def test_sql_prints_tables_csv_and_json(demo, prunestats):
     query = "SELECT regime, count(*) AS n FROM results GROUP BY regime ORDER BY regime"
     db = demo[0] / "results.db"
-    assert json.loads(prunestats("sql", query, "--db", db, "-f", "json").stdout)[0] == {"regime": 0.1, "n": 12}
-    assert prunestats("sql", query, "--db", db, "-f", "csv").stdout.splitlines()[:2] == ["regime,n", "0.1,12"]
+    assert json.loads(prunestats("sql", query, "--db", db, "-f", "json").stdout)[0] == {"regime": 0.1, "n": 16}
+    assert prunestats("sql", query, "--db", db, "-f", "csv").stdout.splitlines()[:2] == ["regime,n", "0.1,16"]
     assert "0.25" in prunestats("sql", query, "--db", db).stdout
     assert "results" in prunestats("sql", "--db", db).stdout
 

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import psutil
 import pytest
@@ -26,16 +26,21 @@ def stored(db):
         return 0
 
 
-def start(study, db, environment):
+@contextmanager
+def started(study, db, environment):
     """The command in a session of its own, so that a signal reaches what a terminal's Ctrl-C would."""
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "prunestats", "run", str(study), "--db", str(db), "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
         start_new_session=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(condition, process, seconds=120):
@@ -67,11 +72,11 @@ def test_kill_9_loses_nothing_and_repeats_nothing(study, tmp_path, environment, 
     db = tmp_path / "results.db"
     before = []
     for target in (3, 15):
-        process = start(study, db, environment)
-        wait_for(lambda target=target: stored(db) >= target, process)
-        workers = descendants(process)
-        process.kill()
-        process.wait()
+        with started(study, db, environment) as process:
+            wait_for(lambda target=target: stored(db) >= target, process)
+            workers = descendants(process)
+            process.kill()
+            process.wait()
         assert gone(workers, 20), "workers outlive their parent"
         kept = rows(db, f"id, created_at, {COLUMNS}", "id")
         assert kept[: len(before)] == before
@@ -87,14 +92,14 @@ def test_kill_9_loses_nothing_and_repeats_nothing(study, tmp_path, environment, 
 
 def test_ctrl_c_stops_in_seconds_and_says_how_to_go_on(study, tmp_path, environment, prunestats, uninterrupted):
     db = tmp_path / "results.db"
-    process = start(study, db, environment)
-    wait_for(lambda: stored(db) >= 3, process)
-    workers = descendants(process)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    with started(study, db, environment) as process:
+        wait_for(lambda: stored(db) >= 3, process)
+        workers = descendants(process)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     last = errors.strip().splitlines()[-1]
-    assert last.startswith("error: stopped")
+    assert last.startswith("stopped: every run that had ended is stored")
     assert "the same command goes on" in last
     assert "Traceback" not in errors
     assert gone(workers, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prunestats.corner import fit_corner
 from prunestats.explained import adjusted_r2
 from prunestats.flatness import noncentrality_bound
 from prunestats.lack_of_fit import lack_of_fit
@@ -71,6 +72,18 @@ def test_noncentrality_bound_equals_r(golden, f):
     assert noncentrality_bound(float(f), 2, 57, 0.95) == pytest.approx(
         golden("quadratic")[f"noncentrality.{f}"], rel=1e-5
     )
+
+
+@pytest.mark.parametrize("shape", ["u", "skewed"])
+def test_corner_equals_a_search_in_r(golden, golden_points, shape):
+    r = golden("corner")
+    found = fit_corner(golden_points(shape))
+    assert found is not None
+    # both search on a grid, and ours reports the interval to its next grid point outwards
+    close = 0.003
+    assert np.log(found.ratio) == pytest.approx(r[f"{shape}.corner"], abs=close)
+    assert np.log([found.low, found.high]) == pytest.approx([r[f"{shape}.low"], r[f"{shape}.high"]], abs=4 * close)
+    assert found.aic == pytest.approx(r[f"{shape}.aic"], abs=0.01)
 
 
 @pytest.mark.parametrize("shape", ["u", "falls", "skewed"])

@@ -79,6 +79,31 @@ def test_a_v_widens_the_interval_by_its_corner():
     assert any("corner" in reason for reason in found.reasons)
 
 
+def test_two_basins_are_told_and_no_single_ratio_is_sold():
+    found = find_optimum(population(lambda u: 0.05 * np.cos(9 * u) + 0.02 * u**2, n=400, noise=0.02), rng=rng())
+    one, other = found.spline.basins
+    assert one[0] < BEST * np.exp(-np.pi / 9) < one[1] < BEST < other[0] < BEST * np.exp(np.pi / 9) < other[1]
+    assert one[2] + other[2] == pytest.approx(1)
+    assert found.low < one[1]
+    assert other[0] < found.high
+    assert any("two places" in reason for reason in found.reasons)
+
+
+def test_a_wave_that_a_quadratic_does_not_see_is_not_flat():
+    # many waves have almost no slope, curvature, third or fourth power in them
+    found = find_optimum(population(lambda u: 0.02 * np.cos(14 * u), n=60, noise=0.01), rng=rng())
+    assert found.flatness.p > 0.05
+    assert found.verdict == "unidentified"
+    assert any("the spline explains" in reason for reason in found.reasons)
+
+
+def test_one_basin_is_one():
+    found = find_optimum(population(lambda u: 0.1 * u**2), rng=rng())
+    ((low, high, share),) = found.spline.basins
+    assert low < BEST < high
+    assert share == 1.0
+
+
 def test_a_significant_curvature_is_not_a_u():
     found = find_optimum(population(lambda u: 0.05 * np.exp(-2.5 * u)), rng=rng())
     assert found.quadratic.curvature_p < 1e-6
