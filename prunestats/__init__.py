@@ -29,7 +29,7 @@ _HOME = {
     "sample": "sampling",
 }
 
-__all__ = [*sorted(_HOME)]  # noqa: PLE0604
+__all__ = [*sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
