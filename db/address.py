@@ -39,6 +39,8 @@ def parse_address(address: str | os.PathLike[str]) -> URL:
     'postgresql+psycopg'
     """
     text = os.fspath(address)
+    if "\0" in text:
+        raise DatabaseError(f"expected a database file or URL; found a NUL character in {text!r}: remove it")
     if "://" not in text:
         if not text or text == ":memory:":
             raise DatabaseError(f"expected the path of a database file; found {text!r}: name a file")
@@ -86,8 +88,6 @@ def check_file(path: Path, *, create: bool) -> bool:
             return True
     except OSError as error:
         raise DatabaseError(f"expected a database file at {str(path)!r}; found: {error.strerror or error}") from None
-    except ValueError as error:
-        raise DatabaseError(f"expected a database file at {str(path)!r}; found: {error}") from None
     if not create:
         found = "an empty file" if path.exists() else "no such file"
         raise DatabaseError(

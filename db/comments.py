@@ -11,7 +11,7 @@ VIEWS = {
     "populations": "One row a subnetwork in a population and protocol; metrics are means over its runs that are done.",
     "edf": "The empirical distribution function of the mean validation error in each population and protocol.",
     "leaderboard": "Subnetworks by mean validation error within an original, regime and protocol, all spaces together.",
-    "pareto": "Subnetworks that no other of their study, original and protocol beats in FLOPs and mean validation error.",
+    "pareto": "Subnetworks that no other of their study, original and protocol beats in FLOPs and validation error.",
     "failures": "One row a failed run in a population, with its reason.",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg.types.numeric import FloatLoader
+from psycopg.types.string import TextLoader
 from sqlalchemy import URL
 
 from prunestats.db.places import at_offset, near_names
@@ -23,6 +25,10 @@ def ask(url: URL, sql: str, limit: int | None, timeout_s: float) -> QueryResult:
         raise DatabaseError(
             f"expected to reach the database {where}; found: {reason}: is the server running?"
         ) from None
+    # the types that SQLite has, so that a query gives the same on both
+    connection.adapters.register_loader("numeric", FloatLoader)
+    for name in ("json", "jsonb", "timestamp"):
+        connection.adapters.register_loader(name, TextLoader)
     statement = sql.strip().rstrip(";").rstrip()
     with connection:
         try:

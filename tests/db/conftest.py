@@ -20,6 +20,7 @@ from sqlalchemy import Engine, make_url
 
 from prunestats.cost import CostModel, Layer
 from prunestats.db import (
+    EpochMetric,
     Outcome,
     SubnetworkRow,
     missing_runs,
@@ -45,6 +46,7 @@ COST = CostModel(
         Layer("linear", "Linear", ((1, 1),), 0, (), 10, 1, 0, 1, 1),
     ),
 )
+LOG = (EpochMetric(0, None, 0.9, 2.5), EpochMetric(1, 0.8, 0.3, 0.9), EpochMetric(2, 0.5, 0.2, 0.6))
 _NUMBER = count()
 
 
@@ -296,7 +298,9 @@ def fill(
                 outcome = Outcome("failed", val_loss=float("nan"), wall_s=0.1, failure="loss is not finite")
             else:
                 error, loss = rng.random(2)
-                outcome = Outcome("done", error / 2, error / 2 + 0.01, loss, loss + 0.1, loss / 2, 2, 0.5)
+                outcome = Outcome(
+                    "done", error / 2, error / 2 + 0.01, loss, loss + 0.1, loss / 2, 2, 0.5, epochs_log=LOG
+                )
             store_outcome(
                 connection,
                 subnetwork_id=run.subnetwork_id,
@@ -306,6 +310,12 @@ def fill(
                 outcome=outcome,
             )
     return Stored(study_id, original_id, protocol_id, environment_id, regime_ids, space_ids)
+
+
+@pytest.fixture(scope="session")
+def fill_once() -> Callable[..., Stored]:
+    """`fill` for databases that tests share."""
+    return fill
 
 
 @pytest.fixture(name="fill")
