@@ -58,7 +58,7 @@ def near_names(name: str, names: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> near_names("val_eror", ["val_error", "val_loss", "seed"])
+    >>> near_names("val_eror", ["val_error", "wall_s", "seed"])
     ': do you mean val_error?'
     """
     lower = {known.lower(): known for known in names}

@@ -244,10 +244,10 @@ def _leave(code: int) -> NoReturn:
 
 
 def _list_tables(db: str, form: str) -> None:
-    from prunestats.db import open_database, schema, views
+    from prunestats.db import comments, open_database, schema
 
     open_database(db, create=False).dispose()
-    rows = [(name, "view", purpose) for name, purpose in views.VIEW_COMMENTS.items()]
+    rows = [(name, "view", purpose) for name, purpose in comments.VIEWS.items()]
     rows += [(table.name, "table", table.comment or "") for table in schema.metadata.sorted_tables]
     print_rows(("name", "kind", "what it holds"), rows, form)
 

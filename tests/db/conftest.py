@@ -312,6 +312,32 @@ def fill(
     return Stored(study_id, original_id, protocol_id, environment_id, regime_ids, space_ids)
 
 
+def _fill_both(url: str | Path) -> str:
+    engine = open_database(url)
+    fill(engine)
+    fill(engine, study="other", original="net-1", regimes=(0.5, 0.1), spaces=("initial", "stages"))
+    engine.dispose()
+    return str(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_filled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return _fill_both(tmp_path_factory.mktemp("filled") / "results.db")
+
+
+@pytest.fixture(scope="session")
+def postgresql_filled(server: Server) -> Iterator[str]:
+    database = server.new_database()
+    yield _fill_both(database)
+    server.drop(database)
+
+
+@pytest.fixture
+def filled(kind: str, request: pytest.FixtureRequest) -> str:
+    """A results database with two studies, shared by tests that only read."""
+    return str(request.getfixturevalue(f"{kind}_filled"))
+
+
 @pytest.fixture(scope="session")
 def fill_once() -> Callable[..., Stored]:
     """`fill` for databases that tests share."""

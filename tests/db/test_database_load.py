@@ -12,6 +12,7 @@ from prunestats.db import (
     SubnetworkRow,
     find_original,
     load_results,
+    open_database,
     query,
     read,
     store_original,
@@ -30,18 +31,13 @@ from prunestats.errors import InputError
 from prunestats.results import check_results
 
 
-@pytest.fixture
-def filled(url, engine, fill):
-    fill(engine)
-    fill(engine, study="other", original="net-1", regimes=(0.5, 0.1), spaces=("initial", "stages"))
-    return url
-
-
-def test_it_is_a_results_frame(filled, engine):
+def test_it_is_a_results_frame(filled):
     frame = load_results(filled)
     assert tuple(frame.columns) == COLUMNS
     assert len(check_results(frame)) == query(filled, "SELECT count(*) FROM results WHERE state = 'done'").rows[0][0]
+    engine = open_database(filled)
     pd.testing.assert_frame_equal(load_results(engine), frame)
+    engine.dispose()
     assert prunestats.load_results is load_results
 
 
@@ -57,7 +53,7 @@ def test_every_number_is_that_of_the_view(filled):
             assert [None if pd.isna(value) else value for value in found[name]] == list(column), name
 
 
-def test_types_do_not_depend_on_the_rows(filled, engine, fill):
+def test_types_do_not_depend_on_the_rows(filled):
     whole, none = load_results(filled), load_results(filled, study="other", space="stages", regime=0.5, state="failed")
     numbers = whole.select_dtypes("number").dtypes.astype(str).to_dict()
     assert none[list(numbers)].dtypes.astype(str).to_dict() == numbers
@@ -141,10 +137,12 @@ def test_failed_runs_have_no_numbers_and_come_when_asked_for(filled):
 
 
 @pytest.mark.parametrize("bucket", [1, 7, 100, 10**9])
-def test_buckets_and_widths_are_those_of_the_cost_model(filled, engine, bucket):
+def test_buckets_and_widths_are_those_of_the_cost_model(filled, bucket):
     frame = load_results(filled, bucket=bucket)
+    engine = open_database(filled)
     with read(engine) as connection:
         cost = CostModel.from_dict(find_original(connection, "net-0")["cost"])
+    engine.dispose()
     widths = np.array(frame["widths"].tolist())
     assert frame["flops"].tolist() == cost.flops(widths).tolist()
     assert frame["params"].tolist() == cost.params(widths).tolist()
