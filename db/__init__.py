@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from prunestats.db.analyses import rows_hash, store_analysis
 from prunestats.db.engine import open_database, read, write
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
+from prunestats.db.populations import store_population
 from prunestats.db.query import QueryResult, query
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.store import (
@@ -12,7 +13,6 @@ from prunestats.db.store import (
     store_environment,
     store_original,
     store_plan,
-    store_population,
     store_protocol,
     store_regime,
     store_space,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from prunestats.db import schema
-from prunestats.db.store import content_hash, get_or_insert
+from prunestats.db.once import content_hash, get_or_insert
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select, text, tuple_
 
 from prunestats.db import schema
+from prunestats.db.once import chunks, insert_new
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow
-from prunestats.db.store import chunks, insert_new
 from prunestats.errors import DatabaseError, InputError
 
 _METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s")

@@ -1,23 +1,18 @@
-"""Storing what a study is: its name, originals, regimes, spaces, populations, protocol and plan.
+"""Storing what a study is: its name, originals, regimes, spaces, protocol and plan.
 
 Every function stores once: storing the same again changes nothing and returns the same id.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, select
 
 from prunestats.db import schema
-from prunestats.db.records import SubnetworkRow
-from prunestats.db.types import json_text, plain
+from prunestats.db.once import content_hash, expect_same, get_or_insert, insert_new, short
 from prunestats.errors import DatabaseError
-
-_CHUNK = 10_000
 
 
 def store_study(connection: Connection, *, name: str, text: str, fingerprint: str, seed: int) -> int:
@@ -50,7 +45,7 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
     stored = connection.scalar(select(schema.study.c.fingerprint).where(schema.study.c.id == study_id))
     if stored != fingerprint:
         raise DatabaseError(
-            f"expected the study {_short(name)} as it is stored; found it changed: rename the study in its file "
+            f"expected the study {short(name)} as it is stored; found it changed: rename the study in its file "
             "(runs that are stored already are used again under the new name)"
         )
     return study_id
@@ -137,8 +132,8 @@ def store_original(
     }
     original_id = get_or_insert(connection, schema.original, {"key": key}, values)
     fixed = ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")
-    _expect_same(
-        connection, schema.original, original_id, {name: values[name] for name in fixed}, f"original {_short(key)}"
+    expect_same(
+        connection, schema.original, original_id, {name: values[name] for name in fixed}, f"original {short(key)}"
     )
     return original_id
 
@@ -172,7 +167,7 @@ def store_regime(connection: Connection, *, study_id: int, flops_fraction: float
     regime_id = get_or_insert(
         connection, schema.regime, {"study_id": study_id, "flops_fraction": flops_fraction}, {"tolerance": tolerance}
     )
-    _expect_same(connection, schema.regime, regime_id, {"tolerance": tolerance}, f"regime {flops_fraction}")
+    expect_same(connection, schema.regime, regime_id, {"tolerance": tolerance}, f"regime {flops_fraction}")
     return regime_id
 
 
@@ -194,68 +189,8 @@ def store_space(
         {"study_id": study_id, "name": name},
         {**values, "position": connection.scalar(taken)},
     )
-    _expect_same(connection, schema.space, space_id, values, f"space {_short(name)}")
+    expect_same(connection, schema.space, space_id, values, f"space {short(name)}")
     return space_id
-
-
-def store_population(
-    connection: Connection,
-    *,
-    study_id: int,
-    original_id: int,
-    regime_id: int,
-    space_id: int,
-    attempts: int,
-    accepted: int,
-    duplicates: int,
-    subnetworks: Sequence[SubnetworkRow],
-) -> int:
-    """Store a population with its subnetworks in the order of drawing; return its id.
-
-    Parameters
-    ----------
-    connection : Connection
-        From `write`.
-    study_id, original_id, regime_id, space_id : int
-        Rows that say which population it is.
-    attempts, accepted, duplicates : int
-        Proposals drawn, those inside the band, and those of them that repeated an earlier one.
-    subnetworks : sequence of SubnetworkRow
-        Each once.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    DatabaseError
-        If this population is stored with other subnetworks, or a subnetwork with another cost.
-    """
-    keys = [row.key for row in subnetworks]
-    if len(set(keys)) < len(keys):
-        raise DatabaseError(
-            f"expected each subnetwork of a population once; found {len(keys) - len(set(keys))} twice: drop the copies"
-        )
-    identity = {"study_id": study_id, "original_id": original_id, "regime_id": regime_id, "space_id": space_id}
-    counts = {"attempts": attempts, "accepted": accepted, "duplicates": duplicates}
-    known = _find(connection, schema.population, identity)
-    if known is not None:
-        _expect_same(connection, schema.population, known, counts, "population")
-        if _drawn_keys(connection, known) != keys:
-            raise DatabaseError(
-                "expected the population as it is stored; found other subnetworks drawn (another version of numpy or "
-                "prunestats?): rename the study in its file"
-            )
-        return known
-    ids = _store_subnetworks(connection, original_id, subnetworks)
-    population_id = get_or_insert(connection, schema.population, identity, counts)
-    draws = [
-        {"population_id": population_id, "subnetwork_id": ids[key], "position": position}
-        for position, key in enumerate(keys)
-    ]
-    insert_new(connection, schema.draw, draws)
-    return population_id
 
 
 def store_protocol(connection: Connection, *, key: str, name: str, parameters: Mapping[str, Any]) -> int:
@@ -268,7 +203,7 @@ def store_protocol(connection: Connection, *, key: str, name: str, parameters: M
     """
     values = {"parameters": parameters}
     protocol_id = get_or_insert(connection, schema.protocol, {"key": key}, {**values, "name": name})
-    _expect_same(connection, schema.protocol, protocol_id, values, f"protocol {_short(name)}")
+    expect_same(connection, schema.protocol, protocol_id, values, f"protocol {short(name)}")
     return protocol_id
 
 
@@ -297,101 +232,3 @@ def store_environment(
     """Store a machine and its software; return its id."""
     values = {"host": host, "platform": platform, "python": python, "versions": dict(versions)}
     return get_or_insert(connection, schema.environment, {"key": content_hash(values)}, values)
-
-
-def content_hash(content: Any) -> str:
-    """Return the SHA-256 of anything that JSON can hold.
-
-    Examples
-    --------
-    >>> content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
-    True
-    """
-    return hashlib.sha256(json_text(plain(content)).encode()).hexdigest()
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose keys are not there yet, in bulk; return how many were."""
-    if not rows:
-        return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    # without RETURNING, and with the count kept, which is otherwise thrown away
-    statement = dialect.insert(table).on_conflict_do_nothing().inline()
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
-
-
-def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Cut a sequence into parts that a database takes as the parameters of one statement."""
-    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
-
-
-def _find(connection: Connection, table: Table, identity: Mapping[str, Any]) -> int | None:
-    found = select(table.c.id).where(*(table.c[name] == value for name, value in identity.items()))
-    return connection.scalar(found)
-
-
-def get_or_insert(connection: Connection, table: Table, identity: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Return the id of the row that `identity` names; `values` complete it where it is new."""
-    known = _find(connection, table, identity)
-    if known is None:
-        insert_new(connection, table, [{**identity, **values}])
-        known = _find(connection, table, identity)
-    if known is None:
-        raise DatabaseError(f"expected to store a row of {table.name}; found its place taken by another: report this")
-    return known
-
-
-def _expect_same(connection: Connection, table: Table, row: int, values: Mapping[str, Any], what: str) -> None:
-    """Refuse to go on where what is stored is not what was to be stored."""
-    stored = connection.execute(select(*(table.c[name] for name in values)).where(table.c.id == row)).one()
-    for name, value, found in zip(values, values.values(), stored, strict=True):
-        if plain(value) != found:
-            raise DatabaseError(
-                f"expected {what} as it is stored, with {name} {_short(found)}; found {_short(plain(value))}: "
-                "rename it, or use another database"
-            )
-
-
-def _drawn_keys(connection: Connection, population_id: int) -> list[str]:
-    draw, subnetwork = schema.draw, schema.subnetwork
-    drawn = select(subnetwork.c.key).join(draw, draw.c.subnetwork_id == subnetwork.c.id)
-    ordered = drawn.where(draw.c.population_id == population_id).order_by(draw.c.position)
-    return list(connection.scalars(ordered))
-
-
-def _store_subnetworks(
-    connection: Connection, original_id: int, subnetworks: Sequence[SubnetworkRow]
-) -> dict[str, int]:
-    """Store subnetworks of one original; return their ids by key."""
-    rows = [
-        {
-            "original_id": original_id,
-            "key": row.key,
-            "widths": None if row.widths is None else list(row.widths),
-            "flops": row.flops,
-            "params": row.params,
-        }
-        # one order for all writers: two that insert the same keys cannot wait for each other
-        for row in sorted(subnetworks, key=lambda row: row.key)
-    ]
-    insert_new(connection, schema.subnetwork, rows)
-    table = schema.subnetwork
-    costs = {row.key: (row.flops, row.params) for row in subnetworks}
-    ids: dict[str, int] = {}
-    for keys in chunks(list(costs)):
-        chosen = select(table.c.id, table.c.key, table.c.flops, table.c.params).where(
-            table.c.original_id == original_id, table.c.key.in_(keys)
-        )
-        for row, key, flops, params in connection.execute(chosen):
-            if (flops, params) != costs[key]:
-                raise DatabaseError(
-                    f"expected subnetwork {_short(key)} with {flops} FLOPs and {params} parameters, as stored; found "
-                    f"{costs[key][0]} and {costs[key][1]}: keys must tell subnetworks apart"
-                )
-            ids[key] = row
-    return ids
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -11,7 +13,7 @@ import typer
 
 from prunestats import __version__
 from prunestats.errors import InputError, PrunestatsError
-from prunestats.terminal import complain, print_rows, say, show_progress
+from prunestats.terminal import complain, duration, leave_progress, print_rows, say, show_progress
 
 app = typer.Typer(
     name="prunestats",
@@ -44,6 +46,10 @@ QUERIES = (
         "FROM results WHERE space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
     ),
 )
+
+
+# Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
+_PATIENCE_S = 2.0
 
 
 @app.callback(invoke_without_command=True)
@@ -166,9 +172,10 @@ def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "tabl
     print_rows(columns, [tuple(getattr(row, name) for name in columns) for row in rows], form)
     missing = sum(row.missing for row in rows)
     if form == "table" and missing:
-        pace = [row.mean_wall_s for row in rows if row.mean_wall_s is not None]
-        seconds = missing * sum(pace) / len(pace) if pace else None
-        left = f": about {seconds / 60:.0f} min of one worker" if seconds else ""
+        timed = [row for row in rows if row.mean_wall_s is not None]
+        made = sum(row.done + row.failed for row in timed)
+        pace = sum((row.mean_wall_s or 0.0) * (row.done + row.failed) for row in timed) / made if made else None
+        left = f": about {duration(missing * pace)} of one worker" if pace else ""
         say(f"{missing:,} runs are missing{left}")
 
 
@@ -212,7 +219,11 @@ def report(
 
 def main() -> NoReturn:
     """Run the command line: an error is one line, 2 for what was asked wrongly and 1 for what failed."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    # An interrupted command leaves its workers to the system, and multiprocessing's tracker would comment on that.
+    ignored = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
     debug = "--debug" in sys.argv
     try:
         # Not app(): it would turn Ctrl-C into an exit code before it is seen here.
@@ -220,8 +231,7 @@ def main() -> NoReturn:
         with command.make_context("prunestats", sys.argv[1:]) as context:
             command.invoke(context)
     except KeyboardInterrupt:
-        complain("every run that had ended is stored; the same command goes on from there", "stopped")
-        _leave(130)
+        _stop()
     except PrunestatsError as error:
         if debug:
             raise
@@ -237,6 +247,22 @@ def main() -> NoReturn:
         complain(f"{error.format_message().rstrip('.')} (`prunestats --help` shows what there is)")
         _leave(2)
     _leave(0)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Unwind in order, but not for long: Dask would wait for workers that are starting or in the middle of a run."""
+    timer = threading.Timer(_PATIENCE_S, _stop)
+    timer.daemon = True
+    timer.start()
+    raise KeyboardInterrupt
+
+
+def _stop() -> NoReturn:
+    """Say that all is well and go: what is stored is stored whole, and workers end with their parent."""
+    sys.stdout.flush()
+    leave_progress()
+    complain("every run that had ended is stored; the same command goes on from there", "stopped")
+    os._exit(130)
 
 
 def _leave(code: int) -> NoReturn:

@@ -70,7 +70,7 @@ class _Lines:
             return
         self.last = now
         pace = (now - begun) / (done - before) if done > before else None
-        left = f", about {_duration(pace * (total - done))} left" if pace and done < total else ""
+        left = f", about {duration(pace * (total - done))} left" if pace and done < total else ""
         self.console.print(f"{PHASES.get(phase, phase)}: {done:,} of {total:,}{left}", highlight=False, markup=False)
 
 
@@ -114,17 +114,26 @@ def complain(message: str, kind: str = "error") -> None:
     Console(stderr=True, soft_wrap=True).print(Text(f"{kind}: ", style="bold red") + Text(" ".join(message.split())))
 
 
+def leave_progress() -> None:
+    """Go to a new line below a progress bar, with the cursor that it hides."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.show_cursor()
+        console.print()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     return " ".join(str(value).split("\n"))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

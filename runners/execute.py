@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, Protocol, TypeVar
 
 from prunestats.errors import InputError
@@ -16,7 +18,7 @@ Task = TypeVar("Task")
 
 # Enough tasks in flight that no worker waits for the parent, few enough that stopping is quick.
 _IN_FLIGHT_A_WORKER = 4
-_CLOSING_S = 5
+_CLOSING_S = 2
 
 # One thread a process. Dask's own setting would return memory to the system after every step of training, which was
 # measured to make runs of the demo half as long again.
@@ -120,8 +122,8 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
     if scheduler is None and workers == 0:
         yield InlineExecutor()
         return
-    import dask
-    from distributed import Client, LocalCluster
+    from dask.system import CPU_COUNT
+    from distributed import Client
 
     for name in ("distributed", "distributed.shuffle", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -129,16 +131,8 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
         with _client(scheduler) as client:
             yield DaskExecutor(client)
         return
-    count = workers if workers is not None else len(os.sched_getaffinity(0))
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT}):
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            preload=["prunestats.runners.preload"],
-        )
+    count = workers if workers is not None else CPU_COUNT
+    cluster = _apart(_start_cluster, count)
     try:
         with _closing(Client(cluster)) as client:
             yield DaskExecutor(client)
@@ -146,6 +140,31 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
         # What a worker is in the middle of would be thrown away anyway; its process ends with this one at the latest.
         with suppress(TimeoutError):
             cluster.close(timeout=_CLOSING_S)
+
+
+def _start_cluster(workers: int) -> Any:
+    import dask
+    from distributed import LocalCluster
+
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT}):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+
+
+def _apart(start: Callable[..., Any], *arguments: Any) -> Any:
+    """Call something in a thread that SIGINT does not reach, and so no thread or process that it starts.
+
+    A terminal sends Ctrl-C to the whole process group: workers leave it to their parent.
+    """
+    # Started later, multiprocessing's tracker would let the signal through again.
+    resource_tracker.ensure_running()
+    with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})) as one:
+        return one.submit(start, *arguments).result()
 
 
 @contextmanager
