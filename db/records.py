@@ -67,6 +67,9 @@ class StatusRow:
         FLOPs target as a fraction of the original's.
     original : str
         Key of the original.
+    network : str
+    original_seed : int or None
+        What the original is, for a reader.
     drawn : int
         Subnetworks.
     done, failed, missing : int
@@ -79,6 +82,8 @@ class StatusRow:
     space: str
     regime: float
     original: str
+    network: str
+    original_seed: int | None
     drawn: int
     done: int
     failed: int

@@ -168,7 +168,8 @@ def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "tabl
 
     with read(open_database(db, create=False)) as connection:
         rows = study_status(connection, study)
-    columns = ("study", "original", "regime", "space", "drawn", "done", "failed", "missing", "mean_wall_s")
+    what = ("study", "network", "original_seed", "regime", "space")
+    columns = (*what, "drawn", "done", "failed", "missing", "mean_wall_s")
     print_rows(columns, [tuple(getattr(row, name) for name in columns) for row in rows], form)
     missing = sum(row.missing for row in rows)
     if form == "table" and missing:

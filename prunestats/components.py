@@ -156,12 +156,12 @@ def _notes(nested: Nested) -> tuple[str, ...]:
     notes = []
     if not nested.df_seed:
         notes.append(
-            f"One seed a subnetwork ({nested.seeds.size} of them): seeds and subnetworks vary together and cannot be told "
-            "apart; train some subnetworks again with another seed."
+            f"One seed a subnetwork ({nested.seeds.size} of them): seeds and subnetworks vary together and cannot be "
+            "told apart; train some subnetworks again with another seed."
         )
     if not nested.df_subnetwork:
         notes.append(
-            "One subnetwork an original: what varies between subnetworks cannot be seen; draw at least 2 of one original."
+            "One subnetwork an original: what varies between subnetworks cannot be seen; draw 2 of one original."
         )
     if not nested.df_original:
         notes.append("One original: what varies between originals cannot be seen; train at least 2.")
@@ -196,7 +196,7 @@ def _difference(value: float, plus: tuple[float, int], minus: tuple[float, int],
     Examples
     --------
     >>> print(_difference(3.0, (4.0, 9), (1.0, 40), 0.95))
-    3 [0.8595, 12.36]
+    3 [0.786, 12.31]
     """
     (a, n), (b, m) = plus, minus
     tail = (1 - level) / 2

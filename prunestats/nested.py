@@ -69,9 +69,9 @@ class Nested:
     @property
     def within(self) -> float:
         """Variance of a run within its original."""
-        if self.df_seed:
-            return self.ms_seed + (max(self.subnetwork, 0.0) if self.df_subnetwork else 0.0)
-        return self.spread_of_means if self.df_subnetwork else float("nan")
+        if not self.df_subnetwork:
+            return float("nan")
+        return self.ms_seed + max(self.subnetwork, 0.0) if self.df_seed else self.spread_of_means
 
     def wald(self, ratio: float) -> float:
         """Return the statistic that is F(df_subnetwork, df_seed) where subnetwork over seed variance is `ratio`."""
@@ -86,7 +86,8 @@ def nested_of(originals: pd.Series[str], subnetworks: pd.Series[str], y: Floats)
 
     Notes
     -----
-    With n_ij runs, the expected mean squares are s2 (seeds), s2 + k1 t2 (subnetworks) and s2 + k2 t2 + k3 o2 (originals).
+    With n_ij runs, the expected mean squares are s2 (seeds), s2 + k1 t2 (subnetworks) and s2 + k2 t2 + k3 o2
+    (originals).
 
     References
     ----------

@@ -77,11 +77,16 @@ class DaskExecutor:
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
     ) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with its result as it completes, or with the exception that ended it."""
-        from distributed import as_completed
+        """Yield each task with its result as it completes, or with the exception that ended it.
+
+        A worker that dies takes down what else it held. So tasks whose worker died are tried again at the end, one at
+        a time, and only what dies alone is given up.
+        """
+        from distributed import KilledWorker, as_completed
 
         waiting = iter(tasks)
         owners: dict[str, Task] = {}
+        suspects: list[Task] = []
 
         def submit(task: Task) -> Any:
             future = self.client.submit(function, task, *arguments(task), pure=False)
@@ -91,12 +96,15 @@ class DaskExecutor:
         in_flight = _IN_FLIGHT_A_WORKER * max(1, len(self.client.scheduler_info()["workers"]))
         running = as_completed([submit(task) for task in islice(waiting, in_flight)])
         for future in running:
-            task = owners.pop(future.key)
-            error = future.exception()
-            result = future.result() if error is None else error
+            task, result = owners.pop(future.key), _result(future)
             for following in islice(waiting, 1):
                 running.add(submit(following))
-            yield task, result
+            if isinstance(result, KilledWorker):
+                suspects.append(task)
+            else:
+                yield task, result
+        for task in suspects:
+            yield task, _result(submit(task))
 
 
 @contextmanager
@@ -146,7 +154,11 @@ def _start_cluster(workers: int) -> Any:
     import dask
     from distributed import LocalCluster
 
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT}):
+    settings = {
+        "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
+        "distributed.scheduler.allowed-failures": 1,
+    }
+    with dask.config.set(settings):
         return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -188,6 +200,11 @@ def _closing(client: Any) -> Iterator[Any]:
     finally:
         with suppress(TimeoutError):
             client.close(timeout=_CLOSING_S)
+
+
+def _result(future: Any) -> Any:
+    error = future.exception()
+    return future.result() if error is None else error
 
 
 def _identity(value: Any) -> Any:
