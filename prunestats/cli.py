@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
@@ -102,7 +103,7 @@ def demo(
     say("Three queries to try next:")
     for purpose, query in QUERIES:
         say(f"\n# {purpose}")
-        say(f'prunestats sql --db {db} "{query}"')
+        say(f'prunestats sql --db {quote(str(db))} "{query}"')
 
 
 @app.command()
@@ -116,7 +117,7 @@ def init(
         raise InputError(f"{file} is there already and is left as it is: name another file")
     _make_folder(file.parent)
     file.write_text(demo_study_file().read_text(encoding="utf-8"), encoding="utf-8")
-    say(f"Wrote {file}. Edit it, then: prunestats sample {file}, and prunestats run {file}")
+    say(f"Wrote {file}. Edit it, then: prunestats sample {quote(str(file))}, and prunestats run {quote(str(file))}")
 
 
 @app.command()
@@ -156,9 +157,9 @@ def run(
         summary = run_study(study, db, workers=workers, scheduler=scheduler, max_runs=max_runs, progress=progress)
     say(_summary_sentence(summary))
     if summary.missing:
-        say(f"To go on: prunestats run {study} --db {db}")
+        say(f"To go on: prunestats run {quote(str(study))} --db {quote(db)}")
     else:
-        say(f"Next: prunestats report --db {db} -o report.pdf")
+        say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
 
 
 @app.command()

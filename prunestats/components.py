@@ -89,7 +89,8 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     subnetworks nested in originals, in any numbers. Estimates are the analysis of variance's, unbiased without
     normality: observed mean squares set equal to expected ones. Intervals assume normality: chi-squared for seeds,
     Wald's for the intraclass correlation, both exact in unbalanced designs; modified large samples on unweighted means
-    for subnetworks and originals, close in mildly unbalanced ones.
+    for subnetworks and originals, close in mildly unbalanced ones. On heavy tails they are too short: see
+    docs/methods/components.md.
 
     References
     ----------
