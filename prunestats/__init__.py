@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "BestOf": "best",
     "Comparison": "comparison",
     "CostModel": "cost",
     "Edf": "distribution",
@@ -18,15 +19,20 @@ _HOME = {
     "Regime": "spaces",
     "Sample": "sampling",
     "Space": "spaces",
+    "VarianceComponents": "components",
+    "best_of": "best",
     "build_report": "reports.build",
     "check_results": "results",
     "compare": "comparison",
     "edf": "distribution",
     "find_optimum": "optimum",
     "load_results": "db.load",
+    "plan_precision": "planning",
     "results_frame": "results",
     "run_study": "runners.run",
     "sample": "sampling",
+    "samples_to_reach": "reach",
+    "variance_components": "components",
 }
 
 __all__ = [*sorted(_HOME)]

@@ -172,5 +172,7 @@ def _band(x: Floats, sizes: Counts, level: float, rng: np.random.Generator) -> t
 def _supremum_tail(correlation: Floats, level: float, rng: np.random.Generator) -> float:
     """Return the one-sided tail that a normal has beyond the quantile of the largest |Z|."""
     roots, vectors = np.linalg.eigh(correlation)
-    draws = rng.standard_normal((_DRAWS, roots.size)) @ (vectors * np.sqrt(np.clip(roots, 0, None))).T
+    # the symmetric root: eigenvectors have no sign of their own, and the same sample must give the same draws
+    root = (vectors * np.sqrt(np.where(roots > 1e-12, roots, 0.0))) @ vectors.T
+    draws = rng.standard_normal((_DRAWS, roots.size)) @ root
     return float(stats.norm.sf(np.quantile(np.abs(draws).max(axis=1), level)))

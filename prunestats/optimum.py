@@ -11,6 +11,7 @@ import pandas as pd
 from prunestats.argmin import SplineOptimum
 from prunestats.buckets import bucket_counts
 from prunestats.corner import Corner
+from prunestats.envelope import QUANTILES, Envelope, fit_envelope
 from prunestats.errors import InputError
 from prunestats.evidence import gather
 from prunestats.explained import explained_variance
@@ -23,6 +24,7 @@ from prunestats.regression import Floats, Points, points
 from prunestats.results import one_value, subnetwork_means
 from prunestats.two_lines import TwoLines
 from prunestats.verdict import judge
+from prunestats.winners import Winners, bootstrap_winners
 
 _NAMES = {"error": "the error", "loss": "the loss", "log_loss": "the log loss"}
 _NARROW = 0.15
@@ -48,8 +50,11 @@ class Optimum:
     quadratic : Quadratic or None
     spline : SplineOptimum or None
     corner : Corner or None
-    envelope, winners : None
-        Not computed by this version.
+    envelope : tuple of Envelope
+        The 5 % and 10 % quantiles of the response; those with fewer than ten subnetworks below them are left out.
+        They inform, and change no verdict; and so do the winners.
+    winners : Winners or None
+        Which ratios the best of bootstrap samples have; None with fewer than six subnetworks.
     two_lines : TwoLines or None
     lind_mehlum : LindMehlum or None
     lack_of_fit : LackOfFit or None
@@ -79,8 +84,8 @@ class Optimum:
     quadratic: Quadratic | None
     spline: SplineOptimum | None
     corner: Corner | None
-    envelope: None
-    winners: None
+    envelope: tuple[Envelope, ...]
+    winners: Winners | None
     two_lines: TwoLines | None
     lind_mehlum: LindMehlum | None
     lack_of_fit: LackOfFit | None
@@ -171,6 +176,7 @@ def find_optimum(
     judged = judge(data, evidence, name=_NAMES.get(response, response))
     belief = judged.belief
     explained = explained_variance(data, means)
+    envelopes = [fit_envelope(data, quantile, level=level) for quantile in QUANTILES]
     low, q10, q90, high = (float(np.exp(end)) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))
     return Optimum(
         verdict=judged.verdict,
@@ -182,8 +188,8 @@ def find_optimum(
         quadratic=None if evidence is None else evidence.quadratic,
         spline=None if evidence is None else evidence.spline,
         corner=None if evidence is None else evidence.corner,
-        envelope=None,
-        winners=None,
+        envelope=tuple(part for part in envelopes if part is not None),
+        winners=bootstrap_winners(data, level=level),
         two_lines=None if evidence is None else evidence.two_lines,
         lind_mehlum=None if evidence is None else evidence.lind_mehlum,
         lack_of_fit=None if evidence is None else evidence.lack_of_fit,

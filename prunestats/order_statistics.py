@@ -61,7 +61,9 @@ def _block(x: Floats, k: Counts) -> tuple[Floats, Floats]:
         last = projections[-1]
     # from the last row on, nothing changes any more
     total, squares = (total + (n - rows) * last) / n, squares + (n - rows) * last**2
-    spread = np.clip(squares - n * total**2, 0.0, None)
+    spread = squares - n * total**2
+    # what the subtraction leaves of equal numbers is rounding, and its square root would look like a standard error
+    spread = np.where(spread > 1e-12 * squares, spread, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = k**2 * (n - 1) / (n * np.where(k < n, n - k, np.nan) ** 2) * spread
     return x[0] + total, np.sqrt(variance)

@@ -74,8 +74,12 @@ def test_order_does_not_matter_and_shift_and_scale_carry_over(data, random, scal
     shuffled = [scale * value + shift for value in data]
     random.shuffle(shuffled)
     one, other = best_of(data), best_of(shuffled)
-    for name in ("value", "low", "high", "band_low", "band_high"):
-        assert getattr(other, name) == pytest.approx(getattr(one, name) * scale + shift, abs=1e-9, nan_ok=True)
+    # a variance near 0 keeps half the digits of a shifted sample: 1e-8 of its root is rounding
+    for name in ("value", "low", "high"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name) * scale + shift, abs=1e-7, nan_ok=True)
+    # the band's critical value comes through the square root of a matrix that may be singular
+    for name in ("band_low", "band_high"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name) * scale + shift, abs=1e-5, nan_ok=True)
     assert other.standard_error == pytest.approx(one.standard_error * scale, abs=1e-9, nan_ok=True)
 
 
