@@ -78,7 +78,7 @@ def test_the_packages_that_are_installed_are_those_in_the_tree():
     import tomllib
 
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {"prunestats"}
+    found = {"prunestats", "prunestats.cli"}
     for room in ("db", "runners", "reports"):
         for folder in [ROOT / room, *(path for path in (ROOT / room).rglob("*") if path.is_dir())]:
             if (folder / "__init__.py").exists():

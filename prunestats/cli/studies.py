@@ -1,34 +1,16 @@
-"""The command line: the one module that sees everything."""
+"""Commands that make results: demo, init, sample, run and status."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from prunestats import __version__
-from prunestats.errors import InputError, PrunestatsError
-from prunestats.terminal import complain, duration, leave_progress, print_rows, say, show_progress
-
-app = typer.Typer(
-    name="prunestats",
-    help="Statistics over populations of pruned networks.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Db = Annotated[str, typer.Option("--db", envvar="PRUNESTATS_DB", help="SQLite file or database URL.")]
-StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).")]
-StudyName = Annotated[str | None, typer.Option("--study", help="Name of the study, if there are several.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 runs inline. Default: one a core.")]
-Form = Annotated[Literal["table", "csv", "json"], typer.Option("-f", "--format", help="How rows are printed.")]
+from prunestats.cli.options import Db, Form, StudyFile, StudyName, Workers, app
+from prunestats.errors import InputError
+from prunestats.terminal import duration, print_rows, say, show_progress
 
 QUERIES = (
     (
@@ -47,24 +29,6 @@ QUERIES = (
         "FROM results WHERE space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
     ),
 )
-
-
-# Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
-_PATIENCE_S = 2.0
-
-
-@app.callback(invoke_without_command=True)
-def _options(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    context.obj = {"debug": debug}
-    if version:
-        say(f"prunestats {__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        say(context.get_help())
 
 
 @app.command()
@@ -179,105 +143,6 @@ def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "tabl
         pace = sum((row.mean_wall_s or 0.0) * (row.done + row.failed) for row in timed) / made if made else None
         left = f": about {duration(missing * pace)} of one worker" if pace else ""
         say(f"{missing:,} runs are missing{left}")
-
-
-@app.command()
-def sql(
-    query: Annotated[str | None, typer.Argument(help="A SELECT; without one, the tables and views are listed.")] = None,
-    db: Db = "prunestats.db",
-    form: Form = "table",
-    limit: Annotated[int, typer.Option(min=1, help="Most rows to print.")] = 10_000,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
-) -> None:
-    """Query the results database, read-only; without a query, list its views and tables."""
-    from prunestats.db import query as ask
-
-    if query is None:
-        _list_tables(db, form)
-        return
-    answer = ask(db, query, limit=limit, timeout_s=timeout)
-    print_rows(answer.columns, answer.rows, form)
-    if answer.truncated:
-        complain(f"only the first {limit:,} rows are shown: --limit raises that")
-
-
-@app.command()
-def report(
-    output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("report.pdf"),
-    db: Db = "prunestats.db",
-    study: StudyName = None,
-    bucket: Annotated[int, typer.Option(min=1, help="Parameters a bucket.")] = 1,
-    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as SVG and PNG, too.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="ISO time in the PDF; the same gives the same bytes.")] = None,
-) -> None:
-    """Write the whole story of a study as a PDF."""
-    from prunestats.reports import build_report
-
-    built = build_report(db, output, study=study, bucket=bucket, figures=figures, timestamp=timestamp)
-    for sentence in built.verdicts:
-        say(sentence)
-    say(f"Report: {output}")
-
-
-def main() -> NoReturn:
-    """Run the command line: an error is one line, 2 for what was asked wrongly and 1 for what failed."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    # An interrupted command leaves its workers to the system, and multiprocessing's tracker would comment on that.
-    ignored = "ignore:resource_tracker:UserWarning"
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
-    debug = "--debug" in sys.argv
-    try:
-        # Not app(): it would turn Ctrl-C into an exit code before it is seen here.
-        command = typer.main.get_command(app)
-        with command.make_context("prunestats", sys.argv[1:]) as context:
-            command.invoke(context)
-    except KeyboardInterrupt:
-        _stop()
-    except PrunestatsError as error:
-        if debug:
-            raise
-        complain(str(error))
-        _leave(2 if isinstance(error, InputError) else 1)
-    except typer.Exit as leaving:
-        _leave(leaving.exit_code)
-    except BrokenPipeError:
-        _leave(0)
-    except Exception as error:
-        if debug or not hasattr(error, "format_message"):
-            raise
-        complain(f"{error.format_message().rstrip('.')} (`prunestats --help` shows what there is)")
-        _leave(2)
-    _leave(0)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Unwind in order, but not for long: Dask would wait for workers that are starting or in the middle of a run."""
-    timer = threading.Timer(_PATIENCE_S, _stop)
-    timer.daemon = True
-    timer.start()
-    raise KeyboardInterrupt
-
-
-def _stop() -> NoReturn:
-    """Say that all is well and go: what is stored is stored whole, and workers end with their parent."""
-    sys.stdout.flush()
-    leave_progress()
-    complain("every run that had ended is stored; the same command goes on from there", "stopped")
-    os._exit(130)
-
-
-def _leave(code: int) -> NoReturn:
-    sys.exit(code)
-
-
-def _list_tables(db: str, form: str) -> None:
-    from prunestats.db import comments, open_database, schema
-
-    open_database(db, create=False).dispose()
-    rows = [(name, "view", purpose) for name, purpose in comments.VIEWS.items()]
-    rows += [(table.name, "table", table.comment or "") for table in schema.metadata.sorted_tables]
-    print_rows(("name", "kind", "what it holds"), rows, form)
 
 
 def _summary_sentence(summary: Any) -> str:
