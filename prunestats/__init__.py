@@ -22,6 +22,8 @@ _HOME = {
     "Sample": "sampling",
     "Space": "spaces",
     "VarianceComponents": "components",
+    "WinnerError": "winner_error",
+    "WinnersNear": "equivalence",
     "best_of": "best",
     "build_report": "reports.build",
     "check_results": "results",
@@ -37,6 +39,8 @@ _HOME = {
     "sample": "sampling",
     "samples_to_reach": "reach",
     "variance_components": "components",
+    "winner_error": "winner_error",
+    "winners_near_optimum": "equivalence",
 }
 
 __all__ = [*sorted(_HOME)]
