@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +15,8 @@ from prunestats.reports.style import GREY, INK, PALE, SPLINE_LINE
 from prunestats.reports.tables import fixed, p_value, ratio_unit, share
 
 _SIZE = (4.6, 2.9)
+_NEAR = 1.3
+_MANY = 6
 
 
 def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
@@ -37,20 +41,32 @@ def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
         )
         if one.refusal:
             spot = {"xy": (regime, optimum.x_q90), "xytext": (0, 2), "textcoords": "offset points"}
-            axes.annotate(optimum.verdict, **spot, ha="center", va="bottom", color=GREY, size=7)
+            turn = 90 if len(regimes) > _MANY else 0
+            axes.annotate(optimum.verdict, **spot, ha="center", va="bottom", color=GREY, size=7, rotation=turn)
             continue
         ratios = np.append(ratios, [optimum.low, optimum.high])
         axes.plot([regime] * 2, [optimum.low, optimum.high], color=INK, linewidth=1.4, zorder=3)
         axes.plot([regime], [optimum.ratio], color=INK, marker="o", markersize=4.5, linestyle="", zorder=3)
     _draw_line(axes, trend)
     left, right = limits(regimes, log=True)
-    axes.set(xlim=(left / 1.08, right * 1.08), ylim=limits(ratios, log=True))
+    bottom, top = limits(ratios, log=True)
+    axes.set(xlim=(left / 1.08, right * 1.08), ylim=(bottom, top * (top / bottom) ** 0.12))
     axes.set(xlabel="FLOPs of the regime, of the original's", ylabel=f"ratio ({ratio_unit(trend.bucket)})")
     log_axis(axes, "x", share)
     log_axis(axes, "y")
-    axes.set_xticks(regimes, [share(regime) for regime in regimes])
+    ticks = _apart(trend.regimes)
+    axes.set_xticks(ticks, [share(tick) for tick in ticks])
     head(axes, "Does the optimum move with the regime?", _words(trend))
     return figure
+
+
+def _apart(regimes: Sequence[float]) -> list[float]:
+    """Regimes, less those too near a larger one for a label of their own."""
+    kept = [regimes[0]]
+    for regime in regimes[1:]:
+        if regime * _NEAR <= kept[-1]:
+            kept.append(regime)
+    return kept
 
 
 def _draw_line(axes: Axes, trend: RegimeTrend) -> None:
