@@ -67,7 +67,7 @@ def population(rng, n, *, best=100.0, flops=1_000_000, noise=0.01, u=None, curve
     u = rng.uniform(-0.8, 0.8, n) if u is None else u
     params = np.rint(flops / (best * np.exp(u))).astype(int)
     frame = pd.DataFrame({"subnetwork": np.arange(n).astype(str), "flops": flops, "params": params})
-    return frame.assign(error=0.2 + curve(u) + noise * rng.standard_normal(n))
+    return frame.assign(error=0.4 + curve(u) + noise * rng.standard_normal(n))
 
 
 def test_optima_of_populations_give_a_slope_that_is_covered():
@@ -118,11 +118,11 @@ def lopsided(rng, n):
 
 def test_winners_a_margin_away_are_seldom_called_equivalent():
     rng = np.random.default_rng(4)
-    large = lopsided(rng, 1_000_000)
-    best = large.nsmallest(100_000, "error")
+    large = lopsided(rng, 400_000)
+    best = large.nsmallest(40_000, "error")
     truth = np.log(best["flops"] / best["params"]).mean() - np.log(100)
     assert truth > 0.1
-    r, claims, usable = 150, 0, 0
+    r, claims, usable = 80, 0, 0
     for _ in range(r):
         found = winners_near_optimum(lopsided(rng, 1000), margin=np.exp(truth), rng=rng)
         usable += found.quotient is not None
