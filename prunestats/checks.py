@@ -28,8 +28,10 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ResultsError
-        For missing columns, an empty frame, errors outside [0, 1], missing or infinite values, runs that
-        are there twice, costs below one, or a subnetwork with two costs. Nothing is dropped silently.
+        For missing columns, columns of one name, an empty frame, text or truth values for numbers, errors outside
+        [0, 1], missing or infinite values, costs that are not whole counts of 1 or more, keys that are there for some
+        runs only, regimes outside (0, 1], runs that are there twice, or a subnetwork with two costs. Nothing is
+        dropped silently.
 
     Examples
     --------
@@ -37,6 +39,7 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     Traceback (most recent call last):
     prunestats.errors.ResultsError: error must be a fraction in [0, 1]; found 93.1 in subnetwork a: divide by 100?
     """
+    check_columns(frame)
     missing = [name for name in _REQUIRED if name not in frame.columns]
     if missing:
         raise ResultsError(
@@ -46,10 +49,21 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         raise ResultsError("a results frame needs at least one run; found none: check the filters it was loaded with")
     for name in ("flops", "params", "error"):
+        _check_numbers(frame, name)
         check_finite(frame, name)
+    _check_keys(frame)
     _check_range(frame)
     _check_unique(frame)
     return frame
+
+
+def check_columns(frame: pd.DataFrame) -> None:
+    """Refuse what is not a frame, and columns that share a name."""
+    if not isinstance(frame, pd.DataFrame):
+        raise ResultsError(f"a pandas DataFrame is needed, one row a run; found {type(frame).__name__}: make one of it")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ResultsError(f"columns must have names of their own; found {twice[0]!r} twice: rename or drop one")
 
 
 def check_finite(frame: pd.DataFrame, name: str) -> None:
@@ -61,6 +75,39 @@ def check_finite(frame: pd.DataFrame, name: str) -> None:
             f"subnetwork {frame['subnetwork'].to_numpy()[bad][0]}: leave failed runs out, as "
             "load_results(state='done') does"
         )
+
+
+def _check_numbers(frame: pd.DataFrame, name: str) -> None:
+    column = frame[name]
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind not in ("floating", "integer", "mixed-integer-float", "decimal", "empty"):
+        raise ResultsError(
+            f"{name} must be numbers; found a column of type {kind}: convert it, as with pandas.to_numeric"
+        )
+
+
+def _check_keys(frame: pd.DataFrame) -> None:
+    for name in _RUN_KEY:
+        if name not in frame.columns:
+            continue
+        absent = frame[name].isna()
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            absent |= frame[name] == ""
+        # a column without any value stands for no column; half a key would lose its rows when runs are grouped
+        if absent.any() and (name == "subnetwork" or not frame[name].isna().all()):
+            raise ResultsError(
+                f"{name} must be there in every run; found {int(absent.sum())} of {len(frame)} without: fill it in, or "
+                "drop those runs"
+            )
+    if "regime" in frame.columns and bool(frame["regime"].notna().all()):
+        _check_numbers(frame, "regime")
+        regime = frame["regime"].to_numpy(dtype=float)
+        outside = ~((regime > 0) & (regime <= 1))
+        if outside.any():
+            raise ResultsError(
+                f"regime must be a fraction of the original's FLOPs in (0, 1]; found {regime[outside][0]:g}: "
+                "divide by 100?"
+            )
 
 
 def _check_range(frame: pd.DataFrame) -> None:
@@ -77,6 +124,12 @@ def _check_range(frame: pd.DataFrame) -> None:
             raise ResultsError(
                 f"{name} must be counts of 1 or more; found {frame[name].to_numpy()[low][0]:g} in subnetwork "
                 f"{frame['subnetwork'].to_numpy()[low][0]}: check the unit"
+            )
+        part = frame[name].to_numpy(dtype=float) % 1 != 0
+        if part.any():
+            raise ResultsError(
+                f"{name} must be whole counts; found {frame[name].to_numpy()[part][0]:g} in subnetwork "
+                f"{frame['subnetwork'].to_numpy()[part][0]}: in millions? use results_frame({name}_unit='millions')"
             )
 
 

@@ -106,7 +106,7 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     (0.0425, 0.005, 0.895, None)
     """
     check_level(level)
-    runs = _runs(frame, response)
+    runs = distinct_runs(frame, response)
     nested = nested_of(runs["original"].astype(str), runs["subnetwork"].astype(str), runs[response].to_numpy(float))
     seed = subnetwork = original = icc = None
     if nested.df_seed:
@@ -139,7 +139,8 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     )
 
 
-def _runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+    """Return the runs of one regime and protocol, one that stands in several spaces once, with a numeric response."""
     check_results(frame)
     if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
         raise InputError(f"the response must be a numeric column; found no such column {response!r}: check the name")

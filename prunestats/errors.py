@@ -17,6 +17,10 @@ class ResultsError(InputError):
     """A results frame that cannot be analysed as it is."""
 
 
+class UnitWarning(UserWarning):
+    """Numbers that look as if they were in another unit, where that cannot be told for sure."""
+
+
 class TraceError(InputError):
     """A network whose filters cannot be grouped; the message names the layer."""
 

@@ -38,7 +38,12 @@ class Plan:
 
 
 def plan_precision(
-    components: VarianceComponents, *, half_width: float, cost_ratio: float = 0.0, seeds: int | None = None
+    components: VarianceComponents,
+    *,
+    half_width: float,
+    cost_ratio: float = 0.0,
+    seeds: int | None = None,
+    cautious: bool = False,
 ) -> Plan:
     """Find the cheapest numbers of subnetworks and seeds for the mean of a population.
 
@@ -52,6 +57,8 @@ def plan_precision(
         What a further subnetwork costs besides its runs (pruning, importance, storage), in units of one run.
     seeds : int, optional
         Runs a subnetwork, where they are given; else the cheapest.
+    cautious : bool
+        Plan from the upper ends of the components' intervals, as a small pilot may have seen too little noise.
 
     Returns
     -------
@@ -66,8 +73,7 @@ def plan_precision(
     -----
     The mean of m subnetworks with r seeds has the variance (t2 + s2 / r) / m and costs m (r + cost_ratio). The best r
     is near sqrt(cost_ratio s2 / t2); with subnetworks that cost nothing besides their runs it is 1, whatever the noise.
-    m solves half_width = t(m - 1) sqrt(variance). The components are taken as known: plan from the upper ends of
-    their intervals to be safe.
+    m solves half_width = t(m - 1) sqrt(variance). The components are taken as known.
 
     References
     ----------
@@ -94,7 +100,8 @@ def plan_precision(
         raise InputError(f"cost_ratio must be 0 or more, in runs; found {cost_ratio:g}")
     if seeds is not None and (seeds < 1 or seeds != int(seeds)):
         raise InputError(f"seeds must be a whole number of 1 or more; found {seeds:g}")
-    between, noise = components.subnetwork.value, components.seed.value
+    end = "high" if cautious else "value"
+    between, noise = getattr(components.subnetwork, end), getattr(components.seed, end)
     plans = [
         _plan(r, between, noise, half_width, cost_ratio, components.level)
         for r in _choices(seeds, between, noise, cost_ratio)

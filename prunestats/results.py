@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from prunestats.checks import check_finite, check_results
+from prunestats import units
+from prunestats.checks import check_columns, check_finite, check_results
 from prunestats.errors import InputError, ResultsError
+from prunestats.units import Unit
 
 __all__ = ["check_results", "one_value", "results_frame", "subnetwork_means"]
 
-Unit = Literal["counts", "thousands", "millions", "billions"]
-_SCALE = {"counts": 1.0, "thousands": 1e3, "millions": 1e6, "billions": 1e9}
 _UNIT_KEY = ("original", "space", "regime", "subnetwork")
 
 
@@ -69,6 +68,17 @@ def results_frame(
     ResultsError
         For what `check_results` refuses.
 
+    Warns
+    -----
+    UnitWarning
+        For errors in per cent all below 1, or as fractions all above 0.5, and for odd counts of a counter that counts
+        apart: it cannot be told whether these are what they are said to be.
+
+    Notes
+    -----
+    What no number gives away is whether FLOPs are multiply-adds or twice that, and whether errors below 1 are in per
+    cent: these are the caller's word.
+
     Examples
     --------
     >>> table = pd.DataFrame({"arch": ["a", "b"], "macs": [2.5, 3.5], "p": [0.1, 0.2], "err": [7.5, 6.0]})
@@ -77,22 +87,30 @@ def results_frame(
     >>> frame.to_dict("records")[0]
     {'subnetwork': 'a', 'flops': 2500000, 'params': 100000, 'error': 0.075}
     """
+    check_columns(table)
     names = {"subnetwork": subnetwork, "flops": flops, "params": params, "error": error, "original": original}
     names |= {"space": space, "regime": regime, "protocol": protocol, "seed": seed, "loss": loss}
     given = {name: column for name, column in names.items() if column is not None}
     _require(table, [*given.values(), *_listed(widths), *_listed(layer_params)])
+    _refuse_shared(given)
+    factor = units.choice(flops_convention, units.CONVENTIONS, "flops_convention")
     frame = pd.DataFrame({name: table[column].to_numpy() for name, column in given.items()})
-    frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object)
-    frame["flops"] = _counts(frame["flops"], "flops", flops_unit, 0.5 if flops_convention == "separate" else 1.0)
-    frame["params"] = _counts(frame["params"], "params", params_unit, 1.0)
-    frame["error"] = _numbers(frame["error"], "error") / (100.0 if error_unit == "percent" else 1.0)
+    known = frame["subnetwork"].notna()
+    frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object).where(known, None)
+    counted = units.counts(frame["flops"], "flops", flops_unit)
+    frame["flops"] = units.counts(frame["flops"], "flops", flops_unit, factor)
+    frame["params"] = units.counts(frame["params"], "params", params_unit)
+    errors = units.numbers(frame["error"], "error")
+    frame["error"] = errors / units.choice(error_unit, units.ERROR_UNITS, "error_unit")
     if loss is not None:
-        frame["log_loss"] = np.log(_positive(frame["loss"], "loss"))
-    for name, columns in (("widths", widths), ("layer_params", layer_params)):
+        frame["log_loss"] = units.log_of(frame["loss"], "loss")
+    for name, columns, least in (("widths", widths, 1), ("layer_params", layer_params, 0)):
         if columns is not None:
-            frame[name] = _tuples(table, columns)
-    _plausible_units(frame)
-    return check_results(frame)
+            frame[name] = units.tuples(_rows(table, columns), name, least)
+    check_results(frame)
+    units.check_plausible(frame)
+    units.warn_of_units(errors, error_unit, counted, flops_convention == "separate")
+    return frame
 
 
 def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFrame:
@@ -190,48 +208,15 @@ def _listed(columns: str | Sequence[str] | None) -> list[str]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
-def _tuples(table: pd.DataFrame, columns: str | Sequence[str]) -> list[tuple[int, ...]]:
-    rows = table[columns].tolist() if isinstance(columns, str) else table[list(columns)].to_numpy().tolist()
-    return [tuple(int(value) for value in row) for row in rows]
+def _rows(table: pd.DataFrame, columns: str | Sequence[str]) -> list[Any]:
+    rows: list[Any] = table[columns].tolist() if isinstance(columns, str) else table[list(columns)].to_numpy().tolist()
+    return rows
 
 
-def _numbers(values: pd.Series[Any], name: str) -> pd.Series[float]:
-    try:
-        return values.astype(float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be numbers; found {values.dtype} ({error}): convert the column") from None
-
-
-def _positive(values: pd.Series[Any], name: str) -> pd.Series[float]:
-    numbers = _numbers(values, name)
-    if not bool((numbers > 0).all()):
-        raise InputError(
-            f"{name} must be above 0 to take its logarithm; found {numbers.min():g}: drop or repair those runs"
-        )
-    return numbers
-
-
-def _counts(values: pd.Series[Any], name: str, unit: str, factor: float) -> pd.Series[Any]:
-    if unit not in _SCALE:
-        raise InputError(f"{name}_unit must be one of {', '.join(_SCALE)}; found {unit!r}")
-    numbers = _numbers(values, name)
-    if not np.isfinite(numbers).all():
-        raise InputError(f"{name} must be finite; found {int((~np.isfinite(numbers)).sum())} missing: drop those rows")
-    whole = np.equal(numbers, np.round(numbers))
-    if unit == "counts" and not whole.all():
-        raise InputError(
-            f"{name} must be whole counts; found {numbers[~whole].iloc[0]:g}: in millions? pass {name}_unit='millions'"
-        )
-    return (numbers * _SCALE[unit] * factor).round().astype(np.int64)
-
-
-def _plausible_units(frame: pd.DataFrame) -> None:
-    # every weight of a convolution or a linear layer is used at least once, so FLOPs far under the parameters
-    # mean two units
-    small = frame["flops"] * 10 < frame["params"]
-    if small.any():
-        row = frame[small].iloc[0]
-        raise InputError(
-            f"FLOPs should not be far below parameters; found {row.flops:g} FLOPs and {row.params:g} parameters in "
-            f"subnetwork {row.subnetwork}: one of them in millions? pass flops_unit or params_unit"
-        )
+def _refuse_shared(given: dict[str, str]) -> None:
+    for name, column in given.items():
+        also = [other for other, its in given.items() if its == column and other != name]
+        if also:
+            raise InputError(
+                f"each column gives one thing; found {column!r} given as {name} and as {also[0]}: name two"
+            )

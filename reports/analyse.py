@@ -13,6 +13,7 @@ from prunestats.comparison import compare
 from prunestats.distribution import Edf, edf
 from prunestats.errors import InputError, ResultsError
 from prunestats.optimum import find_optimum
+from prunestats.regime_trend import RegimeTrend, regime_trend
 from prunestats.reports.analysis import RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
 from prunestats.reports.tables import plain
 
@@ -65,24 +66,32 @@ def analyse_study(
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
     names = _original_names(validation_frame)
     failed = validation_frame[_failed(validation_frame)]
+    analysed = tuple(
+        _analyse_regime(
+            validation_frame[validation_frame["regime"] == regime],
+            test_frame[test_frame["regime"] == regime],
+            regime=float(regime),
+            order=order,
+            bucket=bucket,
+            rng=child,
+        )
+        for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
+    )
     return StudyAnalysis(
-        regimes=tuple(
-            _analyse_regime(
-                validation_frame[validation_frame["regime"] == regime],
-                test_frame[test_frame["regime"] == regime],
-                regime=float(regime),
-                order=order,
-                bucket=bucket,
-                rng=child,
-            )
-            for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
-        ),
+        regimes=analysed,
         spaces=tuple(order),
         originals=tuple(names),
         names=names,
         bucket=bucket,
         failures=_failures(failed),
+        trend=_trend(analysed),
     )
+
+
+def _trend(regimes: Sequence[RegimeAnalysis]) -> RegimeTrend | None:
+    optima = {regime.regime: regime.optimum for regime in regimes if regime.optimum is not None}
+    trend = regime_trend(optima) if optima else None
+    return trend if trend is not None and trend.n_estimates > 1 else None
 
 
 def _analyse_regime(

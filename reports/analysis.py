@@ -10,6 +10,7 @@ import pandas as pd
 from prunestats.comparison import Comparison
 from prunestats.distribution import Edf
 from prunestats.optimum import Optimum
+from prunestats.regime_trend import RegimeTrend
 
 # Of the test error, in tables and in what is stored.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -134,6 +135,8 @@ class StudyAnalysis:
         Size of a parameter bucket.
     failures : tuple of (str, int)
         Reasons of failed runs and how many there were, most frequent first.
+    trend : RegimeTrend or None
+        Whether the optimum of log loss moves with the regime; None with fewer than two regimes that have one.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -142,6 +145,7 @@ class StudyAnalysis:
     names: dict[str, str]
     bucket: int
     failures: tuple[tuple[str, int], ...]
+    trend: RegimeTrend | None = None
 
     @property
     def n_done(self) -> int:
@@ -169,6 +173,7 @@ class StudyAnalysis:
             "names": dict(self.names),
             "failures": [list(failure) for failure in self.failures],
             "regimes": [_regime_dict(regime) for regime in self.regimes],
+            "trend": _trend_dict(self.trend),
         }
 
 
@@ -180,6 +185,11 @@ def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
         "optima": {response: optimum.to_dict() for response, optimum in regime.optima.items()},
         "refusals": list(regime.refusals),
     }
+
+
+def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:
+    """The trend without the optima, which stand with their regimes."""
+    return None if trend is None else {key: value for key, value in trend.to_dict().items() if key != "optima"}
 
 
 def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from prunestats.reports.blocks import (
     text_block,
 )
 from prunestats.reports.facts import Provenance, StudyFacts
-from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, verdict_sentence
+from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, trend_sentence, verdict_sentence
 from prunestats.reports.methods import methods
 from prunestats.reports.record import provenance_blocks, what_was_run
 from prunestats.reports.tables import count, counted, plain, ratio_unit, share
@@ -46,7 +46,8 @@ def document(
     facts : StudyFacts
     provenance : Provenance
     pictures : mapping of str to Picture
-        ``populations``; ``edfs-1`` and so on, one for every `ROWS` regimes; ``responses-1`` and so on, one a regime.
+        ``populations``; ``edfs-1`` and so on, one for every `ROWS` regimes; ``responses-1`` and so on, one a regime;
+        ``optima`` where the study has a trend.
 
     Returns
     -------
@@ -175,6 +176,17 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
             yield list_block(map(signed, optimum.reasons))
         if regime.refusals:
             yield list_block(regime.refusals)
+    if study.trend is not None:
+        yield heading("Across regimes", 2)
+        yield text_block(trend_sentence(study.trend))
+        yield figure_block(
+            pictures["optima"],
+            f"Optimal ratio against the FLOPs of the regime, both axes logarithmic. Bars: {share(study.trend.level)} "
+            "intervals; grey: the middle 80 % of the ratios drawn. A regime without an optimum shows its verdict. "
+            "Dashed: weighted least squares.",
+            "Optimal ratio and its interval at each fraction of the FLOPs.",
+        )
+        yield list_block(map(signed, study.trend.notes))
 
 
 def _winners(study: StudyAnalysis) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prunestats.reports.tables import (
     counted,
     fixed,
+    p_value,
     percent,
     plain,
     ratio_digits,
@@ -19,6 +20,7 @@ from prunestats.reports.tables import (
 if TYPE_CHECKING:
     from prunestats.comparison import PairComparison
     from prunestats.optimum import Optimum
+    from prunestats.regime_trend import RegimeTrend
     from prunestats.reports.analysis import StudyAnalysis, Winner
 
 # More sentences than this about comparisons hide the findings among them.
@@ -45,6 +47,22 @@ def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
     if optimum is None:
         return f"{where}, no optimum was computed."
     return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_among(optimum)})."
+
+
+def trend_sentence(trend: RegimeTrend) -> str:
+    """One sentence: whether the optimum moves with the regime, by what factor, and from how many regimes that is."""
+    halving = trend.halving
+    if halving is None:
+        return f"{counted(trend.n_estimates, 'regime')} with an optimum: whether it moves with the FLOPs is open."
+    value, low, high = (fixed(end, 2) for end in (halving.value, halving.low, halving.high))
+    moved = f"half the FLOPs multiply it by {value} ({share(trend.level)} interval {low} to {high})"
+    seen = "is seen to move" if trend.equality_p < 1 - trend.level else "is not seen to move"
+    bent = " A line in log FLOPs does not describe the move." if trend.line_p < 1 - trend.level else ""
+    return (
+        f"Between regimes the optimum of {RESPONSE_NAMES.get(trend.response, trend.response)} {seen}: {moved}; "
+        f"{p_value(trend.equality_p)} for one optimum in all ({trend.n_estimates} of {len(trend.regimes)} regimes have "
+        f"one).{bent}"
+    )
 
 
 def has_estimate(optimum: Optimum) -> bool:
@@ -116,6 +134,7 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
         *(verdict_sentence(regime.optimum, regime.regime) for regime in study.regimes),
+        *((trend_sentence(study.trend),) if study.trend else ()),
         *_against_initial(study),
         *((winner_sentence(winners),) if winners else ()),
         counts_sentence(study),

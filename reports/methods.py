@@ -19,6 +19,7 @@ _REFERENCES = {
     "B 16, 175–185.",
     "two_lines": "Simonsohn, U. (2018). Two lines: a valid alternative to the invalid testing of U-shaped "
     "relationships with quadratic regressions. Advances in Methods and Practices in Psychological Science 1, 538–555.",
+    "q": "Cochran, W. G. (1954). The combination of estimates from different experiments. Biometrics 10, 101–129.",
     "spline": "Wood, S. N. (2017). Generalized Additive Models: An Introduction with R, 2nd edition. CRC Press.",
 }
 
@@ -87,6 +88,12 @@ def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]
             "A penalised regression spline, which assumes no shape, gives the position of the minimum by draws from "
             "its posterior; where it and the quadratic disagree, the spline is believed.",
             ("spline",),
+        )
+    if study.trend is not None:
+        yield (
+            "Whether the optimum moves with the regime is tested by Cochran's Q on log optima, and the move is the "
+            "slope of weighted least squares on log FLOPs; standard errors are read off the intervals of the optima.",
+            ("q",),
         )
 
 

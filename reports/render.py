@@ -17,6 +17,7 @@ from prunestats.reports.blocks import Picture
 from prunestats.reports.document import chunks, document, to_json
 from prunestats.reports.facts import Provenance, StudyFacts
 from prunestats.reports.figures import plot_edfs, plot_populations, plot_responses, plot_summary, png, svg
+from prunestats.reports.regime_figure import plot_optimum_by_regime
 from prunestats.reports.style import report_style
 
 
@@ -31,7 +32,8 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for each.
+        ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for
+        each, and ``optima`` where two regimes or more have one.
     """
     # Originals of one network stand on one point: one star each.
     stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
@@ -41,6 +43,8 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
             drawn[f"edfs-{place}"] = plot_edfs(study, regimes)
         for place, regime in enumerate(study.regimes, 1):
             drawn[f"responses-{place}"] = plot_responses(study, [regime])
+        if study.trend is not None:
+            drawn["optima"] = plot_optimum_by_regime(study.trend)
     return drawn
 
 

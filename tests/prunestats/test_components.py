@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -183,3 +184,29 @@ def test_what_cannot_be_planned_is_refused(arguments, words):
         plan_precision(variance_components(runs(0.03, 0.06)), **arguments)
     with pytest.raises(InputError, match="found none of seeds"):
         plan_precision(variance_components(runs(0.03, 0.06, seeds=1)), half_width=0.1)
+
+
+def test_a_cautious_plan_is_that_of_the_upper_ends():
+    found = variance_components(runs(0.03, 0.06, seeds=4))
+    upper = dataclasses.replace(
+        found,
+        subnetwork=dataclasses.replace(found.subnetwork, value=found.subnetwork.high),
+        seed=dataclasses.replace(found.seed, value=found.seed.high),
+    )
+    cautious = plan_precision(found, half_width=0.01, cost_ratio=1.0, cautious=True)
+    assert cautious == plan_precision(upper, half_width=0.01, cost_ratio=1.0)
+    assert cautious.runs > plan_precision(found, half_width=0.01, cost_ratio=1.0).runs
+
+
+def test_a_planned_study_is_as_precise_as_planned():
+    found = variance_components(runs(0.03, 0.06, seeds=4))
+    plan = plan_precision(found, half_width=0.02, cost_ratio=2.0)
+    rng = np.random.default_rng(0)
+    between, noise = np.sqrt([found.subnetwork.value, found.seed.value])
+    shape = (3000, plan.subnetworks)
+    means = between * rng.standard_normal(shape) + noise / np.sqrt(plan.seeds) * rng.standard_normal(shape)
+    half = stats.t.ppf(0.975, plan.subnetworks - 1) * means.std(axis=1, ddof=1) / np.sqrt(plan.subnetworks)
+    assert np.sqrt(np.mean(half**2)) == pytest.approx(plan.half_width, rel=0.02)
+    assert plan.half_width <= 0.02
+    covered = np.mean(np.abs(means.mean(axis=1)) <= half)
+    assert covered == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 3000))
