@@ -228,7 +228,7 @@ def _counts(values: pd.Series[Any], name: str, unit: str, factor: float) -> pd.S
 def _plausible_units(frame: pd.DataFrame) -> None:
     # every weight of a convolution or a linear layer is used at least once, so FLOPs far under the parameters
     # mean two units
-    small = frame["flops"] * 10 < frame["params"]
+    small = frame["flops"] < frame["params"] / 10
     if small.any():
         row = frame[small].iloc[0]
         raise InputError(
