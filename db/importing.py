@@ -173,6 +173,8 @@ def _check_arguments(
     for regime in regimes:
         if not 0 < regime <= 1:
             raise InputError(f"expected regimes as fractions of the original's FLOPs, up to 1; found {regime:g}")
+    if tolerance is not None and not regimes and "regime" not in found:
+        raise InputError("expected a tolerance of regimes; found no regimes: pass --regime, or map a column to it")
     if tolerance is not None and not 0 <= tolerance <= 1:
         raise InputError(f"expected a relative tolerance between 0 and 1; found {tolerance:g}")
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from prunestats.db.address import check_file, file_of, parse_address
-from prunestats.db.engine import _engine, open_database, read, read_only_connection
+from prunestats.db.engine import _engine, open_database, read, read_only_connection, read_only_engine
 from prunestats.db.faults import database_error
 from prunestats.db.schema import SCHEMA_VERSION
 from prunestats.db.upgrade import ensure_schema
@@ -85,7 +85,8 @@ def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.P
     if url.get_backend_name() != "sqlite":
         where = url.set(drivername="postgresql").render_as_string(hide_password=True)
         raise InputError(f"expected a SQLite file; found {where}: use pg_dump {where} > FILE")
-    check_file(file_of(url), create=False)
+    # an older one too: a backup comes before an upgrade
+    read_only_engine(url_or_path, older=True).dispose()
     if target.exists():
         raise InputError(f"expected a new file for the backup; found {str(target)!r} there already: name another")
     if not target.parent.is_dir():

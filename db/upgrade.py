@@ -43,19 +43,19 @@ def ensure_schema(engine: Engine, *, create: bool) -> int:
     return version
 
 
-def check_schema(engine: Engine) -> None:
+def check_schema(engine: Engine, *, older: bool = False) -> None:
     """Refuse a database whose schema is not of this version, without changing it.
 
     Raises
     ------
     DatabaseError
-        As `ensure_schema`, and if the schema is older.
+        As `ensure_schema`, and if the schema is older, unless it may be.
     """
     with read(engine) as connection:
         version = schema_version(connection)
     if version == 0:
         raise DatabaseError(f"expected a results database; found {_where(engine)} empty: run a study first")
-    if version < SCHEMA_VERSION:
+    if version < SCHEMA_VERSION and not older:
         raise DatabaseError(
             f"expected schema version {SCHEMA_VERSION}; found {version} in {_where(engine)}: "
             "upgrade it with `prunestats db upgrade`"

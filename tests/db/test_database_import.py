@@ -209,6 +209,7 @@ def test_the_convention_is_asked_for_and_halves(url):
         (simple(), {"regimes": [0.5]}, "pass --tolerance"),
         (simple(), {"regimes": [50.0], "tolerance": 0.1}, "fractions of the original's FLOPs"),
         (simple(regime=0.5), {"regimes": [0.5], "tolerance": 0.1}, "leave one out"),
+        (simple(), {"tolerance": 0.1}, "found no regimes"),
         (simple(regime=0.5), {}, "the relative tolerance of every regime"),
         (simple(), {"flops_unit": "giga"}, "flops_unit must be one of"),
         (simple(), {"flops_convention": "macs"}, "expected what one FLOP is; found macs"),

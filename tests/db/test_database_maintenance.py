@@ -158,6 +158,31 @@ def test_a_backup_replaces_nothing(tmp_path, sqlite_filled):
     assert [file.name for file in tmp_path.iterdir()] == ["there"]
 
 
+def test_other_files_are_not_backed_up(tmp_path, sqlite_template):
+    (tmp_path / "text.db").write_text("not a database, but long enough to be mistaken for one\n" * 9)
+    whole = sqlite_template.read_bytes()
+    (tmp_path / "cut.db").write_bytes(whole[: len(whole) // 2])
+    with sqlite3.connect(tmp_path / "notes.db") as connection:
+        connection.execute("CREATE TABLE notes (a)")
+    connection.close()
+    for name, complaint in (("text", "another kind of file"), ("cut", "truncated"), ("notes", "another application")):
+        for act in (lambda path: backup_database(path, tmp_path / "copy.db"), vacuum_database, check_database):
+            with pytest.raises(DatabaseError, match=complaint) as caught:
+                act(tmp_path / f"{name}.db")
+            assert "\n" not in str(caught.value)
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_an_older_database_is_backed_up_as_it_is(tmp_path, sqlite_filled, monkeypatch):
+    """To a later prunestats this database is an older one."""
+    monkeypatch.setattr("prunestats.db.upgrade.SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)
+    with pytest.raises(DatabaseError, match="upgrade it with `prunestats db upgrade`"):
+        check_database(sqlite_filled)
+    backup_database(sqlite_filled, tmp_path / "copy.db")
+    monkeypatch.undo()
+    assert rows_hash(load_results(tmp_path / "copy.db")) == rows_hash(load_results(sqlite_filled))
+
+
 def test_postgresql_has_its_own_backup(postgresql_filled, tmp_path):
     with pytest.raises(InputError, match="use pg_dump postgresql://") as caught:
         backup_database(postgresql_filled, tmp_path / "copy")

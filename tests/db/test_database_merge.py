@@ -103,6 +103,15 @@ def test_an_empty_place_becomes_a_copy(empty_url, filled):
     assert hashes(empty_url) == hashes(filled)
 
 
+def test_postgresql_comes_into_a_file(sqlite_filled, postgresql_filled, tmp_path):
+    done = merge_database(tmp_path / "copy.db", postgresql_filled)
+    assert done.conflicts == ()
+    assert hashes(tmp_path / "copy.db") == hashes(sqlite_filled)
+    again = merge_database(tmp_path / "copy.db", sqlite_filled)
+    assert again.conflicts == ()
+    assert set(again.added.values()) == {0}
+
+
 def test_other_results_of_one_run_are_told_and_not_taken(engine, other, fill):
     fill(engine)
     fill(other)
