@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, text
 
+from prunestats.db.mapping import MEASURED
 from prunestats.db.selection import check_names
 from prunestats.db.source import Source, reading
 from prunestats.db.tables import check_suffix, write_table
@@ -50,6 +51,7 @@ COLUMNS = {
     "python": "text",
     "versions": "json",
     "created_at": "text",
+    **dict.fromkeys(MEASURED, "real"),
 }
 _HOME = {
     "flops_convention": "o.flops_convention",
@@ -58,6 +60,7 @@ _HOME = {
     "platform": "e.platform",
     "python": "e.python",
     "versions": "e.versions",
+    **{name: f"u.{name}" for name in MEASURED},
 }
 _ORDER = ("p.study_id", "sp.position", "p.id", "r.draw", "r.protocol_key", "r.seed")
 _JOINED = """

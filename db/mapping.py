@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from prunestats.db import schema
 from prunestats.db.tables import KEY_COLUMN
+from prunestats.db.types import Real
 from prunestats.errors import InputError
 
 # What a column may be, and what is said of it.
@@ -51,6 +53,12 @@ ROLES = {
     "created_at": "when it was stored, UTC",
     "planned": "whether the study planned the run",
     "flops_convention": "'multiply-adds' in every row",
+}
+# whatever else a run measures, by the names of its columns
+MEASURED = {
+    column.name: str(column.comment)
+    for column in schema.run.columns
+    if isinstance(column.type, Real) and column.name not in ROLES
 }
 METRICS = ("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy")
 LOSSES = ("loss", "val_loss", "test_loss", "train_loss")
@@ -124,7 +132,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]])
     used = {name for columns in found.values() for name in columns}
     skipped = set(METRICS) if any(role in found for role in METRICS) else set()
     skipped |= set(LOSSES) if any(role in found for role in LOSSES) else set()
-    for role in ROLES:
+    for role in (*ROLES, *MEASURED):
         if role not in found and role not in skipped and role in names and role not in used:
             found[role] = (role,)
     if not {"subnetwork", "widths"} & set(found) and KEY_COLUMN in names:
@@ -134,7 +142,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]])
 
 
 def _columns_of(role: str, value: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    if role not in ROLES:
+    if role not in ROLES and role not in MEASURED:
         near = get_close_matches(role, ROLES, n=1)
         hint = f"do you mean {near[0]}?" if near else f"one of {', '.join(ROLES)}"
         raise InputError(f"expected a role of a column; found {role!r}: {hint}")

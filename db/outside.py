@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from prunestats.db.mapping import SEEDED, Meaning
+from prunestats.db.mapping import MEASURED, SEEDED, Meaning
 from prunestats.db.once import content_hash, short
 from prunestats.db.refusals import Refusal, RefusedError
 from prunestats.db.values import converters, listed, widths_of
@@ -192,7 +192,7 @@ def _checked(run: Run, test_chooses: bool) -> Run:
         raise RefusedError("no failure of a run that is done", short(run["failure"]))
     if run["state"] == "failed" and not run.get("failure"):
         raise RefusedError("the reason of every failed run", "none")
-    for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs"):
+    for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs", *MEASURED):
         if run.get(name) is not None and not 0 <= run[name] <= 1e300:
             raise RefusedError(f"{name} of 0 or more", f"{run[name]:g}")
     return run

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from prunestats.db import schema
+from prunestats.db.mapping import MEASURED
 from prunestats.db.once import chunks, insert_new, short
 from prunestats.db.outside import Run
 from prunestats.db.refusals import Refusal
@@ -34,7 +35,7 @@ def store_outside_runs(
         result = tuple(run.get(name) for name in _RESULT)
         if key not in known:
             row: dict[str, Any] = dict(zip(("subnetwork_id", "protocol_id", "seed"), key, strict=True))
-            row |= {name: run.get(name) for name in (*_RESULT, "wall_s")}
+            row |= {name: run.get(name) for name in (*_RESULT, "wall_s", *MEASURED)}
             row["created_at"] = run.get("created_at") or now()
             rows[key] = row | {"environment_id": environments[_machine(run)]}
         elif known[key] != result:

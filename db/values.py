@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prunestats.db.mapping import METRICS, SCALE, SEEDED, Meaning
+from prunestats.db.mapping import MEASURED, METRICS, SCALE, SEEDED, Meaning
 from prunestats.db.once import short
 from prunestats.db.refusals import RefusedError
 
@@ -27,7 +27,7 @@ def converters(meaning: Meaning) -> dict[str, Convert]:
     halved = 2 if meaning.flops_convention == "multiplications-and-additions" else 1
     convert: dict[str, Convert] = dict.fromkeys(_TEXT, _text)
     convert |= dict.fromkeys(("seed", "draw", "epochs", "original_seed"), _whole)
-    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED), _real)
+    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED, *MEASURED), _real)
     convert |= dict.fromkeys(("flops", "original_flops"), _scaled(SCALE[meaning.flops_unit], halved, "flops"))
     convert |= dict.fromkeys(("params", "original_params"), _scaled(SCALE[meaning.params_unit], 1, "params"))
     whole = 100 if meaning.error_unit == "percent" else 1

@@ -117,7 +117,7 @@ def test_a_report_is_built_again_from_its_row(prunestats, demo, tmp_path):
 def test_the_page_on_importing_runs(prunestats, tmp_path):
     """Files are written as the page shows them, commands are typed, and what they print is what it says."""
     text = PAGE.read_text()
-    for name, content in re.findall(r"`([\w.]+)`:\n\n```(?:json|csv)\n(.*?)```", text, re.DOTALL):
+    for name, content in re.findall(r"`([\w.]+)`:\n\n```(?:json|text)\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).write_text(content)
     typed = re.findall(r"```console\n\$ ((?:.*\\\n)*.*)\n((?:(?!```).*\n)*)```", text)
     assert len(typed) == text.count("```console") == 4
