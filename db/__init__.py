@@ -1,9 +1,12 @@
 """The results database: every run of every study, open to SQL."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from prunestats.db.analyses import rows_hash, store_analysis
+from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
 from prunestats.db.engine import open_database, read, write
+from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
+from prunestats.db.merge import MergeSummary, merge_database
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
 from prunestats.db.populations import store_population
 from prunestats.db.query import QueryResult, query
@@ -20,17 +23,40 @@ from prunestats.db.store import (
 )
 
 if TYPE_CHECKING:
+    from prunestats.db.check import check_database
+    from prunestats.db.exporting import export_results
+    from prunestats.db.import_summary import ImportSummary
+    from prunestats.db.importing import import_results
     from prunestats.db.load import load_results
 
+# Where they are: pandas takes longer to import than a query takes.
+_LATER = {
+    "ImportSummary": "import_summary",
+    "check_database": "check",
+    "export_results": "exporting",
+    "import_results": "importing",
+    "load_results": "load",
+}
+
 __all__ = [
+    "AnalysisRow",
     "EpochMetric",
+    "ImportSummary",
+    "MergeSummary",
     "MissingRun",
     "Outcome",
     "QueryResult",
     "StatusRow",
     "SubnetworkRow",
+    "backup_database",
+    "check_database",
+    "export_results",
+    "find_analysis",
     "find_original",
+    "import_results",
+    "list_analyses",
     "load_results",
+    "merge_database",
     "missing_runs",
     "open_database",
     "query",
@@ -48,14 +74,14 @@ __all__ = [
     "store_space",
     "store_study",
     "study_status",
+    "upgrade_database",
+    "vacuum_database",
     "write",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load_results` when it is first used: pandas takes longer to import than a query takes."""
-    if name != "load_results":
+    """Import what needs pandas when it is first used."""
+    if name not in _LATER:
         raise AttributeError(f"module 'prunestats.db' has no attribute {name!r}")
-    from prunestats.db.load import load_results
-
-    return load_results
+    return getattr(import_module(f"prunestats.db.{_LATER[name]}"), name)

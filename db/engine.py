@@ -128,13 +128,13 @@ def read(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def read_only_engine(url_or_path: str | os.PathLike[str]) -> Engine:
+def read_only_engine(url_or_path: str | os.PathLike[str], *, older: bool = False) -> Engine:
     """Return an engine that cannot write, on a database that is there; nothing is created or upgraded.
 
     Raises
     ------
     DatabaseError
-        As `open_database` does, and for a schema that is not of this version.
+        As `open_database` does, and for a schema that is not of this version, unless it is older and may be.
     """
     from prunestats.db.upgrade import check_schema
 
@@ -145,7 +145,7 @@ def read_only_engine(url_or_path: str | os.PathLike[str]) -> Engine:
     else:
         engine = _postgresql(url)
     try:
-        check_schema(engine)
+        check_schema(engine, older=older)
     except BaseException:
         engine.dispose()
         raise

@@ -62,7 +62,7 @@ def store_population(
                 "prunestats?): rename the study in its file"
             )
         return known
-    ids = _store_subnetworks(connection, original_id, subnetworks)
+    ids = store_subnetworks(connection, original_id, subnetworks)
     population_id = get_or_insert(connection, schema.population, identity, counts)
     draws = [
         {"population_id": population_id, "subnetwork_id": ids[key], "position": position}
@@ -79,9 +79,7 @@ def _drawn_keys(connection: Connection, population_id: int) -> list[str]:
     return list(connection.scalars(ordered))
 
 
-def _store_subnetworks(
-    connection: Connection, original_id: int, subnetworks: Sequence[SubnetworkRow]
-) -> dict[str, int]:
+def store_subnetworks(connection: Connection, original_id: int, subnetworks: Sequence[SubnetworkRow]) -> dict[str, int]:
     """Store subnetworks of one original; return their ids by key."""
     rows = [
         {

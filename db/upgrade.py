@@ -19,8 +19,13 @@ _ADVISORY_LOCK = 0x70727374
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def ensure_schema(engine: Engine, *, create: bool) -> None:
+def ensure_schema(engine: Engine, *, create: bool) -> int:
     """Create the schema in an empty database, upgrade an older one, and refuse any other.
+
+    Returns
+    -------
+    int
+        The version that this call found when it had the lock; of several at once, one finds the older.
 
     Raises
     ------
@@ -32,27 +37,28 @@ def ensure_schema(engine: Engine, *, create: bool) -> None:
     if version == 0 and not create:
         raise DatabaseError(f"expected a results database; found {_where(engine)} empty: run a study first")
     if version < SCHEMA_VERSION:
-        _upgrade(engine)
+        version = _upgrade(engine)
     if engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
+    return version
 
 
-def check_schema(engine: Engine) -> None:
+def check_schema(engine: Engine, *, older: bool = False) -> None:
     """Refuse a database whose schema is not of this version, without changing it.
 
     Raises
     ------
     DatabaseError
-        As `ensure_schema`, and if the schema is older.
+        As `ensure_schema`, and if the schema is older, unless it may be.
     """
     with read(engine) as connection:
         version = schema_version(connection)
     if version == 0:
         raise DatabaseError(f"expected a results database; found {_where(engine)} empty: run a study first")
-    if version < SCHEMA_VERSION:
+    if version < SCHEMA_VERSION and not older:
         raise DatabaseError(
             f"expected schema version {SCHEMA_VERSION}; found {version} in {_where(engine)}: "
-            "upgrade it with open_database(...)"
+            "upgrade it with `prunestats db upgrade`"
         )
 
 
@@ -88,13 +94,14 @@ def schema_version(connection: Connection) -> int:
     return version
 
 
-def _upgrade(engine: Engine) -> None:
+def _upgrade(engine: Engine) -> int:
     with write(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         # while this process waited for the lock, another may have done the work
-        if schema_version(connection) == SCHEMA_VERSION:
-            return
+        version = schema_version(connection)
+        if version == SCHEMA_VERSION:
+            return version
         drop_views(connection)
         _migrate(connection)
         create_views(connection)
@@ -102,6 +109,7 @@ def _upgrade(engine: Engine) -> None:
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         else:
             write_comments(connection)
+    return version
 
 
 def _migrate(connection: Connection) -> None:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunestats.reports.build import BuiltReport, build_report
+    from prunestats.reports.rebuild import RebuiltReport, rebuild_report
 
-__all__ = ["BuiltReport", "build_report"]
+__all__ = ["BuiltReport", "RebuiltReport", "build_report", "rebuild_report"]
 
 
 def __getattr__(name: str) -> Any:
     """Import what draws and sets only when it is asked for: sentences alone should cost no ink."""
     if name not in __all__:
         raise AttributeError(f"module 'prunestats.reports' has no attribute {name!r}")
-    from prunestats.reports import build
+    from prunestats.reports import build, rebuild
 
-    return getattr(build, name)
+    return getattr(build if hasattr(build, name) else rebuild, name)

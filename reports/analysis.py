@@ -115,8 +115,8 @@ class RegimeAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about: of log loss, the sharpest response."""
-        return self.optima.get("log_loss")
+        """The optimum that the verdict is about: of log loss, the sharpest response, or of error where that is all."""
+        return self.optima.get("log_loss", self.optima.get("error"))
 
 
 @dataclass(frozen=True)

@@ -160,8 +160,8 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
     yield heading("Is there an optimal ratio?")
     yield text_block(
         "The verdict of a regime is the one on log loss, the natural logarithm of cross-entropy, which is the "
-        f"sharper response; error is shown beside it. Only the initial space, “{shortened(study.spaces[0])}”, and the "
-        "validation split are looked at."
+        "sharper response; error is shown beside it, and takes its place where there is none. Only the initial space, "
+        f"“{shortened(study.spaces[0])}”, and the validation split are looked at."
     )
     if any(regime.optima for regime in study.regimes):
         yield table_block(tables.optima_table(study))

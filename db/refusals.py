@@ -1,0 +1,51 @@
+"""Rows of an outside table that cannot be stored, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prunestats.errors import InputError
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that cannot be stored.
+
+    Parameters
+    ----------
+    row : int
+        Its number in the table, from 1.
+    reason : str
+        What was expected.
+    found : str
+        What was found.
+    """
+
+    row: int
+    reason: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.reason}; found {self.found}"
+
+
+class RefusedError(Exception):
+    """Why a value cannot be stored; it becomes a `Refusal` at the row."""
+
+
+def refuse_all(refusals: Sequence[Refusal], n_rows: int) -> InputError:
+    """Return the error for a table with rows that cannot be stored."""
+    return InputError(
+        f"expected {n_rows:,} rows that can all be stored; found {len(refusals):,} that cannot "
+        f"({counted_reasons(refusals)}; first: {refusals[0]}): repair them, or leave them out with --skip-bad"
+    )
+
+
+def counted_reasons(refusals: Sequence[Refusal]) -> str:
+    """Return how many rows are refused for each reason, the most frequent first."""
+    counts: dict[str, int] = {}
+    for refusal in refusals:
+        counts[refusal.reason] = counts.get(refusal.reason, 0) + 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{n:,} × {reason}" for reason, n in ordered)

@@ -1,0 +1,110 @@
+"""Commands that look after the results database, and the one that lists what was concluded from it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.db.types import json_text
+from prunestats.terminal import complain, print_rows, say
+
+_SHOWN = 10
+
+db_app = typer.Typer(help="Look after the results database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+
+
+@db_app.command("schema")
+def schema() -> None:
+    """Print what every table, view and column of a results database means, as Markdown."""
+    from prunestats.db import open_database, read
+    from prunestats.db.page import schema_page
+
+    with TemporaryDirectory() as folder:
+        engine = open_database(f"{folder}/empty.db")
+        with read(engine) as connection:
+            sys.stdout.write(schema_page(connection))
+        engine.dispose()
+
+
+@db_app.command("upgrade")
+def upgrade(db: Db = "prunestats.db") -> None:
+    """Bring the schema of a database to this version."""
+    from prunestats.db import upgrade_database
+
+    before, after = upgrade_database(db)
+    say(f"Schema version {after}: nothing to do" if before == after else f"Upgraded schema version {before} to {after}")
+
+
+@db_app.command("check")
+def check(db: Db = "prunestats.db") -> None:
+    """Look for damage, orphans and values that cannot be: a line each, exit code 1 if there are any."""
+    from prunestats.db import check_database
+
+    found = check_database(db)
+    for line in found:
+        say(line)
+    if found:
+        raise typer.Exit(1)
+    say(f"{db}: no damage, no orphans, no impossible values")
+
+
+@db_app.command("backup")
+def backup(
+    destination: Annotated[Path, typer.Argument(help="A file that is not there yet.")], db: Db = "prunestats.db"
+) -> None:
+    """Copy a SQLite database as it is at one moment, also while it is written to."""
+    from prunestats.db import backup_database
+
+    size = backup_database(db, destination)
+    say(f"{destination}: {size:,} bytes, checked")
+
+
+@db_app.command("merge")
+def merge(
+    other: Annotated[str, typer.Argument(help="SQLite file or URL of the database that is read.")],
+    db: Db = "prunestats.db",
+) -> None:
+    """Add what another database has; exit code 1 if both have a run with different results."""
+    from prunestats.db import merge_database
+
+    summary = merge_database(db, other)
+    added = [f"{n:,} rows of {table}" for table, n in summary.added.items() if n]
+    say(f"Added {', '.join(added)}" if added else "All of it was there already: nothing was added")
+    for line in summary.conflicts[:_SHOWN]:
+        complain(line, "conflict")
+    if summary.conflicts:
+        n = len(summary.conflicts)
+        complain(f"{n:,} in all; {db} keeps what it had", "conflicts")
+        raise typer.Exit(1)
+
+
+@db_app.command("vacuum")
+def vacuum(db: Db = "prunestats.db") -> None:
+    """Give back the space that deleted rows left."""
+    from prunestats.db import vacuum_database
+
+    before, after = vacuum_database(db)
+    say(f"{db}: {before:,} bytes before, {after:,} after")
+
+
+@app.command()
+def analyses(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
+    """List what was concluded: when, of which rows, with which parameters and code."""
+    from prunestats.db import list_analyses
+    from prunestats.db.source import reading
+
+    with reading(db) as connection:
+        found = list_analyses(connection, study=study)
+    columns = ("id", "created_at", "kind", "study", "parameters", "rows", "hash", "prunestats")
+    rows = [
+        (row.id, str(row.created_at), row.kind, row.study, json_text(row.parameters), row.n_rows, row.rows_hash[:8],
+         row.versions.get("prunestats"))
+        for row in found
+    ]  # fmt: skip
+    print_rows(columns, rows, form)

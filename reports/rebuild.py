@@ -1,0 +1,110 @@
+"""A report again from the row that it left in the database: the same rows, parameters and seed, or a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from prunestats.db import find_analysis, load_results, open_database, read, rows_hash
+from prunestats.db.analyses import AnalysisRow, analysis_result
+from prunestats.errors import DatabaseError, InputError
+from prunestats.reports.build import BuiltReport, build_report
+from prunestats.reports.provenance import code_versions
+
+
+@dataclass(frozen=True)
+class RebuiltReport:
+    """A report that was made again.
+
+    Parameters
+    ----------
+    report : BuiltReport
+    warnings : tuple of str
+        Sentences: versions that have changed since, and whether the conclusions have.
+    """
+
+    report: BuiltReport
+    warnings: tuple[str, ...]
+
+
+def rebuild_report(
+    source: Engine | str | Path,
+    output: str | Path,
+    analysis: int,
+    *,
+    timestamp: int | str | None = None,
+    figures: str | Path | None = None,
+) -> RebuiltReport:
+    """Write the report of a stored analysis again, from the same rows with the same parameters and seed.
+
+    Parameters
+    ----------
+    source : Engine, str or Path
+        The results database.
+    output : str or Path
+        PDF file to write.
+    analysis : int
+        Its number, as `prunestats analyses` lists it.
+    timestamp : int or str, optional
+        As in `build_report`; by default when the analysis was stored.
+    figures : str or Path, optional
+        As in `build_report`.
+
+    Returns
+    -------
+    RebuiltReport
+
+    Raises
+    ------
+    InputError
+        If there is no such analysis, or it is no report.
+    DatabaseError
+        If the rows that it looked at are no longer those that are there; nothing is written then.
+    """
+    engine = source if isinstance(source, Engine) else open_database(source, create=False)
+    try:
+        with read(engine) as connection:
+            row = find_analysis(connection, analysis)
+        if row.kind != "report" or row.study is None:
+            raise InputError(
+                f"expected the number of a report; found {analysis}, which is {row.kind!r}: choose another"
+            )
+        parameters = {name: int(row.parameters[name]) for name in ("bucket", "seed")}
+        _refuse_changed_rows(engine, row, parameters["bucket"])
+        moment = int(row.created_at.replace(tzinfo=UTC).timestamp()) if timestamp is None else timestamp
+        report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **parameters)
+        with read(engine) as connection:
+            same = analysis_result(connection, row.id) == analysis_result(connection, report.analysis_id)
+        return RebuiltReport(report, _warnings(row, same))
+    finally:
+        if engine is not source:
+            engine.dispose()
+
+
+def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int) -> None:
+    frames = [
+        load_results(engine, study=row.study, state=None, split="validation", bucket=bucket),
+        load_results(engine, study=row.study, state=None, split="test", bucket=bucket),
+    ]
+    found = rows_hash(pd.concat(frames))
+    if found != row.rows_hash:
+        raise DatabaseError(
+            f"expected the {row.n_rows:,} runs that analysis {row.id} looked at, {row.rows_hash[:8]}; found "
+            f"{len(frames[0]):,}, {found[:8]}: they have changed since, leave out --analysis"
+        )
+
+
+def _warnings(row: AnalysisRow, same: bool) -> tuple[str, ...]:
+    changed = [
+        f"{name} {row.versions.get(name)} then, {version} now"
+        for name, version in code_versions().items()
+        if row.versions.get(name) != version
+    ]
+    if not changed:
+        return ()
+    said = "its conclusions are the same" if same else "its numbers differ from those then"
+    return (f"analysis {row.id} was made with other versions ({'; '.join(changed)}): {said}",)

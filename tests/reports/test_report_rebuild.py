@@ -1,0 +1,98 @@
+"""Provenance: a report is made again from its row, or it is said that its rows are no longer there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pypdf import PdfReader
+
+from prunestats.db import import_results, list_analyses, open_database, read, store_analysis, write
+from prunestats.errors import DatabaseError, InputError
+from prunestats.reports import build_report, rebuild_report
+
+MOMENT = "2026-09-21T14:13:20"
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(5)
+    ratio = rng.uniform(50, 150, 40)
+    error = 0.1 + 0.05 * np.log(ratio / 90) ** 2 + rng.normal(0, 0.002, 40)
+    return pd.DataFrame({"subnetwork": [f"a{k}" for k in range(40)], "flops": 1_000_000,
+                         "params": (1e6 / ratio).astype(int), "val_error": error})  # fmt: skip
+
+
+def store(path, table):
+    return import_results(path, table, original="net", flops_convention="multiply-adds", study="outside")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("rebuild") / "results.db"
+    store(path, table)
+    return path
+
+
+@pytest.fixture(scope="module")
+def built(database):
+    return build_report(database, database.with_name("report.pdf"), bucket=1, timestamp=MOMENT, seed=3)
+
+
+def test_results_from_outside_have_a_report_with_a_verdict_on_error(built):
+    assert built.verdicts[0].startswith("At 100 % of the FLOPs, ")
+    assert "error" in built.verdicts[0]
+    text = "".join(page.extract_text() for page in PdfReader(built.path).pages)
+    assert "results from outside" in text
+    assert "not recorded" in text
+
+
+def test_the_same_row_gives_the_same_bytes(built, database, out):
+    again = rebuild_report(database, out / "again.pdf", built.analysis_id, timestamp=MOMENT)
+    assert again.warnings == ()
+    assert again.report.analysis_id == built.analysis_id
+    assert again.report.analysis.to_dict() == built.analysis.to_dict()
+    assert (out / "again.pdf").read_bytes() == built.path.read_bytes()
+
+
+def test_another_seed_is_another_row(built, database, out):
+    other = build_report(database, out / "other.pdf", timestamp=MOMENT, seed=4)
+    assert other.analysis_id != built.analysis_id
+    engine = open_database(database)
+    with read(engine) as connection:
+        rows = {row.id: row for row in list_analyses(connection, study="outside")}
+        with pytest.raises(InputError, match="'outside'"):
+            list_analyses(connection, study="outsid")
+    engine.dispose()
+    assert rows[built.analysis_id].parameters == {"bucket": 1, "seed": 3}
+    assert rows[other.analysis_id].parameters == {"bucket": 1, "seed": 4}
+    assert {(row.kind, row.study, row.n_rows) for row in rows.values()} == {("report", "outside", 40)}
+
+
+def test_rows_that_have_changed_are_told_and_nothing_is_written(tmp_path, table):
+    path = tmp_path / "results.db"
+    store(path, table.iloc[:30])
+    built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
+    store(path, table)
+    with pytest.raises(DatabaseError, match=r"expected the 30 runs that analysis 1 looked at.*found 40") as caught:
+        rebuild_report(path, tmp_path / "again.pdf", built.analysis_id)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "again.pdf").exists()
+
+
+def test_another_version_is_a_warning(built, database, out, monkeypatch):
+    monkeypatch.setattr("prunestats.reports.rebuild.code_versions", lambda: {"numpy": "99"})
+    again = rebuild_report(database, out / "again.pdf", built.analysis_id)
+    assert len(again.warnings) == 1
+    assert "99 now): its conclusions are the same" in again.warnings[0]
+
+
+def test_numbers_that_are_none_of_a_report_are_refused(database, out):
+    engine = open_database(database)
+    with write(engine) as connection:
+        edf = store_analysis(connection, study_id=1, kind="edf", parameters={}, rows_hash="h", n_rows=1, result={},
+                             versions={})  # fmt: skip
+    for number, complaint in ((999, "see `prunestats analyses`"), (edf, "which is 'edf'")):
+        with pytest.raises(InputError, match=complaint):
+            rebuild_report(engine, out / "again.pdf", number)
+    engine.dispose()
