@@ -155,6 +155,9 @@ def not_reading() -> DatabaseError:
 
 def _confine(connection: sqlite3.Connection, deadline: float) -> None:
     """Let SQLite itself refuse everything but reading, and stop at the deadline."""
+    for function in ("json_each", "json_tree"):
+        # SQLite declares it as a table when it is first used, which will not be allowed any more
+        connection.execute(f"SELECT 1 FROM {function}('[]')")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_authorizer(_authorize)

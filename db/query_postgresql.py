@@ -16,9 +16,7 @@ from prunestats.errors import DatabaseError, QueryError
 _CURSOR = "DECLARE prunestats_query NO SCROLL CURSOR FOR "
 _ALL = 2**31 - 1
 # a cursor takes them for mistakes of grammar
-_WRITES = re.compile(
-    r"\s*(insert|update|delete|merge|create|alter|drop|truncate|copy|begin|commit|set)\b", re.IGNORECASE
-)
+_WRITES = re.compile(r"\s*(insert|update|delete|merge|create|alter|drop|truncate|copy|begin|commit|set)\b", re.I)
 # the role came with version 14
 _IS_SUPERUSER = """
 SELECT rolsuper AND EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_data')

@@ -135,6 +135,7 @@ def test_descriptions_are_allowed_on_sqlite(sqlite_template):
     assert query(sqlite_template, "PRAGMA table_info(run)").rows
     assert query(sqlite_template, "SELECT name FROM sqlite_master WHERE type = 'view'").rows
     assert query(sqlite_template, "EXPLAIN QUERY PLAN SELECT * FROM run").rows
+    assert query(sqlite_template, "SELECT value FROM json_each('[3, 4]')").rows == [(3,), (4,)]
 
 
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
