@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
-from prunestats.db.engine import read, read_only_engine
-from prunestats.db.selection import add_names, check_names, select_runs
+from prunestats.db.engine import read_only_engine
+from prunestats.db.reader import Fetch, reading
+from prunestats.db.selection import Level, Runs, check_names, select_runs
 from prunestats.db.widths import add_widths, cost_models
 from prunestats.errors import InputError
 
@@ -54,8 +55,6 @@ COLUMNS = (
     "failure",
     "host",
 )
-_FLOATS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", "epochs")
-_WHOLES = ("original_flops", "original_params", "draw", "flops", "params", "seed")
 
 
 def load_results(
@@ -127,31 +126,33 @@ def load_results(
         if name not in COLUMNS:
             raise InputError(f"expected columns of the results frame; found {name!r}: it has {', '.join(COLUMNS)}")
     filters = {"study": study, "original": original, "space": space, "regime": regime, "protocol": protocol}
-    with _reading(source) as connection:
-        given = {name: _listed(value) for name, value in filters.items() if value is not None}
+    given = {name: _listed(value) for name, value in filters.items() if value is not None}
+    needs_widths = bucket > 1 or bool({"widths", "layer_params"} & set(chosen))
+    with _reading(source) as (connection, fetch):
         check_names(connection, given)
-        frame = add_names(connection, select_runs(connection, given, state))
-        costs = cost_models(connection, frame)
-    frame = _label_protocols(_typed(frame))
-    prefix = "val" if split == "validation" else "test"
-    frame["error"] = frame[f"{prefix}_error"]
-    frame["loss"] = frame[f"{prefix}_loss"]
-    with np.errstate(divide="ignore"):
-        frame["log_loss"] = np.log(frame["loss"])
-    add_widths(frame, costs, bucket, "layer_params" in chosen)
-    return frame[chosen]
+        found = select_runs(fetch, given, state, widths=needs_widths)
+        originals = found.populations.frame["original_id"].to_numpy()
+        costs = cost_models(fetch, originals) if needs_widths else {}
+    _derive(found, "val" if split == "validation" else "test")
+    members = found.members.frame
+    of_population = np.searchsorted(found.populations.frame["population_id"].to_numpy(), members["population_id"])
+    add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
+    members["flops_fraction"] = (
+        members["flops"].to_numpy() / found.populations.frame["original_flops"].to_numpy()[of_population]
+    )
+    return pd.DataFrame({name: _spread(found, name) for name in chosen}, copy=False)
 
 
 @contextmanager
-def _reading(source: Source) -> Iterator[Connection]:
+def _reading(source: Source) -> Iterator[tuple[Connection, Fetch]]:
     if isinstance(source, Engine):
-        with read(source) as connection:
-            yield connection
+        with reading(source) as found:
+            yield found
         return
     engine = read_only_engine(source)
     try:
-        with read(engine) as connection:
-            yield connection
+        with reading(engine) as found:
+            yield found
     finally:
         engine.dispose()
 
@@ -164,19 +165,27 @@ def _listed(value: Any) -> list[Any]:
     return [item if isinstance(item, str) else float(item) for item in value]
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give each column its type, also where every value is missing."""
-    types: dict[str, Any] = dict.fromkeys(_FLOATS, "float64") | dict.fromkeys(_WHOLES, "int64")
-    types |= {"regime": "float64", "original_ratio": "float64", "flops_fraction": "float64"}
-    types |= {"original_seed": "int64" if frame["original_seed"].notna().all() else "float64"}
-    return frame.astype(types)
+def _derive(found: Runs, prefix: str) -> None:
+    """Add what follows from the columns that were read, where it is the same for most runs."""
+    populations, runs = found.populations.frame, found.runs.frame
+    populations["original_ratio"] = populations["original_flops"] / populations["original_params"]
+    runs["error"] = runs[f"{prefix}_error"]
+    runs["loss"] = runs[f"{prefix}_loss"]
+    with np.errstate(divide="ignore"):
+        runs["log_loss"] = np.log(runs["loss"])
+    _label_protocols(found.protocols)
 
 
-def _label_protocols(frame: pd.DataFrame) -> pd.DataFrame:
+def _label_protocols(protocols: Level) -> None:
     """Tell protocols of one name apart: they are not replications of one another."""
-    keys = frame[["protocol", "protocol_key"]].drop_duplicates()
-    twice = set(keys["protocol"][keys["protocol"].duplicated()])
-    if twice:
-        ambiguous = frame["protocol"].isin(twice)
-        frame.loc[ambiguous, "protocol"] += "-" + frame.loc[ambiguous, "protocol_key"].str[:8]
-    return frame
+    there = protocols.frame.iloc[np.unique(protocols.places)]
+    twice = there["protocol"][there["protocol"].duplicated()]
+    ambiguous = protocols.frame["protocol"].isin(twice)
+    protocols.frame["protocol"] = protocols.frame["protocol"].mask(ambiguous, protocols.frame["labelled"])
+
+
+def _spread(found: Runs, name: str) -> Any:
+    for level in (found.populations, found.members, found.protocols, found.environments, found.runs):
+        if name in level.frame.columns:
+            return level.spread(name)
+    raise KeyError(name)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
-from prunestats.db.types import json_text, plain
+from prunestats.db.types import json_text, now, plain
 from prunestats.errors import DatabaseError
 
 _CHUNK = 10_000
@@ -30,10 +30,28 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert the rows whose keys are not there yet, in bulk; return how many were."""
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    # without RETURNING, and with the count kept, which is otherwise thrown away
-    statement = dialect.insert(table).on_conflict_do_nothing().inline()
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+    # the count of rows is kept, which is otherwise thrown away
+    keep = {"preserve_rowcount": True}
+    if connection.dialect.name == "postgresql":
+        # without RETURNING
+        statement = postgresql.insert(table).on_conflict_do_nothing().inline()
+        return connection.execute(statement, rows, execution_options=keep).rowcount
+    bound = _bound(connection, table, rows)
+    names = ", ".join(map(connection.dialect.identifier_preparer.quote, bound))
+    text = f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(bound))}) ON CONFLICT DO NOTHING"
+    return connection.exec_driver_sql(text, list(zip(*bound.values(), strict=True)), execution_options=keep).rowcount
+
+
+def _bound(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Values as SQLite's driver takes them, column by column: row by row takes half as long again."""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    if "created_at" in table.c:
+        columns.setdefault("created_at", [now()] * len(rows))
+    for name, values in columns.items():
+        process = table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+        if process is not None:
+            columns[name] = list(map(process, values))
+    return columns
 
 
 def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from rich.cells import cell_len
+
 
 def at_offset(sql: str, offset: int) -> str:
     r"""Return the line and column of a character, both from 1.
@@ -20,21 +22,38 @@ def at_offset(sql: str, offset: int) -> str:
     return f"line {before.count(chr(10)) + 1}, column {len(before) - (before.rfind(chr(10)) + 1) + 1}"
 
 
-def place_of(sql: str, name: str) -> str:
+def caret_lines(sql: str, offset: int, width: int = 100) -> str:
+    r"""Return the line of a character with a caret below it, cut to a width.
+
+    Examples
+    --------
+    >>> print(caret_lines("SELECT *\nFORM results", 9))
+    FORM results
+    ^
+    """
+    start = sql.rfind("\n", 0, offset) + 1
+    line = sql[start:].split("\n", 1)[0].replace("\t", " ")
+    column = offset - start
+    # the caret stands at two thirds of what is shown of a long line
+    first = max(0, min(column - 2 * width // 3, len(line) - width))
+    return f"{line[first : first + width]}\n{' ' * cell_len(line[first:column])}^"
+
+
+def offset_of(sql: str, name: str) -> int:
     """Return where a name stands first outside of strings.
 
     Examples
     --------
-    >>> place_of("SELECT 'err', err FROM results", "err")
-    'line 1, column 15'
+    >>> offset_of("SELECT 'err', err FROM results", "err")
+    14
     """
     # strings keep their length, so that what follows keeps its place
     bare = re.sub(r"'(?:[^']|'')*'", lambda found: "'" + " " * (len(found[0]) - 2) + "'", sql)
     found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", bare, re.IGNORECASE)
-    return at_offset(sql, found.start() if found else 0)
+    return found.start() if found else 0
 
 
-def syntax_place(connection: sqlite3.Connection, sql: str, token: str) -> str:
+def syntax_offset(connection: sqlite3.Connection, sql: str, token: str) -> int:
     """Return where SQLite's parser stops.
 
     Notes
@@ -43,14 +62,14 @@ def syntax_place(connection: sqlite3.Connection, sql: str, token: str) -> str:
     behind it, has the same error.
     """
     if not token:
-        return at_offset(sql, len(sql.rstrip()))
+        return len(sql.rstrip())
     for found in re.finditer(re.escape(token), sql):
         try:
             connection.execute("EXPLAIN " + sql[: found.end()])
         except (sqlite3.Error, sqlite3.Warning) as error:
             if str(error) == f'near "{token}": syntax error':
-                return at_offset(sql, found.start())
-    return at_offset(sql, 0)
+                return found.start()
+    return 0
 
 
 def near_names(name: str, names: Sequence[str]) -> str:
@@ -63,4 +82,4 @@ def near_names(name: str, names: Sequence[str]) -> str:
     """
     lower = {known.lower(): known for known in names}
     close = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
-    return f": do you mean {' or '.join(close)}?" if close else ": `prunestats sql` lists tables and columns"
+    return f": do you mean {' or '.join(close)}?" if close else ": `prunestats sql .schema` lists tables and columns"

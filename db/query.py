@@ -11,8 +11,8 @@ from sqlalchemy import URL
 
 from prunestats.db.address import check_file, file_of, parse_address
 from prunestats.db.engine import read_only_connection
-from prunestats.db.places import near_names, place_of, syntax_place
-from prunestats.errors import DatabaseError, InputError
+from prunestats.db.places import at_offset, near_names, offset_of, syntax_offset
+from prunestats.errors import DatabaseError, InputError, QueryError
 
 # PRAGMAs that only describe
 _PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list", "database_list"}
@@ -60,8 +60,10 @@ def query(
 
     Raises
     ------
+    QueryError
+        If the statement is wrong: the message says where, and which names come near.
     DatabaseError
-        If the statement is wrong (the message says where, and which names come near), would write, or takes too long.
+        If it would write, or takes too long.
     """
     if limit is not None and limit < 1:
         raise InputError(f"limit must be 1 or more, or None for all rows; found {limit}")
@@ -75,6 +77,40 @@ def query(
 
         return ask(url, sql, limit, timeout_s)
     return _ask_sqlite(url, sql, limit, timeout_s)
+
+
+def catalogue(url_or_path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Return the columns of every view and table that a query can name; views come first.
+
+    Parameters
+    ----------
+    url_or_path : str or Path
+        The database.
+
+    Returns
+    -------
+    dict
+        From name to columns, in their order.
+    """
+    found: dict[str, list[str]] = {}
+    sqlite = parse_address(url_or_path).get_backend_name() == "sqlite"
+    for table, column in query(url_or_path, _SQLITE_COLUMNS if sqlite else _POSTGRESQL_COLUMNS, limit=None).rows:
+        found.setdefault(str(table), []).append(str(column))
+    return found
+
+
+_SQLITE_COLUMNS = """
+SELECT m.name, c.name
+FROM sqlite_master m JOIN pragma_table_info(m.name) c
+WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%'
+ORDER BY m.type DESC, m.rowid, c.cid
+"""
+_POSTGRESQL_COLUMNS = """
+SELECT c.relname, a.attname
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'v', 'p', 'm') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[]::oid[])
+ORDER BY c.relkind IN ('r', 'p'), c.oid, a.attnum
+"""
 
 
 def _ask_sqlite(url: URL, sql: str, limit: int | None, timeout_s: float) -> QueryResult:
@@ -91,8 +127,9 @@ def _ask_sqlite(url: URL, sql: str, limit: int | None, timeout_s: float) -> Quer
         columns = tuple(column[0] for column in cursor.description or ())
         rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
     except (sqlite3.Error, sqlite3.Warning) as error:
-        if "interrupted" in str(error) and time.monotonic() >= deadline:
-            raise timed_out(timeout_s) from None
+        if "interrupted" in str(error):
+            # SQLite swallows Ctrl-C: it arrives while SQLite asks whether to go on
+            raise (timed_out(timeout_s) if time.monotonic() >= deadline else KeyboardInterrupt) from None
         raise _explain(connection, sql, str(error), names) from None
     finally:
         connection.close()
@@ -118,6 +155,9 @@ def not_reading() -> DatabaseError:
 
 def _confine(connection: sqlite3.Connection, deadline: float) -> None:
     """Let SQLite itself refuse everything but reading, and stop at the deadline."""
+    for function in ("json_each", "json_tree"):
+        # SQLite declares it as a table when it is first used, which will not be allowed any more
+        connection.execute(f"SELECT 1 FROM {function}('[]')")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.set_authorizer(_authorize)
@@ -130,16 +170,18 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
     return sqlite3.SQLITE_DENY
 
 
-def _names(connection: sqlite3.Connection) -> list[str]:
-    """Names of tables, views and columns."""
-    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+def _names(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """Names of tables and views, and of columns."""
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     columns = connection.execute(
         "SELECT DISTINCT c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')"
     )
-    return tables + [row[0] for row in columns]
+    return [row[0] for row in tables], [row[0] for row in columns]
 
 
-def _explain(connection: sqlite3.Connection, sql: str, message: str, names: list[str]) -> DatabaseError:
+def _explain(
+    connection: sqlite3.Connection, sql: str, message: str, names: tuple[list[str], list[str]]
+) -> DatabaseError:
     """Turn a complaint of SQLite into one line with the place and near names."""
     if "not authorized" in message or "readonly" in message or "too many attached" in message:
         return not_reading()
@@ -147,9 +189,12 @@ def _explain(connection: sqlite3.Connection, sql: str, message: str, names: list
         return DatabaseError("expected one statement; found several: ask them one by one")
     if "syntax error" in message or "incomplete input" in message:
         token = message[6 : message.rfind('": syntax error')] if message.startswith('near "') else ""
-        return DatabaseError(f"expected SQL; found an error at {syntax_place(connection, sql, token)}: {message}")
+        offset = syntax_offset(connection, sql, token)
+        return QueryError(f"expected SQL; found an error at {at_offset(sql, offset)}: {message}", sql, offset)
     for sign in ("no such column: ", "no such table: ", "no such function: "):
         if message.startswith(sign):
             name = message.removeprefix(sign).split(".")[-1].split(" - ")[0]
-            return DatabaseError(f"{message}, at {place_of(sql, name)}{near_names(name, names)}")
+            offset = offset_of(sql, name)
+            near = near_names(name, names[0] if "table" in sign else names[1])
+            return QueryError(f"{message}, at {at_offset(sql, offset)}{near}", sql, offset)
     return DatabaseError(f"expected a query that can be answered; found: {message}")

@@ -1,56 +1,126 @@
-"""Which runs a filter names, read in as few columns a run as can be."""
+"""Which runs a filter names, read a table at a time and put together as whole columns.
+
+A join in the database would bring the names, widths and costs with every run again: three times the work.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, bindparam, func, select, text
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
 
 from prunestats.db import schema
 from prunestats.db.outcomes import unknown
+from prunestats.db.reader import Fetch, Types
 
-# What is read with every run; the order of columns in the query.
-_OF_A_RUN = (
-    "population_id",
-    "protocol_id",
-    "subnetwork_id",
-    "draw",
-    "subnetwork",
-    "flops",
-    "params",
-    "seed",
-    "state",
-    "val_error",
-    "test_error",
-    "val_loss",
-    "test_loss",
-    "train_loss",
-    "epochs",
-    "wall_s",
-    "failure",
-    "host",
-)
-_OF_A_POPULATION = """
-SELECT p.id AS population_id, st.name AS study, o.key AS original, o.network AS network, o.dataset AS dataset,
-    o.seed AS original_seed, o.flops AS original_flops, o.params AS original_params, sp.name AS space,
-    g.flops_fraction AS regime
+_OF_A_POPULATION: Types = {
+    "population_id": "whole",
+    "study_id": "whole",
+    "original_id": "whole",
+    "study": "text",
+    "original": "text",
+    "network": "text",
+    "dataset": "text",
+    "original_seed": "text",
+    "original_flops": "whole",
+    "original_params": "whole",
+    "space": "text",
+    "regime": "real",
+}
+_POPULATIONS = """
+SELECT p.id, p.study_id, p.original_id, st.name, o.key, o.network, o.dataset, CAST(o.seed AS TEXT), o.flops, o.params,
+    sp.name, g.flops_fraction
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
 JOIN regime g ON g.id = p.regime_id
 JOIN space sp ON sp.id = p.space_id
+ORDER BY p.id
 """
-_OF_A_PROTOCOL = "SELECT id AS protocol_id, name AS protocol, key AS protocol_key FROM protocol"
+_OF_A_MEMBER: Types = {
+    "population_id": "whole",
+    "subnetwork_id": "whole",
+    "draw": "whole",
+    "subnetwork": "text",
+    "flops": "whole",
+    "params": "whole",
+    "widths": "text",
+}
+_MEMBERS = """
+SELECT d.population_id, d.subnetwork_id, d.position, s.key, s.flops, s.params, CAST(s.widths AS TEXT)
+FROM draw d
+JOIN subnetwork s ON s.id = d.subnetwork_id
+"""
+_OF_A_RUN: Types = {
+    "subnetwork_id": "whole",
+    "protocol_id": "whole",
+    "environment_id": "whole",
+    "seed": "whole",
+    "state": "text",
+    "val_error": "real",
+    "test_error": "real",
+    "val_loss": "real",
+    "test_loss": "real",
+    "train_loss": "real",
+    "epochs": "real",
+    "wall_s": "real",
+    "failure": "text",
+}
+_RUNS = f"SELECT {', '.join(_OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
+_OF_A_PROTOCOL: Types = {"protocol_id": "whole", "protocol": "text", "protocol_key": "text"}
+_PROTOCOLS = "SELECT id, name, key FROM protocol ORDER BY id"
+_OF_AN_ENVIRONMENT: Types = {"environment_id": "whole", "host": "text"}
+# a run whose worker died has no environment
+_ENVIRONMENTS = "SELECT 0 AS id, CAST(NULL AS TEXT) AS host UNION ALL SELECT id, host FROM environment ORDER BY id"
+_OF_A_PLAN: Types = {"study_id": "whole", "protocol_id": "whole", "seed": "whole"}
+_PLANS = "SELECT study_id, protocol_id, seed FROM plan"
 
 
-# What each filter looks at: columns of the view, and the names that there are.
-_MATCH = {
+@dataclass(frozen=True)
+class Level:
+    """What is the same for many runs, once, and for each run where it is.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row each.
+    places : array of int, shape (n_runs,)
+        The row of each run.
+    """
+
+    frame: pd.DataFrame
+    places: NDArray[np.int64]
+
+    def spread(self, name: str) -> Any:
+        """Return a column with one value a run."""
+        return self.frame[name].array.take(self.places)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs in populations, in the order of studies, populations, drawing, protocols and seeds."""
+
+    populations: Level
+    members: Level
+    runs: Level
+    protocols: Level
+    environments: Level
+
+
+# What each filter looks at.
+_LOOKS_AT = {
     "study": ("study",),
     "original": ("original", "network"),
     "space": ("space",),
-    "protocol": ("protocol", "protocol_key", "protocol || '-' || substr(protocol_key, 1, 8)"),
+    "regime": ("regime",),
+    "protocol": ("protocol", "protocol_key", "labelled"),
 }
+_SAME = 1e-9
 
 
 def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
@@ -82,42 +152,99 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
 
 def _same(wanted: Any, there: Any) -> bool:
     if isinstance(wanted, float) and isinstance(there, float):
-        return abs(wanted - there) <= 1e-9
+        return abs(wanted - there) <= _SAME
     return bool(wanted == there)
 
 
-def select_runs(connection: Connection, given: dict[str, list[Any]], state: str | None) -> pd.DataFrame:
-    """Read the view, in the order of studies, populations, drawing and seeds."""
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
-    for kind, names in given.items():
-        if kind == "regime":
-            tests = [f"abs(regime - :regime_{place}) <= 1e-9" for place in range(len(names))]
-            conditions.append(f"({' OR '.join(tests) or '1 = 0'})")
-            values |= {f"regime_{place}": name for place, name in enumerate(names)}
-        else:
-            conditions.append(f"({' OR '.join(f'{column} IN :{kind}' for column in _MATCH[kind])})")
-            values[kind] = names
-    if state is not None:
-        conditions.append("state = :state")
-        values["state"] = state
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    runs = text(f"SELECT {', '.join(_OF_A_RUN)}, CAST(widths AS TEXT) AS widths FROM results {where}")
-    runs = runs.bindparams(*(bindparam(kind, expanding=True) for kind in given if kind != "regime"))
-    found = connection.execute(runs, values).fetchall()
-    columns = list(zip(*found, strict=True)) or [()] * (len(_OF_A_RUN) + 1)
-    frame = pd.DataFrame(dict(zip((*_OF_A_RUN, "widths"), columns, strict=True)))
-    return frame.sort_values(["population_id", "draw", "protocol_id", "seed"], ignore_index=True)
+def select_runs(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Runs:
+    """Read what the filters name; `widths` says whether their texts are read, too."""
+    populations = _chosen(fetch(_POPULATIONS, _OF_A_POPULATION), given, ("study", "original", "space", "regime"))
+    populations["original_seed"] = _whole_where_known(populations["original_seed"])
+    protocols = fetch(_PROTOCOLS, _OF_A_PROTOCOL)
+    protocols["labelled"] = protocols["protocol"] + "-" + protocols["protocol_key"].str[:8]
+    protocols = _chosen(protocols, given, ("protocol",))
+    drawn = _ids("population_id", populations) if {"study", "original", "space", "regime"} & set(given) else ""
+    members = fetch(_without_widths(_MEMBERS, widths) + (f"WHERE {drawn}" if drawn else ""), _OF_A_MEMBER)
+    conditions = [f"subnetwork_id IN (SELECT subnetwork_id FROM draw WHERE {drawn})"] if drawn else []
+    conditions += [_ids("protocol_id", protocols)] if "protocol" in given else []
+    conditions += [f"state = '{state}'"] if state is not None else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    runs = fetch(_RUNS + where, _OF_A_RUN)
+    members = members.take(np.lexsort((members["draw"], members["population_id"])))
+    order = np.lexsort((runs["seed"], runs["protocol_id"], runs["subnetwork_id"]))
+    of_member, of_run = _matches(members["subnetwork_id"].to_numpy(), runs["subnetwork_id"].to_numpy(), order)
+    of_population = _places(populations["population_id"], members["population_id"])
+    planned = _planned(fetch, populations["study_id"].to_numpy()[of_population][of_member], runs, of_run)
+    of_member, of_run = of_member[planned], of_run[planned]
+    environments = fetch(_ENVIRONMENTS, _OF_AN_ENVIRONMENT)
+    return Runs(
+        Level(populations, of_population[of_member]),
+        Level(members, of_member),
+        Level(runs, of_run),
+        Level(protocols, _places(protocols["protocol_id"], runs["protocol_id"])[of_run]),
+        Level(environments, _places(environments["environment_id"], runs["environment_id"])[of_run]),
+    )
 
 
-def add_names(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what is the same for a whole population, or for a whole protocol, instead of reading it with every run."""
-    for key, query in (("population_id", _OF_A_POPULATION), ("protocol_id", _OF_A_PROTOCOL)):
-        result = connection.execute(text(query))
-        rows = result.fetchall()
-        names = pd.DataFrame.from_records(list(map(tuple, rows)), columns=list(result.keys())).set_index(key)
-        places = names.index.get_indexer(pd.Index(frame[key]))
-        frame = frame.assign(**{column: names[column].take(places).array for column in names.columns})
-    frame["original_ratio"] = frame["original_flops"] / frame["original_params"]
-    frame["flops_fraction"] = frame["flops"] / frame["original_flops"]
-    return frame
+def _chosen(rows: pd.DataFrame, given: dict[str, list[Any]], kinds: Iterable[str]) -> pd.DataFrame:
+    """Rows that pass the filters: any name of a filter, and all filters."""
+    for kind in kinds:
+        if kind in given:
+            passes = np.zeros(len(rows), dtype=bool)
+            for column in _LOOKS_AT[kind]:
+                if kind == "regime":
+                    passes |= np.any([np.abs(rows[column] - name) <= _SAME for name in given[kind]], axis=0)
+                else:
+                    passes |= rows[column].isin(given[kind]).to_numpy()
+            rows = rows[passes]
+    return rows.reset_index(drop=True)
+
+
+def _ids(name: str, rows: pd.DataFrame) -> str:
+    return f"{name} IN ({', '.join(map(str, rows[name].tolist())) or 'NULL'})"
+
+
+def _without_widths(sql: str, widths: bool) -> str:
+    return sql if widths else sql.replace("s.widths", "NULL")
+
+
+def _whole_where_known(texts: pd.Series[Any]) -> Any:
+    if texts.isna().any():
+        return texts.astype("float64")
+    return np.array([int(text) for text in texts], dtype=np.int64)
+
+
+def _places(ids: pd.Series[Any], wanted: pd.Series[Any]) -> NDArray[np.int64]:
+    """Where in `ids`, which are in order, each of the others is."""
+    return np.searchsorted(ids.to_numpy(), wanted.to_numpy())
+
+
+def _matches(
+    members: NDArray[np.int64], runs: NDArray[np.int64], order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each run of each member, the row of the member and the row of the run; `order` sorts the runs."""
+    sorted_runs = runs[order]
+    first = np.searchsorted(sorted_runs, members, side="left")
+    counts = np.searchsorted(sorted_runs, members, side="right") - first
+    of_member = np.repeat(np.arange(len(members)), counts)
+    within = np.arange(len(of_member)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return of_member, order[first[of_member] + within]
+
+
+def _planned(
+    fetch: Fetch, studies: NDArray[np.int64], runs: pd.DataFrame, of_run: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each run is one that its study planned; a study without a plan owns every run of its subnetworks."""
+    plans = fetch(_PLANS, _OF_A_PLAN)
+    pairs = list(zip(plans["protocol_id"], plans["seed"], strict=True))
+    numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    known = np.unique(studies)
+    allowed = np.zeros((len(known), len(numbers) + 1), dtype=bool)
+    allowed[~np.isin(known, plans["study_id"])] = True
+    for study, pair in zip(plans["study_id"], pairs, strict=True):
+        allowed[known == study, numbers[pair]] = True
+    of_pair = np.full(len(runs), len(numbers))
+    for (protocol, seed), number in numbers.items():
+        of_pair[(runs["protocol_id"] == protocol) & (runs["seed"] == seed)] = number
+    planned: NDArray[np.bool_] = allowed[np.searchsorted(known, studies), of_pair[of_run]]
+    return planned

@@ -61,8 +61,16 @@ WHERE {_PLANNED}
 """
 
 
-# Averages come before names are joined: the unit of every statistic is the subnetwork, and seeds are its replications.
-_MEANS = f"""
+_METRICS = ("test_error", "val_loss", "test_loss")
+
+
+def _means(*extra: str, condition: str = "") -> str:
+    """Averages over the runs of a subnetwork, before names are joined; only the columns that a view shows.
+
+    The unit of every statistic is the subnetwork, and seeds are its replications. SQLite works out every column of an
+    inner query, whether it is asked for or not.
+    """
+    return f"""
     SELECT
         p.id AS population_id,
         p.study_id AS study_id,
@@ -72,21 +80,31 @@ _MEANS = f"""
         r.protocol_id AS protocol_id,
         min(d.position) AS draw,
         count(r.val_error) AS n_done,
-        count(r.failure) AS n_failed,
         avg(r.val_error) AS val_error,
-        min(r.val_error) AS val_error_min,
-        max(r.val_error) AS val_error_max,
-        avg(r.val_error * r.val_error) AS square,
-        avg(r.test_error) AS test_error,
-        avg(r.val_loss) AS val_loss,
-        avg(r.test_loss) AS test_loss,
-        avg(r.train_loss) AS train_loss,
-        avg(r.wall_s) AS wall_s
+        {", ".join([*(f"avg(r.{name}) AS {name}" for name in _METRICS), *extra])}
     FROM population p
     JOIN draw d ON d.population_id = p.id
     JOIN run r ON r.subnetwork_id = d.subnetwork_id
-    WHERE {_PLANNED}
+    WHERE {_PLANNED} {condition}
     GROUP BY p.id, d.subnetwork_id, r.protocol_id
+"""
+
+
+_SPREADS = (
+    "count(r.failure) AS n_failed",
+    "min(r.val_error) AS val_error_min",
+    "max(r.val_error) AS val_error_max",
+    "avg(r.val_error * r.val_error) AS square",
+    "avg(r.train_loss) AS train_loss",
+    "avg(r.wall_s) AS wall_s",
+)
+
+# In the populations of one study a subnetwork has the same means: the first of them stands for all.
+_FIRST = """
+    AND NOT EXISTS (
+        SELECT 1 FROM draw e JOIN population q ON q.id = e.population_id
+        WHERE e.subnetwork_id = d.subnetwork_id AND q.study_id = p.study_id AND q.id < p.id
+    )
 """
 
 _NAMES = """
@@ -148,7 +166,7 @@ SELECT {_WHO} {_WHERE} {_WHAT}
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
     m.wall_s AS wall_s, {_IDS}
-FROM ({_MEANS}) AS m {_NAMES}
+FROM ({_means(*_SPREADS)}) AS m {_NAMES}
 """
 
 _EDF = f"""
@@ -160,7 +178,7 @@ FROM (
         means.*,
         cume_dist() OVER one AS edf,
         count(*) OVER (one ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
-    FROM ({_MEANS}) AS means
+    FROM ({_means()}) AS means
     WHERE val_error IS NOT NULL
     WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY val_error)
 ) AS m {_NAMES}
@@ -173,13 +191,12 @@ FROM (
     SELECT
         means.*,
         rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY val_error) AS place
-    FROM ({_MEANS}) AS means
+    FROM ({_means()}) AS means
     WHERE val_error IS NOT NULL
 ) AS m {_NAMES}
 """
 
 # Not dominated: no subnetwork with fewer FLOPs has as low an error, and none with the same FLOPs has a lower one.
-# In the populations of one study a subnetwork has the same means: any of them stands for all.
 _PARETO = f"""
 SELECT {_WHO} {_WHAT} {_MEAN_METRICS} {_IDS}
 FROM (
@@ -188,15 +205,10 @@ FROM (
         min(val_error) OVER (one GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
         min(val_error) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
     FROM (
-        SELECT
-            study_id, means.original_id AS original_id, protocol_id,
-            means.subnetwork_id AS subnetwork_id, cost.flops AS flops,
-            min(population_id) AS population_id, min(n_done) AS n_done, min(val_error) AS val_error,
-            min(test_error) AS test_error, min(val_loss) AS val_loss, min(test_loss) AS test_loss
-        FROM ({_MEANS}) AS means
+        SELECT means.*, cost.flops AS flops
+        FROM ({_means(condition=_FIRST)}) AS means
         JOIN subnetwork cost ON cost.id = means.subnetwork_id
         WHERE val_error IS NOT NULL
-        GROUP BY study_id, means.original_id, protocol_id, means.subnetwork_id, cost.flops
     ) AS candidates
     WINDOW one AS (PARTITION BY study_id, original_id, protocol_id ORDER BY flops)
 ) AS m {_NAMES}

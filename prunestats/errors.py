@@ -27,3 +27,20 @@ class TraceError(InputError):
 
 class DatabaseError(PrunestatsError):
     """A results database that cannot be opened, read or written."""
+
+
+class QueryError(DatabaseError):
+    """A query that is wrong at a place that the database names.
+
+    Parameters
+    ----------
+    message : str
+    sql : str
+        The query as it was asked.
+    offset : int
+        The character of it, from 0.
+    """
+
+    def __init__(self, message: str, sql: str, offset: int) -> None:
+        super().__init__(message)
+        self.sql, self.offset = sql, offset

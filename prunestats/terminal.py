@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from prunestats.errors import InputError
 
 PHASES = {"originals": "training originals", "runs": "pruning and training"}
 
@@ -77,16 +80,40 @@ class _Lines:
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
     """Print a query's answer as a table, CSV or JSON records."""
     if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(csv_text(columns, rows))
     elif form == "json":
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        print(json.dumps(records, indent=2, ensure_ascii=False, default=str))
+        print(json_records(columns, rows))
     else:
         print_table(columns, rows)
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def json_records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as a JSON array of objects; numbers that JSON has no sign for become their names.
+
+    Raises
+    ------
+    InputError
+        For two columns of one name.
+    """
+    refuse_twins(columns)
+    records = [dict(zip(columns, map(_json_value, row), strict=True)) for row in rows]
+    return json.dumps(records, indent=2, ensure_ascii=False, default=str)
+
+
+def refuse_twins(columns: Sequence[str]) -> None:
+    """Refuse two columns of one name where a name holds one value."""
+    twins = [name for name in dict.fromkeys(columns) if list(columns).count(name) > 1]
+    if twins:
+        raise InputError(f"expected columns of different names; found {twins[0]!r} twice: rename one with AS")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
@@ -114,6 +141,11 @@ def complain(message: str, kind: str = "error") -> None:
     Console(stderr=True, soft_wrap=True).print(Text(f"{kind}: ", style="bold red") + Text(" ".join(message.split())))
 
 
+def show_plain(lines: str) -> None:
+    """Print lines to standard error as they are."""
+    Console(stderr=True, soft_wrap=True).print(Text(lines), highlight=False)
+
+
 def leave_progress() -> None:
     """Go to a new line below a progress bar, with the cursor that it hides."""
     console = Console(stderr=True)
@@ -129,6 +161,10 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _json_value(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(value: Any) -> str:

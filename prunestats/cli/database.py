@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from prunestats.cli.options import Db, Form, app
-from prunestats.terminal import complain, print_rows
+from prunestats.cli.options import Db, app
+from prunestats.cli.output import form_of, write_rows
+from prunestats.terminal import complain
+
+_ROWS = 10_000
+
+SqlForm = Annotated[
+    Literal["table", "csv", "json", "parquet"] | None,
+    typer.Option("-f", "--format", help="How rows are written; by default as the file's name says, or as a table."),
+]
 
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="A SELECT; without one, the tables and views are listed.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="A SELECT, or .tables, or .schema [NAME]; - reads it from standard input.")
+    ] = None,
     db: Db = "prunestats.db",
-    form: Form = "table",
-    limit: Annotated[int, typer.Option(min=1, help="Most rows to print.")] = 10_000,
+    form: SqlForm = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the rows to.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Most rows to write; 0 writes all.")] = _ROWS,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
 ) -> None:
-    """Query the results database, read-only; without a query, list its views and tables."""
-    from prunestats.db import query as ask
+    """Query the results database, read-only; without a query, a shell, or what standard input asks."""
+    chosen = form_of(form, output)
+    if query is None and sys.stdin.isatty():
+        from prunestats.cli.shell import run_shell
 
-    if query is None:
-        _list_tables(db, form)
+        run_shell(db, timeout_s=timeout)
         return
-    answer = ask(db, query, limit=limit, timeout_s=timeout)
-    print_rows(answer.columns, answer.rows, form)
+    if query in (None, "-"):
+        query = sys.stdin.read()
+    _answer(query or ".tables", db, chosen, output, limit, timeout)
+
+
+def _answer(text: str, db: str, form: str, output: Path | None, limit: int, timeout_s: float) -> None:
+    from prunestats.cli.ask import ask, show_place
+    from prunestats.errors import QueryError
+
+    try:
+        answer = ask(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
+    except QueryError as error:
+        if sys.stderr.isatty():
+            show_place(error)
+        raise
+    except KeyboardInterrupt:
+        complain("the query was stopped and left nothing behind", "stopped")
+        raise typer.Exit(130) from None
+    write_rows(answer.columns, answer.rows, form, output)
     if answer.truncated:
-        complain(f"only the first {limit:,} rows are shown: --limit raises that")
-
-
-def _list_tables(db: str, form: str) -> None:
-    from prunestats.db import comments, open_database, schema
-
-    open_database(db, create=False).dispose()
-    rows = [(name, "view", purpose) for name, purpose in comments.VIEWS.items()]
-    rows += [(table.name, "table", table.comment or "") for table in schema.metadata.sorted_tables]
-    print_rows(("name", "kind", "what it holds"), rows, form)
+        complain(f"only the first {limit:,} rows are here: --limit raises that, --limit 0 takes all", "note")

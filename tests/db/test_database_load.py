@@ -15,6 +15,7 @@ from prunestats.db import (
     open_database,
     query,
     read,
+    reader,
     store_original,
     store_outcome,
     store_outcomes,
@@ -25,9 +26,10 @@ from prunestats.db import (
     store_study,
     write,
 )
+from prunestats.db.engine import read_only_engine
 from prunestats.db.load import COLUMNS
 from prunestats.db.records import Outcome
-from prunestats.errors import InputError
+from prunestats.errors import DatabaseError, InputError
 from prunestats.results import check_results
 
 
@@ -205,3 +207,76 @@ def test_two_protocols_of_one_name_are_told_apart(url, engine, fill):
     assert names == {"finetune-key-fine", "finetune-another-"}
     assert len(load_results(url, protocol="finetune-another-")) == 1
     assert set(load_results(url, protocol="another-key")["protocol"]) == {"finetune"}
+
+
+@pytest.fixture(params=["ADBC", "driver"])
+def way(request, monkeypatch):
+    """Either way to whole columns."""
+    if request.param == "driver":
+        monkeypatch.setattr(reader, "fast", lambda dialect: False)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    "filters", [{}, {"state": None}, {"state": "failed", "bucket": 7}, {"columns": ["error", "host"]}]
+)
+def test_the_frame_is_the_same_either_way(filled, monkeypatch, filters):
+    assert reader.fast("sqlite")
+    assert reader.fast("postgresql")
+    found = load_results(filled, **filters)
+    monkeypatch.setattr(reader, "fast", lambda dialect: False)
+    pd.testing.assert_frame_equal(load_results(filled, **filters), found, check_exact=True)
+
+
+def test_an_empty_database_gives_the_same_frame_either_way(url, engine, monkeypatch):
+    found = load_results(url)
+    monkeypatch.setattr(reader, "fast", lambda dialect: False)
+    pd.testing.assert_frame_equal(load_results(url), found, check_exact=True)
+    assert found.dtypes.to_dict() == load_results(url, state=None).dtypes.to_dict()
+
+
+def test_names_of_any_kind_come_back_either_way(url, engine, fill, way):
+    study = "'quoted' \"twice\" %s {x} 🪓\nline"
+    fill(engine, study=study, original="оригинал", spaces=("пространство", "'; DROP TABLE run; --"))
+    frame = load_results(url, study=study, space="'; DROP TABLE run; --")
+    assert set(frame["study"]) == {study}
+    assert set(frame["original"]) == {"оригинал"}
+    assert set(frame["space"]) == {"'; DROP TABLE run; --"}
+
+
+def test_all_that_is_read_is_of_one_moment(url, engine, fill, way):
+    stored = fill(engine, runs=0)
+    count = {"n": "whole"}
+    with reader.reading(engine) as (_, fetch):
+        before = fetch("SELECT count(*) FROM run", count)["n"].tolist()
+        with write(engine) as connection:
+            key = {"subnetwork_id": 1, "protocol_id": stored.protocol_id, "seed": 0, "environment_id": None}
+            store_outcome(connection, **key, outcome=Outcome("done", 0.5))
+        assert fetch("SELECT count(*) FROM run", count)["n"].tolist() == before == [0]
+    with reader.reading(engine) as (_, fetch):
+        assert fetch("SELECT count(*) FROM run", count)["n"].tolist() == [1]
+
+
+def test_a_reader_cannot_write(url, engine, fill, way):
+    fill(engine, n=2)
+    reading = read_only_engine(url)
+    with pytest.raises(DatabaseError), reader.reading(reading) as (_, fetch):
+        fetch("DELETE FROM plan", {})
+    reading.dispose()
+    assert query(url, "SELECT count(*) FROM plan").rows == [(2,)]
+
+
+def test_numbers_that_begin_with_missing_ones_stay_numbers(url, engine, fill, way):
+    stored = fill(engine, runs=0)
+    keys = [row[0] for row in query(url, "SELECT key FROM subnetwork WHERE id <= 3 ORDER BY id").rows]
+    with write(engine) as connection:
+        outcomes = [Outcome("failed", failure="it"), Outcome("done", 1.0), Outcome("done", 0.5, 0.0)]
+        for place, outcome in enumerate(outcomes):
+            key = {"subnetwork_id": 1 + place, "protocol_id": stored.protocol_id, "environment_id": None}
+            store_outcome(connection, **key, seed=0, outcome=outcome)
+    frame = load_results(url, state=None)
+    frame = frame.set_index("subnetwork").loc[keys]
+    assert frame["val_error"].tolist() == pytest.approx([math.nan, 1.0, 0.5], nan_ok=True)
+    assert frame["test_error"].tolist() == pytest.approx([math.nan, math.nan, 0.0], nan_ok=True)
+    assert frame["failure"].isna().tolist() == [False, True, True]
+    assert frame["host"].isna().all()

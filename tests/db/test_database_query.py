@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,8 +34,21 @@ def test_it_answers_with_columns_rows_and_whether_there_are_more(filled):
         "BEGIN",
         "COMMIT",
         "VACUUM",
+        "ROLLBACK",
+        "SAVEPOINT a",
+        "BEGIN READ WRITE",
+        "END",
         "SELECT 1; DELETE FROM run",
         "COMMIT; DELETE FROM run",
+        "COMMIT; BEGIN READ WRITE; DELETE FROM run",
+        "/* a */ DELETE FROM run -- SELECT",
+        "EXPLAIN ANALYZE DELETE FROM run",
+        "CREATE VIEW x AS SELECT 1",
+        "CREATE INDEX x ON run (seed)",
+        "ALTER TABLE run ADD COLUMN x integer",
+        "REPLACE INTO protocol VALUES (1, 'a', 'a', '{}')",
+        "INSERT INTO plan SELECT * FROM plan ON CONFLICT DO NOTHING",
+        "WITH x AS (SELECT 1) DELETE FROM run",
     ],
 )
 def test_nothing_can_be_written(filled, sql):
@@ -58,6 +72,15 @@ def test_nothing_can_be_written(filled, sql):
         "SELECT writefile('{folder}/new.db', 'x')",
         "REINDEX",
         "ANALYZE",
+        "DETACH DATABASE main",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA optimize",
+        "SELECT * FROM pragma_wal_checkpoint('TRUNCATE')",
+        "CREATE VIRTUAL TABLE x USING fts5(a)",
+        "CREATE TEMP TRIGGER x AFTER INSERT ON run BEGIN SELECT 1; END",
+        "SELECT fts3_tokenizer('simple', x'00')",
+        "UPDATE sqlite_master SET sql = ''",
     ],
 )
 def test_nothing_else_can_be_done_on_sqlite(tmp_path, sqlite_template, sql):
@@ -77,6 +100,20 @@ def test_nothing_else_can_be_done_on_sqlite(tmp_path, sqlite_template, sql):
         "COPY (SELECT 1) TO PROGRAM 'cat'",
         "SELECT nextval('run_id_seq')",
         "SELECT setval('run_id_seq', 1)",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+        "SELECT pg_reload_conf()",
+        "SELECT lo_export(lo_from_bytea(0, 'x'), '/tmp/prunestats-was-here')",
+        "SELECT pg_read_file('postgresql.conf')",
+        "SELECT query_to_xml('DELETE FROM run', true, false, '')",
+        "SELECT set_config('transaction_read_only', '0', true), query_to_xml('DELETE FROM run', true, false, '')",
+        "COPY run TO '/tmp/prunestats-was-here'",
+        "LOCK TABLE run",
+        "NOTIFY x",
+        "PREPARE x AS DELETE FROM run",
+        "EXECUTE x",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+        "ROLLBACK; BEGIN READ WRITE; DELETE FROM run; COMMIT",
+        "SELECT 1 INTO TEMP x",
         "SELECT 1 FOR UPDATE; DELETE FROM run",
         "SELECT * FROM run FOR UPDATE",
     ],
@@ -84,6 +121,7 @@ def test_nothing_else_can_be_done_on_sqlite(tmp_path, sqlite_template, sql):
 def test_nothing_else_can_be_done_on_postgresql(postgresql_template, sql):
     with pytest.raises(DatabaseError):
         query(postgresql_template, sql)
+    assert not Path("/tmp/prunestats-was-here").exists()
 
 
 def test_what_a_function_leaves_behind_is_undone_on_postgresql(postgresql_template):
@@ -97,6 +135,7 @@ def test_descriptions_are_allowed_on_sqlite(sqlite_template):
     assert query(sqlite_template, "PRAGMA table_info(run)").rows
     assert query(sqlite_template, "SELECT name FROM sqlite_master WHERE type = 'view'").rows
     assert query(sqlite_template, "EXPLAIN QUERY PLAN SELECT * FROM run").rows
+    assert query(sqlite_template, "SELECT value FROM json_each('[3, 4]')").rows == [(3,), (4,)]
 
 
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
