@@ -167,7 +167,7 @@ def _same_runs(runs: pd.DataFrame, test: pd.DataFrame, response: str) -> Floats:
             f"test must hold the same runs as the frame that chooses; found {len(test)} runs for {len(runs)}, or other "
             "subnetworks and seeds: load both splits of one selection"
         )
-    return test[response].to_numpy(dtype=float)
+    return np.asarray(test[response], dtype=float)
 
 
 def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
@@ -181,7 +181,7 @@ def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
         raise ResultsError(
             f"fresh runs must be of seeds that did not choose the winner; found seed {min(used)} in both: drop it"
         )
-    return mine[response].to_numpy(dtype=float)
+    return np.asarray(mine[response], dtype=float)
 
 
 def _within(chosen: Choice, values: Floats) -> Floats:

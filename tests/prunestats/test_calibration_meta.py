@@ -124,7 +124,7 @@ def test_winners_a_margin_away_are_seldom_called_equivalent():
     assert truth > 0.1
     r, claims, usable = 80, 0, 0
     for _ in range(r):
-        found = winners_near_optimum(lopsided(rng, 1000), margin=np.exp(truth), rng=rng)
+        found = winners_near_optimum(lopsided(rng, 4000), margin=np.exp(truth), rng=rng)
         usable += found.quotient is not None
         claims += bool(found.equivalent)
     assert usable > 0.5 * r
