@@ -48,7 +48,7 @@ class Choice:
     @property
     def its(self) -> NDArray[np.bool_]:
         """Which runs are the winner's."""
-        return (self.runs["subnetwork"] == self.winner).to_numpy()
+        return np.asarray(self.runs["subnetwork"] == self.winner, dtype=bool)
 
     @property
     def seen(self) -> float:
@@ -82,9 +82,9 @@ class Choice:
         """Return what the law of all means says of the winner, None where it cannot be told."""
         if self.means.size < LEAST or self.squares <= 0:
             return None
-        place = int(self.means.index.get_loc(self.winner))
+        place = int(np.flatnonzero(self.means.index == self.winner)[0])
         variance = self.squares / self.df / self.seeds
-        return shrink(self.means.to_numpy(dtype=float), variance, place, df=self.df, level=level, rng=rng)
+        return shrink(np.asarray(self.means, dtype=float), variance, place, df=self.df, level=level, rng=rng)
 
 
 def runs_of_one_original(frame: pd.DataFrame, response: str) -> pd.DataFrame:
@@ -102,4 +102,4 @@ def choose(runs: pd.DataFrame, response: str) -> Choice:
     least = means[means == means.min()]
     notes = (f"{least.size} subnetworks share the lowest value; the first by name is taken.",) if least.size > 1 else ()
     within = values - groups.transform("mean").to_numpy(dtype=float)
-    return Choice(runs, least.index[0], values, within, means, groups.size().to_numpy(dtype=float), notes)
+    return Choice(runs, least.index[0], values, within, means, np.asarray(groups.size(), dtype=float), notes)

@@ -176,7 +176,7 @@ def _winners(x: pd.Series[float], y: pd.Series[float], share: float) -> tuple[Fl
             f"each half of an original needs {_LEAST_WINNERS} winners; found {n} subnetworks in one, of which the best "
             f"{100 * share:g} % are {m}: run more of the study, or take a larger share"
         )
-    ordered = x.to_numpy(dtype=float)[np.argsort(y.to_numpy(dtype=float), kind="stable")]
+    ordered = np.asarray(x, dtype=float)[np.argsort(y.to_numpy(dtype=float), kind="stable")]
     mine = ordered[:m]
     # a winner more or less is one from the border: it pulls the mean towards the ratios there
     border = float(ordered[m // 2 : m + (m + 1) // 2].mean())

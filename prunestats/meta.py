@@ -209,12 +209,12 @@ def _one_each(values: Sequence[Any], n: int, what: str) -> None:
         raise InputError(f"{what} must have one entry an optimum; found {len(values)} for {n} optima")
 
 
-def _positive(values: Sequence[float] | None, n: int, what: str) -> tuple[float, ...]:
+def _positive(values: Sequence[Any] | None, n: int, what: str) -> tuple[float, ...]:
     if values is None:
         return ()
     _one_each(values, n, what)
     for value in values:
-        if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
+        if not (isinstance(value, Real) and np.isfinite(float(value)) and float(value) > 0):
             raise InputError(f"{what} must be numbers above 0, as logarithms are taken; found {value}")
     return tuple(float(value) for value in values)
 

@@ -179,7 +179,8 @@ def _total(v: Floats, parts: list[Floats], tau2: Floats) -> Floats:
 def _generalised(y: Floats, total: Floats, design: Floats) -> tuple[Floats, Floats]:
     """Return the root of the inverse of V and the generalised least-squares coefficients."""
     root = np.linalg.inv(np.linalg.cholesky(total))
-    return root, np.linalg.lstsq(root @ design, root @ y, rcond=None)[0]
+    coefficients = np.linalg.lstsq(root @ design, root @ y, rcond=None)[0]
+    return np.asarray(root, dtype=float), np.asarray(coefficients, dtype=float)
 
 
 def _fixed(y: Floats, v: Floats, design: Floats) -> tuple[float, Floats]:

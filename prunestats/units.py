@@ -45,7 +45,7 @@ def log_of(values: pd.Series[Any], name: str) -> pd.Series[float]:
             f"{name} must be finite and above 0 to take its logarithm; found {bad.iloc[0]:g} in {len(bad)} of "
             f"{len(found)} rows: drop or repair those runs"
         )
-    return np.log(found)
+    return found.map(np.log)
 
 
 def counts(values: pd.Series[Any], name: str, unit: str, factor: float = 1.0) -> pd.Series[Any]:

@@ -32,8 +32,8 @@ class WinnerError:
         Its expected response over seeds; on the test split where that was given. None where it cannot be told.
     method : {"fresh seeds", "shrinkage"} or None
     flattery : float
-        Expected less seen response, on the split that chose: what choosing the lowest of many makes it look better by;
-        nan where unknown.
+        Expected less seen response, on the split that chose: what choosing the lowest of many makes it look better by,
+        from fresh seeds of that split or by shrinkage; nan where unknown.
     n_subnetworks, n_runs, n_fresh : int
         Chosen among; runs of the winner that chose it; runs of it that did not.
     notes : tuple of str
@@ -127,12 +127,15 @@ def winner_error(
     check_level(level)
     chosen = choose(runs_of_one_original(frame, response), response)
     tested = None if test is None else _same_runs(chosen.runs, runs_of_one_original(test, response), response)
-    shrunk = chosen.shrunk(level, rng or np.random.default_rng(0))
+    at_hand = fresh is not None and test is None
+    shrunk = None if at_hand else chosen.shrunk(level, rng or np.random.default_rng(0))
+    flattery = float("nan") if shrunk is None else shrunk.value - chosen.seen
     estimate, method, n_fresh, notes = None, None, 0, chosen.notes
     if fresh is not None:
         values = _fresh_values(chosen, runs_of_one_original(fresh, response), response)
         within = chosen.within if tested is None else _within(chosen, tested)
         estimate, method, n_fresh = _of_fresh(values, within, chosen.df, level), "fresh seeds", values.size
+        flattery = estimate.value - chosen.seen if at_hand else flattery
     elif shrunk is None:
         notes = (*notes, chosen.why_not)
     else:
@@ -146,7 +149,7 @@ def winner_error(
         test=None if tested is None else float(tested[chosen.its].mean()),
         estimate=estimate,
         method=method,
-        flattery=float("nan") if shrunk is None else shrunk.value - chosen.seen,
+        flattery=flattery,
         n_subnetworks=chosen.means.size,
         n_runs=int(chosen.its.sum()),
         n_fresh=n_fresh,
@@ -167,7 +170,7 @@ def _same_runs(runs: pd.DataFrame, test: pd.DataFrame, response: str) -> Floats:
             f"test must hold the same runs as the frame that chooses; found {len(test)} runs for {len(runs)}, or other "
             "subnetworks and seeds: load both splits of one selection"
         )
-    return test[response].to_numpy(dtype=float)
+    return np.asarray(test[response], dtype=float)
 
 
 def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
@@ -181,7 +184,7 @@ def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
         raise ResultsError(
             f"fresh runs must be of seeds that did not choose the winner; found seed {min(used)} in both: drop it"
         )
-    return mine[response].to_numpy(dtype=float)
+    return np.asarray(mine[response], dtype=float)
 
 
 def _within(chosen: Choice, values: Floats) -> Floats:

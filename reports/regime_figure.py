@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from prunestats.optimum import Optimum
 from prunestats.regime_trend import RegimeTrend
 from prunestats.reports.panels import head, limits, log_axis
 from prunestats.reports.style import GREY, INK, PALE, SPLINE_LINE
@@ -40,9 +42,7 @@ def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
             [regime] * 2, [optimum.x_q10, optimum.x_q90], color=PALE, linewidth=9, solid_capstyle="butt", zorder=1
         )
         if one.refusal:
-            spot = {"xy": (regime, optimum.x_q90), "xytext": (0, 2), "textcoords": "offset points"}
-            turn = 90 if len(regimes) > _MANY else 0
-            axes.annotate(optimum.verdict, **spot, ha="center", va="bottom", color=GREY, size=7, rotation=turn)
+            _name(axes, regime, optimum, 90 if len(regimes) > _MANY else 0)
             continue
         ratios = np.append(ratios, [optimum.low, optimum.high])
         axes.plot([regime] * 2, [optimum.low, optimum.high], color=INK, linewidth=1.4, zorder=3)
@@ -58,6 +58,11 @@ def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
     axes.set_xticks(ticks, [share(tick) for tick in ticks])
     head(axes, "Does the optimum move with the regime?", _words(trend))
     return figure
+
+
+def _name(axes: Axes, regime: float, optimum: Optimum, turn: int) -> None:
+    look: dict[str, Any] = {"ha": "center", "va": "bottom", "color": GREY, "size": 7, "rotation": turn}
+    axes.annotate(optimum.verdict, (regime, optimum.x_q90), xytext=(0, 2), textcoords="offset points", **look)
 
 
 def _apart(regimes: Sequence[float]) -> list[float]:

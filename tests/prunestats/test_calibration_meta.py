@@ -26,11 +26,11 @@ def at_least(r, promise):
     return stats.binom.ppf(1e-4, r, promise)
 
 
-@pytest.mark.parametrize("k", [5, 10, 20])
+@pytest.mark.parametrize("k", [5, 20])
 @pytest.mark.parametrize("tau", [0.0, 0.1, 0.3])
 def test_the_line_its_mean_and_a_new_original_are_covered(k, tau):
     rng = np.random.default_rng(k)
-    r = 150
+    r = 100
     se, x = np.geomspace(0.05, 0.2, k), rng.permutation(np.linspace(-0.5, 0.5, k))
     design, row = np.column_stack([np.ones(k), x]), np.array([1.0, 0.1])
     covered = np.zeros(4)
@@ -83,7 +83,7 @@ def test_optima_of_populations_give_a_slope_that_is_covered():
 
 def test_one_optimum_in_all_regimes_is_seldom_called_moving():
     rng = np.random.default_rng(2)
-    r, equal, sloped = 100, 0, 0
+    r, equal, sloped = 80, 0, 0
     for _ in range(r):
         frame = pd.concat([population(rng, 80).assign(regime=regime) for regime in (0.5, 0.25, 0.125)])
         frame["subnetwork"] = np.arange(len(frame)).astype(str)
@@ -124,7 +124,7 @@ def test_winners_a_margin_away_are_seldom_called_equivalent():
     assert truth > 0.1
     r, claims, usable = 80, 0, 0
     for _ in range(r):
-        found = winners_near_optimum(lopsided(rng, 1000), margin=np.exp(truth), rng=rng)
+        found = winners_near_optimum(lopsided(rng, 4000), margin=np.exp(truth), rng=rng)
         usable += found.quotient is not None
         claims += bool(found.equivalent)
     assert usable > 0.5 * r
@@ -150,7 +150,7 @@ LAWS = {
 @pytest.mark.parametrize(("n", "seeds"), [(60, 2), (150, 3)])
 def test_the_winners_luck_is_taken_off(law, n, seeds):
     rng = np.random.default_rng(6)
-    r, found = 60, []
+    r, found = 40, []
     frame = pd.DataFrame({"subnetwork": np.repeat(np.arange(n), seeds), "seed": np.tile(np.arange(seeds), n)})
     frame = frame.assign(flops=9, params=3)
     for _ in range(r):

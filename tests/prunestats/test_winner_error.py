@@ -90,6 +90,7 @@ def test_fresh_seeds_give_the_t_interval_with_pooled_noise():
     fresh = pd.DataFrame({"subnetwork": winner, "seed": [7, 8, 9], "flops": 9, "params": 3, "error": [0.1, 0.12, 0.11]})
     found = winner_error(frame, fresh=fresh)
     assert (found.method, found.n_fresh, found.estimate.value) == ("fresh seeds", 3, pytest.approx(0.11))
+    assert found.flattery == pytest.approx(0.11 - found.seen)
     within = frame["error"] - frame.groupby("subnetwork")["error"].transform("mean")
     variance = (within @ within + 2e-4) / 62
     half = stats.t.ppf(0.975, 62) * np.sqrt(variance / 3)
