@@ -111,13 +111,11 @@ def _store(path: Path, outcomes: list[tuple[dict[str, int], Outcome]]) -> None:
 
 
 def _add_all(folder: str, outcomes: list[tuple[dict[str, int], Outcome]]) -> None:
-    """The same rows through the ORM of SQLAlchemy, into a table of the same columns."""
+    """The same rows through the ORM of SQLAlchemy, into the same table."""
     engine = create_engine(f"sqlite:///{folder}/orm.db")
-    table = schema.run.to_metadata(registry().metadata)
-    table.constraints = {c for c in table.constraints if not hasattr(c, "elements")}
+    schema.metadata.create_all(engine)
     made = type("Run", (), {})
-    registry().map_imperatively(made, table)
-    table.create(engine)
+    registry().map_imperatively(made, schema.run)
     with Session(engine) as session:
         rows = []
         for key, outcome in outcomes:
@@ -150,8 +148,8 @@ def _store_populations(path: Path, subnetworks: int) -> list[tuple[dict[str, int
             dataset="digits",
             seed=0,
             recipe={},
-            group_names=cost.groups,
-            group_sizes=cost.sizes,
+            group_names=cost.group_names,
+            group_sizes=cost.group_sizes,
             cost=cost.to_dict(),
             flops=cost.flops(cost.sizes).item(),
             params=cost.params(cost.sizes).item(),

@@ -36,7 +36,8 @@ def arrow_reader(url: URL) -> Iterator[Fetch]:
         with _connect(url) as connection:
             yield lambda sql, types: _fetch(connection, sql, types, options)
     except Error as error:
-        raise DatabaseError(f"expected a database that can be read; found: {error}: check it") from error
+        found = " ".join(str(error).split())
+        raise DatabaseError(f"expected a database that can be read; found: {found}: check it") from error
 
 
 def _connect(url: URL) -> dbapi.Connection:

@@ -7,8 +7,6 @@ import sqlite3
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from rich.cells import cell_len
-
 
 def at_offset(sql: str, offset: int) -> str:
     r"""Return the line and column of a character, both from 1.
@@ -20,23 +18,6 @@ def at_offset(sql: str, offset: int) -> str:
     """
     before = sql[: max(offset, 0)]
     return f"line {before.count(chr(10)) + 1}, column {len(before) - (before.rfind(chr(10)) + 1) + 1}"
-
-
-def caret_lines(sql: str, offset: int, width: int = 100) -> str:
-    r"""Return the line of a character with a caret below it, cut to a width.
-
-    Examples
-    --------
-    >>> print(caret_lines("SELECT *\nFORM results", 9))
-    FORM results
-    ^
-    """
-    start = sql.rfind("\n", 0, offset) + 1
-    line = sql[start:].split("\n", 1)[0].replace("\t", " ")
-    column = offset - start
-    # the caret stands at two thirds of what is shown of a long line
-    first = max(0, min(column - 2 * width // 3, len(line) - width))
-    return f"{line[first : first + width]}\n{' ' * cell_len(line[first:column])}^"
 
 
 def offset_of(sql: str, name: str) -> int:

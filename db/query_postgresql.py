@@ -17,6 +17,11 @@ _CURSOR = "DECLARE prunestats_query NO SCROLL CURSOR FOR "
 _ALL = 2**31 - 1
 # a cursor takes them for mistakes of grammar
 _WRITES = re.compile(r"\s*(insert|update|delete|merge|create|alter|drop|truncate|copy|begin|commit|set)\b", re.I)
+# a schema of the user's own name is found by it, and lost with another role
+_KEEP_SCHEMAS = """
+SELECT set_config('search_path', coalesce(string_agg(quote_ident(name), ', '), ''), true)
+FROM unnest(current_schemas(false)) AS name
+"""
 # the role came with version 14
 _IS_SUPERUSER = """
 SELECT rolsuper AND EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_data')
@@ -48,6 +53,7 @@ def ask(url: URL, sql: str, limit: int | None, timeout_s: float) -> QueryResult:
                 cursor.execute(_IS_SUPERUSER)
                 if cursor.fetchone() == (True,):
                     # READ ONLY keeps no superuser from writing files of the server or ending its processes
+                    cursor.execute(_KEEP_SCHEMAS)
                     cursor.execute("SET LOCAL ROLE pg_read_all_data")
                 # prepared: the server takes exactly one statement; a cursor: only one that selects
                 cursor.execute((_CURSOR + statement).encode(), prepare=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -141,9 +142,26 @@ def complain(message: str, kind: str = "error") -> None:
     Console(stderr=True, soft_wrap=True).print(Text(f"{kind}: ", style="bold red") + Text(" ".join(message.split())))
 
 
-def show_plain(lines: str) -> None:
-    """Print lines to standard error as they are."""
-    Console(stderr=True, soft_wrap=True).print(Text(lines), highlight=False)
+def show_place(text: str, offset: int) -> None:
+    """Show on standard error the line of a character, with a caret under it."""
+    Console(stderr=True, soft_wrap=True).print(Text(caret_lines(text, offset)))
+
+
+def caret_lines(text: str, offset: int, width: int = 100) -> str:
+    r"""Return the line of a character with a caret below it, cut to a width.
+
+    Examples
+    --------
+    >>> print(caret_lines("SELECT *\nFORM results", 9))
+    FORM results
+    ^
+    """
+    start = text.rfind("\n", 0, offset) + 1
+    line = text[start:].split("\n", 1)[0].replace("\t", " ")
+    column = offset - start
+    # the caret stands at two thirds of what is shown of a long line
+    first = max(0, min(column - 2 * width // 3, len(line) - width))
+    return f"{line[first : first + width]}\n{' ' * cell_len(line[first:column])}^"
 
 
 def leave_progress() -> None:

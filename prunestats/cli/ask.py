@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from prunestats.db.comments import VIEW_COLUMNS, VIEWS
-from prunestats.db.places import caret_lines, near_names
+from prunestats.db.places import near_names
 from prunestats.db.query import QueryResult, catalogue, query
 from prunestats.db.schema import VERSION_TABLE, metadata
-from prunestats.errors import InputError, QueryError
-from prunestats.terminal import show_plain
+from prunestats.errors import InputError
 
 
 def ask(db: str, text: str, *, limit: int | None, timeout_s: float) -> QueryResult:
@@ -32,11 +31,6 @@ def ask(db: str, text: str, *, limit: int | None, timeout_s: float) -> QueryResu
         raise InputError(f"expected a table or view; found {names[0]!r}{near_names(names[0], list(there))}")
     rows = [(name, column, _meaning(name, column)) for name in names or there for column in there[name]]
     return QueryResult(("name", "column", "meaning"), rows, False)
-
-
-def show_place(error: QueryError) -> None:
-    """Show the line of a query with a caret under what is wrong."""
-    show_plain(caret_lines(error.sql, error.offset))
 
 
 def _purpose(name: str) -> tuple[str, str]:

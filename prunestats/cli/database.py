@@ -10,7 +10,7 @@ import typer
 
 from prunestats.cli.options import Db, app
 from prunestats.cli.output import form_of, write_rows
-from prunestats.terminal import complain
+from prunestats.terminal import complain, show_place
 
 _ROWS = 10_000
 
@@ -33,25 +33,26 @@ def sql(
 ) -> None:
     """Query the results database, read-only; without a query, a shell, or what standard input asks."""
     chosen = form_of(form, output)
-    if query is None and sys.stdin.isatty():
+    typed = sys.stdin is not None and sys.stdin.isatty()
+    if query is None and typed and sys.stdout.isatty() and form is None and output is None:
         from prunestats.cli.shell import run_shell
 
         run_shell(db, timeout_s=timeout)
         return
-    if query in (None, "-"):
+    if query == "-" or (query is None and sys.stdin is not None and not typed):
         query = sys.stdin.read()
     _answer(query or ".tables", db, chosen, output, limit, timeout)
 
 
 def _answer(text: str, db: str, form: str, output: Path | None, limit: int, timeout_s: float) -> None:
-    from prunestats.cli.ask import ask, show_place
+    from prunestats.cli.ask import ask
     from prunestats.errors import QueryError
 
     try:
         answer = ask(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
     except QueryError as error:
         if sys.stderr.isatty():
-            show_place(error)
+            show_place(error.sql, error.offset)
         raise
     except KeyboardInterrupt:
         complain("the query was stopped and left nothing behind", "stopped")

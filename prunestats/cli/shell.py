@@ -12,11 +12,11 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from prunestats.cli.ask import ask, show_place
+from prunestats.cli.ask import ask
 from prunestats.cli.complete import SqlCompleter
 from prunestats.db.query import catalogue
 from prunestats.errors import PrunestatsError, QueryError
-from prunestats.terminal import complain, print_table, say
+from prunestats.terminal import complain, print_table, say, show_place
 
 ROWS = 200
 _HELP = """\
@@ -106,7 +106,7 @@ def _show(db: str, text: str, timeout_s: float) -> None:
         complain("the query, by Ctrl-C", "stopped")
     except PrunestatsError as error:
         if isinstance(error, QueryError):
-            show_place(error)
+            show_place(error.sql, error.offset)
         complain(str(error))
 
 

@@ -124,6 +124,12 @@ def test_nothing_else_can_be_done_on_postgresql(postgresql_template, sql):
     assert not Path("/tmp/prunestats-was-here").exists()
 
 
+def test_a_superuser_keeps_the_schema_of_their_name_and_loses_their_powers(postgresql_template):
+    found = query(postgresql_template, "SELECT current_user, current_schemas(false)").rows
+    assert found == [("pg_read_all_data", ["public"])]
+    assert query(postgresql_template, "SELECT count(*) FROM results").rows == [(0,)]
+
+
 def test_what_a_function_leaves_behind_is_undone_on_postgresql(postgresql_template):
     # before version 16, PostgreSQL lets a READ ONLY transaction make large objects
     with contextlib.suppress(DatabaseError):
