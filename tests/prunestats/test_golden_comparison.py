@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from prunestats.bands import multiplier_half_width
 from prunestats.distribution import clopper_pearson, edf
 from prunestats.strata import kolmogorov_smirnov, mean_difference, median_difference, probability_less, strata_of
 
@@ -53,3 +54,43 @@ def test_band_has_the_exact_half_width_that_r_finds(golden, n):
     found = edf(np.arange(n) / n)
     middle = n // 2
     assert found.y[middle] - found.band_low[middle] == pytest.approx(golden("distribution")[f"band.{n}"], rel=1e-6)
+
+
+def test_area_equals_students_interval_of_the_gains_in_r(golden, golden_pair):
+    r = golden("distribution")
+    found = edf(golden_pair[0]).area_interval(0.11)
+    assert [found.value, found.low, found.high] == pytest.approx([r[f"area.{k}"] for k in ("value", "low", "high")])
+
+
+@pytest.mark.parametrize("q", [0.2, 0.5])
+def test_quantile_intervals_equal_the_binomial_pair_and_the_bootstrap_of_r(golden, golden_pair, q):
+    r, found = golden("distribution"), edf(golden_pair[0])
+    for method, name in (("exact", "order"), ("bootstrap", "boot")):
+        interval = found.quantile_interval(q, method=method)
+        assert (interval.low, interval.high) == (r[f"{name}.{q}.low"], r[f"{name}.{q}.high"])
+
+
+def golden_weights(a):
+    return 1.7 + (np.arange(1, 26) * 0.41421356237309515) % 1 - 10 * a
+
+
+def test_weighted_function_and_its_intervals_equal_r(golden, golden_pair):
+    r, a = golden("distribution"), golden_pair[0]
+    found = edf(a, weights=golden_weights(a))
+    place = np.searchsorted(found.x, 0.09, side="right") - 1
+    assert [found.y[place], found.low[place], found.high[place], found.n_effective] == pytest.approx(
+        [r[f"weighted.{k}"] for k in ("f", "low", "high", "kish")]
+    )
+    assert r["weighted.n"] < r["weighted.kish"] - 0.5, "else nothing is seen of the variance's own effective number"
+    area = found.area_interval(0.11)
+    assert [area.value, area.high - area.value] == pytest.approx(
+        [r["weighted.area.value"], r["weighted.area.half"]], rel=1e-9
+    )
+
+
+def test_multiplier_band_has_the_half_width_that_r_simulates(golden):
+    weights = 0.2 + (np.arange(1, 401) * 0.7320508075688772) % 1
+    weights = weights[np.argsort((np.arange(1, 401) * 0.41421356237309515) % 1)] / weights.sum()
+    half = multiplier_half_width(np.cumsum(weights), weights, weights, 0.95, np.random.default_rng(0))
+    # 2,000 draws here and 20,000 there
+    assert half == pytest.approx(golden("distribution")["multiplier"], rel=0.04)
