@@ -163,14 +163,14 @@ def _suprema(normal: Floats, y: Floats, step: Floats, largest: Floats) -> Floats
     return result
 
 
-def chunks(total: int, width: int) -> Iterator[int]:
-    """Split `total` rows of `width` doubles so that a chunk stays small.
+def chunks(total: int, width: int, most: int | None = None) -> Iterator[int]:
+    """Split `total` rows of `width` doubles so that a chunk stays under `most` bytes, 50 MB when left out.
 
     Examples
     --------
     >>> list(chunks(5, 3_000_000))
     [2, 2, 1]
     """
-    size = max(1, _CHUNK_BYTES // (8 * width))
+    size = max(1, (most or _CHUNK_BYTES) // (8 * width))
     for start in range(0, total, size):
         yield min(size, total - start)

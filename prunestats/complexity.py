@@ -60,8 +60,8 @@ def complexity_weights(complexity: ArrayLike, *, reference: ArrayLike | None = N
     if empty.size:
         low, high = edges[empty[0]], edges[empty[0] + 1]
         raise InputError(
-            f"every bin that counts needs a subnetwork; found {empty.size} of {bins} without, the first from {low:g} to "
-            f"{high:g}: use fewer bins, or compare where both populations are"
+            f"every bin that counts needs a subnetwork; found {empty.size} of {bins} without, the first from {low:g} "
+            f"to {high:g}: use fewer bins, or compare where both populations are"
         )
     return np.asarray(np.where(inside, wanted[place] / np.maximum(held[place], 1), 0.0), dtype=float)
 

@@ -8,7 +8,9 @@ from scipy import stats
 
 from prunestats.bands import multiplier_half_width
 from prunestats.distribution import clopper_pearson, edf
-from prunestats.strata import kolmogorov_smirnov, mean_difference, median_difference, probability_less, strata_of
+from prunestats.permutations import distribution_tests
+from prunestats.quantile_law import resampled_quantile
+from prunestats.strata import mean_difference, probability_less, quantile_difference, strata_of
 
 
 def test_mean_difference_equals_welch_in_r_and_scipy(golden, golden_pair):
@@ -29,14 +31,15 @@ def test_probability_less_equals_brunner_munzel_in_r_and_scipy(golden, golden_pa
 
 
 def test_kolmogorov_smirnov_equals_r_and_scipy(golden, golden_pair):
-    ks, p = kolmogorov_smirnov(strata_of([golden_pair]), rng=np.random.default_rng(0))
-    assert ks == pytest.approx(golden("comparison")["ks.value"])
-    assert p == pytest.approx(stats.ks_2samp(*golden_pair).pvalue)
+    found = distribution_tests(strata_of([golden_pair]), rng=np.random.default_rng(0))
+    assert found.ks == pytest.approx(golden("comparison")["ks.value"])
+    assert found.ks_p == pytest.approx(stats.ks_2samp(*golden_pair).pvalue)
 
 
 def test_median_difference_equals_the_bootstrap_of_r(golden, golden_pair):
     r = golden("comparison")
-    found = median_difference(strata_of([golden_pair]), level=0.95, rng=np.random.default_rng(1))
+    laws = [tuple(resampled_quantile(np.sort(x), 0.5) for x in golden_pair)]
+    found = quantile_difference(strata_of([golden_pair]), laws, 0.5, level=0.95)
     assert found.value == pytest.approx(r["median.value"])
     # values are rounded to 0.001, so quantiles of either bootstrap move in half steps of it
     assert (found.low, found.high) == pytest.approx((r["median.low"], r["median.high"]), abs=0.0006)
