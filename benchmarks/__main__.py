@@ -1,7 +1,9 @@
 """Run every benchmark and print one table: ``python -m benchmarks``."""
 
-from benchmarks import cost, sampling
+from benchmarks import compare, cost, edf_and_best, sampling
 from benchmarks.measure import print_comparisons
 
 if __name__ == "__main__":
-    print_comparisons([*cost.comparisons(), *sampling.comparisons()])
+    print_comparisons(
+        [*cost.comparisons(), *sampling.comparisons(), *edf_and_best.comparisons(), *compare.comparisons()]
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 Floats = NDArray[np.float64]
-_UNSEEN = 1e-11
+_UNSEEN = 1e-7
 _GAPS = 32
 """Neighbours that a resample skips between two of its order statistics: more have a chance of about exp(-32)."""
 _RESOLUTION = 0.004
@@ -61,7 +61,7 @@ def resampled_quantile(ordered: Floats, q: float) -> Law:
     -----
     The r-th smallest of n resampled values is at most the j-th value with probability I(j / n; r, n + 1 - r), the
     regularised beta function. It is the i-th and the next the j-th, j > i, with probability C(n, r) times
-    (i^r - (i - 1)^r) times ((n - j + 1)^(n - r) - (n - j)^(n - r)) over n^n. Values with a chance under 1e-11 to lie
+    (i^r - (i - 1)^r) times ((n - j + 1)^(n - r) - (n - j)^(n - r)) over n^n. Values with a chance under 1e-7 to lie
     beyond are left out, so the cost grows with the root of n.
 
     References
@@ -77,8 +77,9 @@ def resampled_quantile(ordered: Floats, q: float) -> Law:
     """
     n = ordered.size
     rank, whole = _rank(n, q)
-    ends = special.betaincinv(rank, n + 1 - rank, [_UNSEEN, 1 - _UNSEEN])
-    i = np.arange(max(1, int(n * ends[0])), min(n, int(n * ends[1]) + 2) + 1)
+    first = int(np.ceil(n * special.betaincinv(rank, n + 1 - rank, _UNSEEN)))
+    last = int(np.ceil(n * special.betaincinv(rank + whole, n + 1 - rank - whole, 1 - _UNSEEN)))
+    i = np.arange(max(first, 1), last + 1)
     chances = np.diff(special.betainc(rank, n + 1 - rank, np.append(i[0] - 1, i) / n))
     values = ordered[i - 1]
     if whole:
@@ -90,14 +91,14 @@ def _pairs(ordered: Floats, rank: int, i: NDArray[np.int64], single: Floats) -> 
     """Return the means of two neighbours in a resample, with their chances."""
     n = ordered.size
     rest = n - rank
-    j = np.minimum(i[:, None] + np.arange(1, _GAPS + 1), n + 1)
+    j = np.minimum(i[:, None] + np.arange(1, _GAPS + 1), i[-1] + 1)
     scale = special.gammaln(n + 1) - special.gammaln(rank + 1) - special.gammaln(rest + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         first = rank * np.log(i / n) + np.log1p(-((1 - 1 / i) ** rank))
         second = rest * np.log((n - j + 1) / n) + np.log1p(-((1 - 1 / (n - j + 1)) ** rest))
-        apart = np.exp(scale + first[:, None] + np.where(j <= n, second, -np.inf))
+        apart = np.exp(scale + first[:, None] + np.where(j <= i[-1], second, -np.inf))
     same = np.clip(single - apart.sum(axis=1), 0.0, None)
-    means = (ordered[i - 1, None] + ordered[np.minimum(j, n) - 1]) / 2
+    means = (ordered[i - 1, None] + ordered[np.minimum(j, i[-1]) - 1]) / 2
     return np.append(ordered[i - 1], means), np.append(same, apart)
 
 
