@@ -114,8 +114,9 @@ def best_of(
     half = _critical(both, n, (1 - level) / 2) * error
     sides = _supremum_tail(correlations(x, grid), level, rng or np.random.default_rng(0))
     band_low, band_high = _band(value, _critical(both, n, sides) * error, both <= n // 2)
-    curves = (value, value - half, value + half, band_low, band_high, error)
-    return BestOf(sizes, *(curve[np.searchsorted(both, sizes)] for curve in curves), float(level), n)
+    at = np.searchsorted(both, sizes)
+    value, half, error, band_low, band_high = value[at], half[at], error[at], band_low[at], band_high[at]
+    return BestOf(sizes, value, value - half, value + half, band_low, band_high, error, float(level), n)
 
 
 def sample_of(errors: ArrayLike) -> Floats:

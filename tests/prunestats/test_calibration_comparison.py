@@ -109,7 +109,7 @@ def test_tests_of_equal_populations_reject_rarely_enough(name, n):
         rejected["munzel"] += probability_less(strata, level=0.95)[1] < 0.05
         rejected["smirnov"] += tests.ks_p < 0.05
         rejected["darling"] += tests.ad_p <= 0.05
-        rejected["binned"] += binned_difference(at, level=0.95, rng=rng).p <= 0.05
+        rejected["binned"] += binned_difference([at], level=0.95, rng=rng).p <= 0.05
         claims[dominance(strata, tests, level=0.95)] += 1
     print(name, n, rejected, claims)
     assert at_most(rejected["munzel"], 0.055)
