@@ -108,7 +108,9 @@ def strata_with(cells: Cells, a: str, b: str) -> tuple[list[Place], list[str]]:
             f"a comparison needs two subnetworks of each population in one original; found {n_a} of {a} and "
             f"{n_b} of {b}, never two and two together: run more of the study"
         )
-    return kept, [place[1] for place in there if place not in kept]
+    several = len({regime for regime, _ in cells}) > 1
+    left_out = [place for place in there if place not in kept]
+    return kept, [f"{original} at {regime:g}" if several else original for regime, original in left_out]
 
 
 def flops_difference(pairs: Sequence[tuple[Cell, Cell]]) -> float:

@@ -103,7 +103,7 @@ def test_weighted_functions_areas_and_quantiles(weighing, n):
         found = edf(values, weights=weights, rng=rng)
         held["band"] += holds_everywhere(found, big)
         place = np.searchsorted(found.x, low, side="right") - 1
-        held["pointwise"] += bool(place < 0 or found.low[place] <= 0.3 <= found.high[place])
+        held["pointwise"] += bool(place >= 0 and found.low[place] <= 0.3 <= found.high[place])
         held["area"] += area in found.area_interval(limit)
         held["quantile"] += low in found.quantile_interval(0.3)
     print(weighing, n, round(found.n_effective, 1), {which: round(count / runs, 3) for which, count in held.items()})

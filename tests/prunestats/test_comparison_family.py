@@ -221,6 +221,30 @@ def test_evidence_to_the_contrary_in_the_tail_forbids_dominance():
     assert dominance(strata, silent, level=0.95) in ("a", "undecided")
 
 
+@given(st.lists(st.integers(0, 9).map(float), min_size=6, max_size=40))
+@settings(max_examples=25, deadline=None)
+def test_swapping_the_populations_mirrors_whole_distributions(data):
+    cut = len(data) // 3 + 1
+    a, b = np.array(data[:cut]), np.array(data[cut:]) + 1
+    one, other = strata_of([(a, b)]), strata_of([(b, a)])
+    found, mirrored = permuted(one), permuted(other)
+    assert (found.ks, found.ks_p, found.ad) == pytest.approx((mirrored.ks, mirrored.ks_p, mirrored.ad))
+    assert (found.above_p, found.below_p) == pytest.approx((mirrored.below_p, mirrored.above_p), abs=0.08)
+    silent = DistributionTests(0, 1, 0, 1, 1, 1)
+    turned = {"a": "b", "b": "a"}
+    verdict = dominance(one, silent, level=0.8)
+    assert dominance(other, silent, level=0.8) == turned.get(verdict, verdict)
+
+
+def test_what_is_left_out_of_a_pooled_pair_is_named_with_its_regime(regimes):
+    less = regimes[~((regimes.space == "good") & (regimes.original == "n") & (regimes.regime == 0.25))]
+    found = compare(less, rng=rng())
+    (pooled, *_) = found.pooled
+    assert pooled.notes == ("Left out, with fewer than two subnetworks of each population: n at 0.25.",)
+    (alone, *_) = [pair for pair in found.pairs if pair.regime == 0.25]
+    assert alone.notes == ("Left out, with fewer than two subnetworks of each population: n.",)
+
+
 def test_equal_values_dominate_nothing():
     strata = strata_of([(np.ones(5), np.ones(6))])
     assert dominance(strata, permuted(strata), level=0.95) == "undecided"
