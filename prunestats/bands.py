@@ -110,6 +110,51 @@ def weighted_pointwise(y: Floats, squared: Floats, kish: float, level: float) ->
     return np.asarray(low), np.asarray(high)
 
 
+def order_statistics(x: Floats, low: Floats, high: Floats, q: float, n: float, level: float) -> tuple[float, float]:
+    """Return the ends of the q-quantile's interval: where the pointwise interval of the function stops holding q.
+
+    Parameters
+    ----------
+    x, low, high : ndarray, shape (k,)
+        Distinct values, and the interval of the distribution function at each.
+    q : float
+    n : float
+        Effective sample size.
+    level : float
+
+    References
+    ----------
+    H. A. David and H. N. Nagaraja, Order Statistics (2003), section 7.1.
+
+    Examples
+    --------
+    >>> order_statistics(np.arange(1.0, 11.0), *clopper_pearson(np.arange(1, 11), 10), 0.5, 10, 0.95)
+    (2.0, 9.0)
+    """
+    none_below = 1 - ((1 - level) / 2) ** (1 / n)
+    above = low >= q
+    first = -np.inf if none_below > q else x[np.argmax(high > q)]
+    return float(first), float(x[np.argmax(above)] if above.any() else np.inf)
+
+
+def resampled_order_statistic(x: Floats, y: Floats, q: float, n: int, level: float) -> tuple[float, float]:
+    """Return the central interval of the q-quantile of a bootstrap resample, by its exact law.
+
+    References
+    ----------
+    A. C. Davison and D. V. Hinkley, Bootstrap Methods and Their Application (1997), section 2.6.
+
+    Examples
+    --------
+    >>> resampled_order_statistic(np.array([1.0, 2.0, 4.0]), np.array([1, 2, 3]) / 3, 0.5, 3, 0.5)
+    (1.0, 4.0)
+    """
+    rank = np.ceil(q * n - 1e-9)
+    reached = special.betainc(rank, n + 1 - rank, np.minimum(y, 1.0))
+    low, high = x[np.minimum(np.searchsorted(reached, [(1 - level) / 2, (1 + level) / 2]), x.size - 1)]
+    return float(low), float(high)
+
+
 @lru_cache(maxsize=256)
 def band_half_width(n: int, level: float) -> float:
     """Return the quantile of the two-sided Kolmogorov-Smirnov statistic at sample size n.

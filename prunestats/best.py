@@ -12,6 +12,7 @@ from scipy import stats
 from prunestats.errors import InputError
 from prunestats.intervals import check_level, plain
 from prunestats.order_statistics import Counts, Floats, correlations, least_of
+from prunestats.samples import one_row
 
 _GRID = 32
 _DRAWS = 5_000
@@ -127,14 +128,7 @@ def sample_of(errors: ArrayLike) -> Floats:
     >>> sample_of([0.2, 0.1]).tolist()
     [0.1, 0.2]
     """
-    data = np.asarray(errors, dtype=float)
-    if data.ndim != 1 or data.size == 0:
-        raise InputError(f"errors must be one row of at least one number; found shape {data.shape}")
-    if not np.isfinite(data).all():
-        raise InputError(
-            f"errors must be finite; found {int((~np.isfinite(data)).sum())} that are not: drop failed runs"
-        )
-    return np.sort(data)
+    return np.sort(one_row(errors, "errors"))
 
 
 def _sizes(k: ArrayLike, n: int) -> Counts:

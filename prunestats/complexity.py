@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prunestats.errors import InputError
+from prunestats.samples import one_row
 
 Floats = NDArray[np.float64]
 
@@ -46,10 +47,10 @@ def complexity_weights(complexity: ArrayLike, *, reference: ArrayLike | None = N
     >>> complexity_weights([1, 2, 2, 3, 9, 10], bins=2).round(3).tolist()
     [0.125, 0.125, 0.125, 0.125, 0.25, 0.25]
     """
-    own = _checked(complexity, "complexity")
+    own = one_row(complexity, "complexity")
     if bins < 1 or bins != int(bins):
         raise InputError(f"bins must be a whole number of 1 or more; found {bins}")
-    aim = own if reference is None else _checked(reference, "reference")
+    aim = own if reference is None else one_row(reference, "reference")
     bins = bins if np.ptp(aim) > 0 else 1
     edges = np.linspace(aim.min(), aim.max(), bins + 1)
     place = np.clip(np.searchsorted(edges, own, side="right") - 1, 0, bins - 1)
@@ -64,10 +65,3 @@ def complexity_weights(complexity: ArrayLike, *, reference: ArrayLike | None = N
             f"to {high:g}: use fewer bins, or compare where both populations are"
         )
     return np.asarray(np.where(inside, wanted[place] / np.maximum(held[place], 1), 0.0), dtype=float)
-
-
-def _checked(values: ArrayLike, name: str) -> Floats:
-    found = np.asarray(values, dtype=float)
-    if found.ndim != 1 or found.size == 0 or not np.isfinite(found).all():
-        raise InputError(f"{name} must be one row of finite numbers; found shape {found.shape}: drop what is missing")
-    return found

@@ -7,11 +7,19 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
-from prunestats.bands import band_half_width, clopper_pearson, multiplier_half_width, weighted_pointwise
+from prunestats.bands import (
+    band_half_width,
+    clopper_pearson,
+    multiplier_half_width,
+    order_statistics,
+    resampled_order_statistic,
+    weighted_pointwise,
+)
 from prunestats.errors import InputError
 from prunestats.intervals import Interval, check_level, plain
+from prunestats.samples import one_row, shares, weighted_steps
 
 __all__ = ["Edf", "clopper_pearson", "edf"]
 
@@ -138,11 +146,6 @@ class Edf:
         the j-th value with probability P(Beta(r, n + 1 - r) <= j / n). Its coverage is only approximate: far below
         `level` for a q so low that few values are below it.
 
-        References
-        ----------
-        H. A. David and H. N. Nagaraja, Order Statistics (2003), section 7.1. A. C. Davison and D. V. Hinkley,
-        Bootstrap Methods and Their Application (1997), section 2.6.
-
         Examples
         --------
         >>> print(edf(np.arange(1.0, 21.0)).quantile_interval(0.5))
@@ -153,30 +156,14 @@ class Edf:
         if not 0 < q < 1:
             raise InputError(f"q must lie between 0 and 1; found {q}: an interval of the largest value needs a model")
         if method == "exact":
-            low, high = self._ordered(q)
-        elif method == "bootstrap":
-            low, high = self._resampled(q)
-        else:
+            low, high = order_statistics(self.x, self.low, self.high, q, self.n_effective, self.level)
+        elif method != "bootstrap":
             raise InputError(f"method must be exact or bootstrap; found {method!r}")
+        elif self.n_effective < self.n - 1e-6:
+            raise InputError("the bootstrap of a quantile needs equal weights; found others: use method='exact'")
+        else:
+            low, high = resampled_order_statistic(self.x, self.y, q, self.n, self.level)
         return Interval(float(self.quantile(q)), low, high, self.level)
-
-    def _ordered(self, q: float) -> tuple[float, float]:
-        none_below = 1 - ((1 - self.level) / 2) ** (1 / self.n_effective)
-        ends = np.concatenate([[-np.inf], self.x, [np.inf]])
-        first = 0 if none_below > q else 1 + int(np.argmax(self.high > q))
-        above = self.low >= q
-        return float(ends[first]), float(ends[1 + int(np.argmax(above))] if above.any() else np.inf)
-
-    def _resampled(self, q: float) -> tuple[float, float]:
-        if self.n_effective < self.n - 1e-6:
-            raise InputError(
-                "the bootstrap of a quantile needs equal weights; found weighted values: use method='exact'"
-            )
-        rank = np.ceil(q * self.n - 1e-9)
-        reached = special.betainc(rank, self.n + 1 - rank, np.minimum(self.y, 1.0))
-        tail = (1 - self.level) / 2
-        low, high = self.x[np.minimum(np.searchsorted(reached, [tail, 1 - tail]), self.x.size - 1)]
-        return float(low), float(high)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain lists and numbers."""
@@ -221,7 +208,7 @@ def edf(
     The pointwise interval at a fixed e is Clopper and Pearson's; it holds for one e at a time. The band inverts the
     exact distribution of the two-sided Kolmogorov-Smirnov statistic at sample size n and holds for all e together;
     it is exact for a continuous population and conservative with ties. Between two distinct values F, and with
-    it the band, is constant. With unequal weights both are approximate: see `prunestats.bands`.
+    it the band, is constant. With unequal weights both are approximate: see `prunestats.bands`, also for references.
 
     References
     ----------
@@ -238,9 +225,9 @@ def edf(
     [0.5, 0.75, 1.0]
     """
     check_level(level)
-    data = _sample(values)
+    data = one_row(values, "values")
     if weights is not None:
-        data, share = _weighted(data, weights)
+        data, share = shares(data, weights)
         if np.ptp(share) > _ROUNDING * share.max():
             return _weighted_edf(data, share, float(level), rng or np.random.default_rng(0))
     n = data.size
@@ -253,40 +240,12 @@ def edf(
 
 
 def _weighted_edf(data: NDArray[np.float64], share: NDArray[np.float64], level: float, rng: np.random.Generator) -> Edf:
-    x, place = np.unique(data, return_inverse=True)
-    step = np.bincount(place, share**2)
-    kish = float(1 / step.sum())
-    y, squared = np.minimum(np.cumsum(np.bincount(place, share)), 1.0), np.minimum(np.cumsum(step) * kish, 1.0)
-    y[-1] = squared[-1] = 1.0
-    largest = np.zeros(x.size)
-    np.maximum.at(largest, place, share)
+    x, y, squared, step, largest = weighted_steps(data, share)
+    kish = float(1 / (share @ share))
     low, high = weighted_pointwise(y, squared, kish, level)
-    band = _band(y, multiplier_half_width(y, np.sqrt(step), largest, level, rng))
+    band = _band(y, multiplier_half_width(y, step, largest, level, rng))
     return Edf(x, y, low, high, *band, level=level, n=data.size, n_effective=kish, squared=squared)
 
 
 def _band(y: NDArray[np.float64], half: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.clip(y - half, 0.0, 1.0), np.clip(y + half, 0.0, 1.0)
-
-
-def _sample(values: ArrayLike) -> NDArray[np.float64]:
-    data = np.asarray(values, dtype=float)
-    if data.ndim != 1 or data.size == 0:
-        raise InputError(f"values must be one row of at least one number; found shape {data.shape}")
-    if not np.isfinite(data).all():
-        raise InputError(
-            f"values must be finite; found {int((~np.isfinite(data)).sum())} that are not: drop failed runs"
-        )
-    return data
-
-
-def _weighted(data: NDArray[np.float64], weights: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    given = np.asarray(weights, dtype=float)
-    if given.shape != data.shape:
-        raise InputError(f"weights must be one number a value; found shape {given.shape} for {data.size} values")
-    if not np.isfinite(given).all() or (given < 0).any() or not given.any():
-        raise InputError("weights must be finite, zero or more, and not all zero; found others: check the complexity")
-    data, given = data[given > 0], given[given > 0]
-    # one order of summing, so that the order of the subnetworks does not matter to the last bit
-    order = np.lexsort((given, data))
-    return data[order], given[order] / given[order].sum()

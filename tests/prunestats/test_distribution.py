@@ -208,7 +208,7 @@ def test_equal_complexity_weighs_equally():
     [
         ({"complexity": [1, 2, 10], "bins": 3}, "found 1 of 3 without, the first from 4 to 7: use fewer bins"),
         ({"complexity": [1, 2], "bins": 0}, "bins must be a whole number"),
-        ({"complexity": [1, np.inf]}, "complexity must be one row of finite numbers"),
+        ({"complexity": [1, np.inf]}, "complexity must be finite; found 1"),
         ({"complexity": [1, 2], "reference": []}, "reference must be one row"),
     ],
 )
