@@ -212,7 +212,6 @@ def edf(
 
     References
     ----------
-    C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), 404-413.
     Z. W. Birnbaum, J. Amer. Statist. Assoc. 47 (1952), 425-441: the exact distribution of the statistic.
     I. Radosavovic, J. Johnson, S. Xie, W.-Y. Lo and P. Dollar, ICCV 2019, eq. (8): the weighted function.
 

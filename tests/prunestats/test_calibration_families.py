@@ -76,3 +76,14 @@ def test_families_keep_their_promise(name, n):
     assert at_least(all_held, 0.94)
     # pairs share populations, so a bound that forgot it would hold far more often
     assert at_most(all_held, 0.98)
+
+
+@pytest.mark.parametrize(("n", "shift", "least"), [(200, 0.5, 0.35), (200, 1.0, 0.95), (60, 1.0, 0.3)])
+def test_dominance_is_found_where_it_is_plain(n, shift, least):
+    rng = np.random.default_rng(n)
+    found = 0
+    for _ in range(FEW):
+        strata = strata_of([(rng.standard_normal(n), rng.standard_normal(n) + shift)])
+        found += dominance(strata, distribution_tests(strata, rng=rng), level=0.95) == "a"
+    print(n, shift, found / FEW)
+    assert at_least(found, least, FEW)
