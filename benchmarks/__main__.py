@@ -1,7 +1,21 @@
-"""Run every benchmark and print one table: ``python -m benchmarks``."""
+"""Run benchmarks and print one table: all with ``python -m benchmarks``, some with ``python -m benchmarks cost compare``."""
 
-from benchmarks import cost, database, sampling
+import sys
+from importlib import import_module
+
 from benchmarks.measure import print_comparisons
 
+NAMES = (
+    "cost",
+    "sampling",
+    "edf_and_best",
+    "compare",
+    "database",
+)
+
 if __name__ == "__main__":
-    print_comparisons([*cost.comparisons(), *sampling.comparisons(), *database.comparisons()])
+    chosen = sys.argv[1:] or NAMES
+    unknown = [name for name in chosen if name not in NAMES]
+    if unknown:
+        sys.exit(f"benchmarks are {', '.join(NAMES)}; found {', '.join(unknown)}")
+    print_comparisons(row for name in chosen for row in import_module(f"benchmarks.{name}").comparisons())

@@ -28,6 +28,7 @@ _HOME = {
     "build_report": "reports.build",
     "check_results": "results",
     "compare": "comparison",
+    "complexity_weights": "complexity",
     "edf": "distribution",
     "find_optimum": "optimum",
     "load_results": "db.load",

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from prunestats.errors import InputError
 from prunestats.intervals import check_level, plain
 from prunestats.order_statistics import Counts, Floats, correlations, least_of
+from prunestats.samples import one_row
 
 _GRID = 32
 _DRAWS = 5_000
@@ -107,11 +108,16 @@ def best_of(
     x = sample_of(errors)
     n = x.size
     sizes = np.arange(1, n + 1) if k is None else _sizes(k, n)
-    value, error = least_of(x, sizes)
-    pointwise = _critical(sizes, n, (1 - level) / 2)
-    low, high = value - pointwise * error, value + pointwise * error
-    band_low, band_high = _band(x, sizes, level, rng or np.random.default_rng(0))
-    return BestOf(sizes, value, low, high, band_low, band_high, error, float(level), n)
+    # the band holds the whole curve from 1 to n / 2: on the sizes asked for and a geometric grid
+    grid = np.unique(np.geomspace(1, max(n // 2, 1), _GRID).astype(np.int64))
+    both = np.union1d(grid, sizes)
+    value, error = least_of(x, both)
+    half = _critical(both, n, (1 - level) / 2) * error
+    sides = _supremum_tail(correlations(x, grid), level, rng or np.random.default_rng(0))
+    band_low, band_high = _band(value, _critical(both, n, sides) * error, both <= n // 2)
+    at = np.searchsorted(both, sizes)
+    value, half, error, band_low, band_high = value[at], half[at], error[at], band_low[at], band_high[at]
+    return BestOf(sizes, value, value - half, value + half, band_low, band_high, error, float(level), n)
 
 
 def sample_of(errors: ArrayLike) -> Floats:
@@ -122,14 +128,7 @@ def sample_of(errors: ArrayLike) -> Floats:
     >>> sample_of([0.2, 0.1]).tolist()
     [0.1, 0.2]
     """
-    data = np.asarray(errors, dtype=float)
-    if data.ndim != 1 or data.size == 0:
-        raise InputError(f"errors must be one row of at least one number; found shape {data.shape}")
-    if not np.isfinite(data).all():
-        raise InputError(
-            f"errors must be finite; found {int((~np.isfinite(data)).sum())} that are not: drop failed runs"
-        )
-    return np.sort(data)
+    return np.sort(one_row(errors, "errors"))
 
 
 def _sizes(k: ArrayLike, n: int) -> Counts:
@@ -150,23 +149,13 @@ def _critical(k: Counts, n: int, tail: float) -> Floats:
     return np.asarray(np.where(df >= 1, stats.t.isf(tail, np.maximum(df, 1)), np.nan), dtype=float)
 
 
-def _band(x: Floats, sizes: Counts, level: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Hold the whole curve from 1 to n / 2, on the sizes asked for and a geometric grid."""
-    n = x.size
-    if n < 2:
-        return np.full(sizes.size, np.nan), np.full(sizes.size, np.nan)
-    grid = np.unique(np.geomspace(1, n // 2, _GRID).astype(np.int64))
-    sides = _supremum_tail(correlations(x, grid), level, rng)
-    both = np.union1d(grid, sizes[sizes <= n // 2])
-    value, error = least_of(x, both)
-    half = _critical(both, n, sides) * error
-    low = np.maximum.accumulate((value - half)[::-1])[::-1]
-    high = np.minimum.accumulate(value + half)
+def _band(value: Floats, half: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Hold the whole curve, which never rises, and neither do the ends; nan outside."""
+    low, high = np.full(value.size, np.nan), np.full(value.size, np.nan)
+    low[inside] = np.maximum.accumulate((value - half)[inside][::-1])[::-1]
+    high[inside] = np.minimum.accumulate((value + half)[inside])
     # a narrow end at one k may cross the other end at the next: the estimate stays inside
-    low, high = np.minimum(low, value), np.maximum(high, value)
-    place = np.minimum(np.searchsorted(both, sizes), both.size - 1)
-    inside = sizes <= n // 2
-    return np.where(inside, low[place], np.nan), np.where(inside, high[place], np.nan)
+    return np.minimum(low, value), np.maximum(high, value)
 
 
 def _supremum_tail(correlation: Floats, level: float, rng: np.random.Generator) -> float:

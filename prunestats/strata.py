@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from prunestats.intervals import Interval
+from prunestats.order_statistics import least_of
+from prunestats.quantile_law import Law, middle_quantile, percentile_interval
 
 Floats = NDArray[np.float64]
-_DRAWS = 10_000
-_PERMUTATIONS = 1_999
-_CHUNK_BYTES = 50_000_000
+Parts = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,15 @@ def mean_difference(strata: tuple[Stratum, ...], *, level: float) -> Interval:
     -2 [-6.155, 2.155]
     """
     value = sum(s.weight * (s.a.mean() - s.b.mean()) for s in strata)
-    parts = [(s.weight**2 * sample.var(ddof=1) / sample.size, sample.size - 1) for s in strata for sample in (s.a, s.b)]
-    return _t_interval(float(value), parts, level)
+    return _t_interval(float(value), mean_parts(strata), level)
 
 
-def _t_interval(value: float, parts: list[tuple[float, int]], level: float) -> Interval:
+def mean_parts(strata: tuple[Stratum, ...]) -> Parts:
+    """Return the parts of the variance of the mean difference, a and b of each stratum, with degrees of freedom."""
+    return [(s.weight**2 * sample.var(ddof=1) / sample.size, sample.size - 1) for s in strata for sample in (s.a, s.b)]
+
+
+def _t_interval(value: float, parts: Parts, level: float) -> Interval:
     """Build a t interval from independent parts of the variance, each with its degrees of freedom."""
     variance = sum(part for part, _ in parts)
     if variance <= 0:
@@ -70,7 +73,7 @@ def _t_interval(value: float, parts: list[tuple[float, int]], level: float) -> I
     return Interval(value, value - half, value + half, level)
 
 
-def satterthwaite(parts: list[tuple[float, int]]) -> float:
+def satterthwaite(parts: Parts) -> float:
     """Return the effective degrees of freedom of a sum of variance estimates.
 
     Examples
@@ -82,46 +85,93 @@ def satterthwaite(parts: list[tuple[float, int]]) -> float:
     return float(total**2 / sum(part**2 / df for part, df in parts if part > 0))
 
 
-def median_difference(strata: tuple[Stratum, ...], *, level: float, rng: np.random.Generator) -> Interval:
-    """Difference of median response, a less b, averaged over originals, by the stratified bootstrap.
+def quantile_difference(
+    strata: tuple[Stratum, ...], laws: Sequence[tuple[Law, Law]], q: float, *, level: float
+) -> Interval:
+    """Difference of a quantile of the response, a less b, averaged over originals, by the stratified bootstrap.
+
+    Parameters
+    ----------
+    strata : tuple of Stratum
+    laws : sequence of (Law, Law)
+        `resampled_quantile` of a and of b in each stratum.
+    q : float
+    level : float
 
     Notes
     -----
-    The percentile interval: it is exact for the median in one population up to discreteness, never leaves the range of
-    the data and keeps ties as they are, where BCa's acceleration is undefined for a median (its jackknife is
-    inconsistent). The r-th smallest of n resampled values is the data's order statistic at the index ceil(n U),
-    U ~ Beta(r, n + 1 - r), so resamples are never built: the cost does not grow with n.
+    The percentile interval of infinitely many resamples: the exact laws of the resampled quantiles are convolved. It
+    never leaves the range of the data and keeps ties as they are, where BCa's acceleration is undefined for a quantile
+    (its jackknife is inconsistent).
 
     References
     ----------
-    B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; A. C. Davison and D. V. Hinkley,
-    Bootstrap Methods and Their Application (1997), section 2.6, for the order statistics' law.
+    B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; see `prunestats.quantile_law`.
 
     Examples
     --------
     >>> a, b = np.arange(1.0, 30.0), np.arange(11.0, 40.0)
-    >>> median_difference(strata_of([(a, b)]), level=0.95, rng=np.random.default_rng(0)).value
-    -10.0
+    >>> from prunestats.quantile_law import resampled_quantile
+    >>> laws = [(resampled_quantile(a, 0.5), resampled_quantile(b, 0.5))]
+    >>> print(quantile_difference(strata_of([(a, b)]), laws, 0.5, level=0.95))
+    -10 [-17.01, -2.99]
     """
-    value = sum(s.weight * (np.median(s.a) - np.median(s.b)) for s in strata)
-    draws = np.zeros(_DRAWS)
+    value = sum(s.weight * (middle_quantile(s.a, q) - middle_quantile(s.b, q)) for s in strata)
+    terms = [term for s, (a, b) in zip(strata, laws, strict=True) for term in ((s.weight, a), (-s.weight, b))]
+    low, high = percentile_interval(terms, level)
+    return Interval(float(value), min(low, float(value)), max(high, float(value)), level)
+
+
+def area_difference(strata: tuple[Stratum, ...], limits: Sequence[float], *, level: float) -> Interval:
+    """Difference of the areas under the distribution functions, a less b, averaged over originals.
+
+    Notes
+    -----
+    The area up to a limit is the mean of max(limit - response, 0): positive where a is better. Welch's interval of
+    these means; the limits, one a stratum, are taken as given.
+
+    Examples
+    --------
+    >>> a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0])
+    >>> area_difference(strata_of([(a, b)]), [3.0], level=0.95).value.__round__(6)
+    0.666667
+    """
+    gains = (
+        Stratum(np.clip(limit - s.a, 0.0, None), np.clip(limit - s.b, 0.0, None), s.weight)
+        for s, limit in zip(strata, limits, strict=True)
+    )
+    return mean_difference(tuple(gains), level=level)
+
+
+def best_difference(strata: tuple[Stratum, ...], k: int, *, level: float) -> Interval:
+    """Difference of the expected best of k, a less b, averaged over originals.
+
+    Notes
+    -----
+    Estimates, jackknife variances and degrees of freedom, n / k - 1 each, are those of `prunestats.best_of`; they
+    add up as in Welch's interval. The ends are nan where a population is smaller than 2 k.
+
+    References
+    ----------
+    W. Hoeffding, Ann. Math. Statist. 19 (1948), 293-325, eq. 5.13; J. N. Arvesen, Ann. Math. Statist. 40 (1969),
+    2076-2100, eq. 10.
+
+    Examples
+    --------
+    >>> a, b = np.arange(1.0, 30.0), np.arange(11.0, 40.0)
+    >>> print(best_difference(strata_of([(a, b)]), 2, level=0.95))
+    -10 [-14.76, -5.24]
+    """
+    value, parts, least = 0.0, [], np.inf
     for s in strata:
-        draws += s.weight * (_median_draws(s.a, rng) - _median_draws(s.b, rng))
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="median_unbiased")
-    return Interval(float(value), float(low), float(high), level)
-
-
-def _median_draws(ordered: Floats, rng: np.random.Generator) -> Floats:
-    """Draw medians of bootstrap resamples of sorted values, without resampling."""
-    n = ordered.size
-    lower = (n + 1) // 2
-    u = rng.beta(lower, n + 1 - lower, size=_DRAWS)
-    first = ordered[np.minimum((u * n).astype(np.int64), n - 1)]
-    if n % 2:
-        return np.asarray(first)
-    # the next order statistic, given this one, is the least of the n - lower uniforms above it
-    u += (1 - u) * rng.beta(1, n - lower, size=_DRAWS)
-    return np.asarray((first + ordered[np.minimum((u * n).astype(np.int64), n - 1)]) / 2)
+        for sign, sample in ((1, s.a), (-1, s.b)):
+            mean, error = least_of(sample, np.array([k]))
+            value += sign * s.weight * float(mean[0])
+            least = min(least, sample.size / k - 1)
+            parts.append((s.weight**2 * float(error[0]) ** 2, sample.size / k - 1))
+    if least < 1:
+        return Interval(value, np.nan, np.nan, level)
+    return _t_interval(value, parts, level)
 
 
 def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Interval, float]:
@@ -166,7 +216,7 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
     return Interval(value, low, high, level), float(2 * stats.t.sf(abs(value - 0.5) / error, df))
 
 
-def _placements(s: Stratum) -> tuple[float, list[tuple[float, int]]]:
+def _placements(s: Stratum) -> tuple[float, Parts]:
     """Return the probability and its two parts of variance, each with its degrees of freedom."""
     # placement of b: the fraction of a below it, ties half
     of_b = (np.searchsorted(s.a, s.b, side="left") + np.searchsorted(s.a, s.b, side="right")) / (2 * s.a.size)
@@ -181,61 +231,3 @@ def _separated(strata: tuple[Stratum, ...], value: float, level: float) -> tuple
     room = float(((1 - level) / 2) ** (1 / pairs))
     low, high = (room, 1.0) if value == 1 else (0.0, 1 - room) if value == 0 else (0.0, 1.0)
     return Interval(value, low, high, level), min(1.0, 2 * 0.5**pairs) if value in (0, 1) else 1.0
-
-
-def kolmogorov_smirnov(strata: tuple[Stratum, ...], *, rng: np.random.Generator) -> tuple[float, float]:
-    """Largest distance between the two distribution functions, averaged over originals, and its p-value.
-
-    Notes
-    -----
-    With one original it is the two-sample test, exact where scipy has the exact law. With more, the distribution
-    functions are averaged over originals with their weights, and labels are permuted within originals: 1999
-    permutations, so the least p-value is 0.0005. The test looks at everything, not at means alone.
-
-    References
-    ----------
-    J. L. Hodges, Arkiv Mat. 3 (1958), 469-486; A. C. Davison and D. V. Hinkley, Bootstrap Methods and Their Application
-    (1997), eq. (4.11) for the permutation p-value.
-
-    Examples
-    --------
-    >>> ks, p = kolmogorov_smirnov(strata_of([(np.arange(10.0), np.arange(10.0) + 5)]), rng=np.random.default_rng(0))
-    >>> round(ks, 2), round(p, 3)
-    (0.5, 0.168)
-    """
-    if len(strata) == 1:
-        with warnings.catch_warnings():
-            # scipy says so when it falls back to the asymptotic law; its answer is the one we want then
-            warnings.simplefilter("ignore", RuntimeWarning)
-            found = stats.ks_2samp(strata[0].a, strata[0].b)
-        return float(found.statistic), float(found.pvalue)
-    values = np.concatenate([np.concatenate([s.a, s.b]) for s in strata])
-    order = np.argsort(values, kind="stable")
-    ends = np.flatnonzero(np.diff(values[order], append=np.inf) > 0)
-    steps = [
-        s.weight * np.concatenate([np.full(s.a.size, 1 / s.a.size), np.full(s.b.size, -1 / s.b.size)]) for s in strata
-    ]
-    seen = _largest(np.concatenate(steps)[None, order], ends)[0]
-    # a generator an original: each then goes row by row, whatever the size of the chunks
-    own = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=len(steps))]
-    as_large = 0
-    for count in _chunks(_PERMUTATIONS, values.size):
-        shuffled = np.concatenate([_shuffled(*pair, count) for pair in zip(steps, own, strict=True)], axis=1)
-        as_large += int(np.count_nonzero(_largest(shuffled[:, order], ends) >= seen - 1e-12))
-    return float(seen), (1 + as_large) / (1 + _PERMUTATIONS)
-
-
-def _largest(steps: Floats, ends: NDArray[np.int64]) -> Floats:
-    """Return the largest absolute difference of the distribution functions, one a row, looking after ties only."""
-    return np.asarray(np.abs(np.cumsum(steps, axis=1)[:, ends]).max(axis=1))
-
-
-def _shuffled(step: Floats, rng: np.random.Generator, count: int) -> Floats:
-    return rng.permuted(np.broadcast_to(step, (count, step.size)), axis=1)
-
-
-def _chunks(total: int, width: int) -> Iterator[int]:
-    """Split `total` rows so that a chunk of `width` doubles a row stays small."""
-    size = max(1, _CHUNK_BYTES // (8 * width))
-    for start in range(0, total, size):
-        yield min(size, total - start)
