@@ -1,7 +1,7 @@
 """Run every benchmark and print one table: ``python -m benchmarks``."""
 
-from benchmarks import cost, sampling
+from benchmarks import cost, optimum, sampling
 from benchmarks.measure import print_comparisons
 
 if __name__ == "__main__":
-    print_comparisons([*cost.comparisons(), *sampling.comparisons()])
+    print_comparisons([*cost.comparisons(), *sampling.comparisons(), *optimum.comparisons()])

@@ -18,7 +18,8 @@ _DRAWS = 2000
 # minima lie in two places when 15 % of the range between them holds at most 1 % of them
 _GAP = 30
 _BETWEEN = 0.01
-_KNOTS = 20
+# narrow basins want knots, and many subnetworks can pay for them
+_KNOTS = {400: 40, 60: 20, 0: 10}
 _UNDERSMOOTH = 0.1
 
 
@@ -127,9 +128,9 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     )
 
 
-def interval_curve(data: Points) -> Spline:
+def interval_curve(data: Points, most_knots: int = 40) -> Spline:
     """Fit the curve with a tenth of REML's smoothing, whose draws give the interval."""
-    return fit_spline(data, knots=_knots(data), robust=True, factor=_UNDERSMOOTH)
+    return fit_spline(data, knots=min(_knots(data), most_knots), robust=True, factor=_UNDERSMOOTH)
 
 
 def minima_grid(data: Points) -> Floats:
@@ -138,7 +139,7 @@ def minima_grid(data: Points) -> Floats:
 
 
 def _knots(data: Points) -> int:
-    return _KNOTS if data.x.size >= 3 * _KNOTS else 10
+    return next(knots for least, knots in _KNOTS.items() if data.x.size >= least)
 
 
 def _basins(minima: NDArray[np.int64], ratios: Floats, tail: float) -> tuple[tuple[float, float, float], ...]:

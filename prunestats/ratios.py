@@ -9,17 +9,18 @@ import pandas as pd
 
 from prunestats.buckets import bucket_counts
 from prunestats.errors import InputError
-from prunestats.regression import Floats, Points, full_rank, least_squares, points
+from prunestats.precision import precision_weights
+from prunestats.regression import Floats, Points, points
 from prunestats.results import one_value, subnetwork_means
 
-_SEED_VARIANCE = "seed_variance"
+_SQUARES = "seed_squares"
 
 
 def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     """Average the seeds of every subnetwork of one regime; one that stands in two spaces counts once.
 
-    Where subnetworks differ in their numbers of seeds, the column seed_variance holds the variance that is left of the
-    seeds in each mean: the pooled variance between seeds over their number.
+    Where subnetworks differ in their numbers of seeds, the column seed_squares holds in every row the sum of squares of
+    the seeds around their subnetworks' means.
 
     Examples
     --------
@@ -36,16 +37,15 @@ def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
         frame = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))].drop(columns="space")
     means = subnetwork_means(frame, response)
     if means["n_runs"].min() < means["n_runs"].max():
-        means[_SEED_VARIANCE] = _pooled(frame, response) / means["n_runs"]
+        means[_SQUARES] = _within(frame, response)
     return means
 
 
-def _pooled(frame: pd.DataFrame, response: str) -> float:
-    """Return the variance between seeds of a subnetwork, pooled over subnetworks."""
+def _within(frame: pd.DataFrame, response: str) -> float:
+    """Return the sum of squares of the seeds around the means of their subnetworks."""
     unit = [name for name in ("original", "subnetwork") if name in frame.columns]
     groups = frame.sort_values([*unit, response], kind="stable").groupby(unit, sort=True, dropna=False)[response]
-    freedom = groups.size() - 1
-    return float((groups.var(ddof=1).fillna(0.0) * freedom).sum() / freedom.sum())
+    return float((groups.var(ddof=1).fillna(0.0) * (groups.size() - 1)).sum())
 
 
 def log_ratio(means: pd.DataFrame, bucket: int) -> Floats:
@@ -65,13 +65,7 @@ def ratio_points(means: pd.DataFrame, bucket: int, response: str) -> Points:
 
     Notes
     -----
-    Where numbers of seeds differ, a mean over k of them weighs 1 / (t + s / k): s is the pooled variance between seeds,
-    t the variance of subnetworks around a quartic in log ratio, less what seeds contribute. HC3 makes inference hold
-    whether or not these are right; see docs/decisions/0005-means-weigh-by-their-precision.md.
-
-    References
-    ----------
-    S. R. Searle, G. Casella and C. E. McCulloch, Variance Components (1992), section 3.6.
+    Where numbers of seeds differ, the means weigh by their precision, see `precision_weights`.
 
     Examples
     --------
@@ -81,22 +75,8 @@ def ratio_points(means: pd.DataFrame, bucket: int, response: str) -> Points:
     """
     originals = means["original"].to_numpy() if "original" in means.columns else None
     data = points(log_ratio(means, bucket), means[response].to_numpy(dtype=float), originals)
-    if _SEED_VARIANCE not in means.columns:
+    if _SQUARES not in means.columns or not means[_SQUARES].iloc[0] > 0:
         return data
-    seeds = means[_SEED_VARIANCE].to_numpy(dtype=float)
-    variance = max(_around_curve(data) - float(seeds.mean()), 0.0) + seeds
-    if not variance.min() > 0:
-        return data
-    return replace(data, weights=variance.mean() / variance / np.mean(variance.mean() / variance))
-
-
-def _around_curve(data: Points) -> float:
-    """Return the variance of the means around a quartic, or around fewer powers where there are few points."""
-    spread = float(np.ptp(data.x))
-    u = (data.x - data.x.mean()) / (spread if spread > 0 else 1.0)
-    for degree in range(4, -1, -1):
-        design = data.design(*(u**power for power in range(1, degree + 1)))
-        if design.shape[0] > design.shape[1] and full_rank(design):
-            fit = least_squares(design, data.y)
-            return fit.rss / fit.df
-    return float(data.y.var())
+    return replace(
+        data, weights=precision_weights(data, means["n_runs"].to_numpy(float), float(means[_SQUARES].iloc[0]))
+    )

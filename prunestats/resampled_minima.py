@@ -12,6 +12,7 @@ from prunestats.regression import Floats, Points
 from prunestats.spline import second_derivatives
 
 _CELLS = 256
+_MOST_KNOTS = 20
 _BLOCK = 1_000_000
 
 
@@ -43,10 +44,11 @@ def bootstrap_minima(data: Points, *, resamples: int = 10_000, rng: np.random.Ge
     Notes
     -----
     Every sample draws as many subnetworks as there are, with replacement, within originals, and fits the spline whose
-    posterior gives `spline_optimum` its interval, at the smoothing that all subnetworks chose. A sample enters the
-    normal equations through counts and sums in cells of neighbouring ratios, at most 256 an original, each at its mean
-    row of the design: with as many distinct ratios or fewer that is exact. These draws hold the noise and not the
-    smooth's bias, for which the posterior makes room: they check its draws, and no verdict rests on them.
+    posterior gives `spline_optimum` its interval, with at most 20 knots and at the smoothing that all subnetworks
+    chose. A sample enters the normal equations through counts and sums in cells of neighbouring ratios, at most 256 an
+    original, each at its mean row of the design: with as many distinct ratios or fewer that is exact. These draws hold
+    the noise and not the smooth's bias, for which the posterior makes room: they check its draws, and no verdict rests
+    on them.
 
     References
     ----------
@@ -61,7 +63,7 @@ def bootstrap_minima(data: Points, *, resamples: int = 10_000, rng: np.random.Ge
     >>> bool(np.quantile(minima, 0.025) < np.exp(0.3) < np.quantile(minima, 0.975))
     True
     """
-    curve = interval_curve(data)
+    curve = interval_curve(data, _MOST_KNOTS)
     grid = minima_grid(data)
     cells = _cells_of(data, curve.rows(data.x))
     k, p = curve.knots.size, cells.design.shape[1]

@@ -16,6 +16,7 @@ from prunestats.beyond import beyond_costs
 from prunestats.bucket_comparison import compare_buckets
 from prunestats.cross_validation import corrected_interval, deal_folds, fold_losses, orthonormal
 from prunestats.errors import InputError
+from prunestats.precision import precision_weights
 from prunestats.predictors import curve_columns
 from prunestats.quadratic import fit_quadratic
 from prunestats.ratios import ratio_points, unit_means
@@ -209,5 +210,19 @@ def test_weights_follow_the_numbers_of_seeds():
     assert data.weights.mean() == pytest.approx(1)
     assert (data.weights[:10] > data.weights[10:].max()).all()
     means = unit_means(frame, "error")
-    pooled = frame.groupby("subnetwork")["error"].var().dropna().mean()
-    assert (means["seed_variance"] * means["n_runs"]).to_numpy() == pytest.approx(pooled)
+    squares = frame.groupby("subnetwork")["error"].var().dropna().sum()
+    assert means["seed_squares"].to_numpy() == pytest.approx(squares)
+
+
+def test_precision_equals_the_variance_components_of_lme4(golden):
+    r = golden("buckets")
+    means = golden_means()
+    runs = 0.2 * stats.norm.ppf(weyl(450, 0.6180339887498949)).reshape(150, 3)
+    seeds = 1 + np.arange(1, 151) % 3
+    within = [run[:count] for run, count in zip(runs, seeds, strict=True)]
+    y = means["error"] + [part.mean() for part in within]
+    squares = sum(((part - part.mean()) ** 2).sum() for part in within)
+    data = points(np.log(means["flops"] / means["params"]), y)
+    weights = precision_weights(data, seeds.astype(float), squares)
+    precision = 1 / (r["lmer.subnetwork"] / r["lmer.seed"] + 1 / seeds)
+    assert weights == pytest.approx(precision / precision.mean(), rel=1e-4)

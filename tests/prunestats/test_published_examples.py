@@ -11,7 +11,7 @@ from prunestats.regression import points
 from prunestats.spline import fit_spline
 from prunestats.two_lines import fit_two_lines
 
-EXAMPLES = ["statuser", "utest", "mtcars_hp", "cars"]
+EXAMPLES = ["statuser", "utest", "mtcars_hp", "mtcars_disp"]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def sample(n=80, seed=0, originals=None, weights=None):
 
 def loop(data, strata, resamples, rng):
     """Draw rows, stack them, solve: one sample at a time, in the order in which the fast way draws."""
-    curve, grid = interval_curve(data), minima_grid(data)
+    curve, grid = interval_curve(data, 20), minima_grid(data)
     order = np.lexsort((data.x, strata))
     design = np.column_stack([curve.rows(data.x), data.effects])[order]
     weights = (np.ones(data.x.size) if data.weights is None else data.weights)[order]

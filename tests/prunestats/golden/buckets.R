@@ -1,7 +1,7 @@
 # Cross-validation of two predictors, the test that a ratio says more than its parts, and seeds as clusters:
-# lm, splines, sandwich, lmtest.  Rscript buckets.R > buckets.txt
+# lm, splines, sandwich, lmtest, lme4.  Rscript buckets.R > buckets.txt
 source("sample.R")
-suppressMessages({library(sandwich); library(lmtest); library(splines)})
+suppressMessages({library(sandwich); library(lmtest); library(splines); library(lme4)})
 
 # subnetworks whose response depends on FLOPs / parameters and on FLOPs
 n <- 150
@@ -49,3 +49,7 @@ fit <- lm(y ~ u + I(u^2), data = some, weights = w)
 show(paste0("uneven.b", 0:2), coef(fit))
 v <- vcovCL(fit, cluster = some$s, type = "HC3", cadjust = FALSE)
 show(paste0("uneven.v", c("11", "12", "22")), c(v[2, 2], v[2, 3], v[3, 3]))
+# the variances that the weights of the means rest on
+components <- as.data.frame(VarCorr(lmer(y ~ poly(u, 4) + (1 | s), data = some)))
+show("lmer.subnetwork", components$vcov[1])
+show("lmer.seed", components$vcov[2])

@@ -37,5 +37,5 @@ report("utest", x, y, keep = TRUE)
 # fuel against power and weight of 32 cars
 report("mtcars_hp", mtcars$hp, mtcars$mpg, keep = TRUE)
 report("mtcars_wt", mtcars$wt, mtcars$mpg, keep = TRUE)
-# how far 50 cars went before they stopped
-report("cars", cars$speed, cars$dist, keep = TRUE)
+# the size of the engine
+report("mtcars_disp", mtcars$disp, mtcars$mpg, keep = TRUE)
