@@ -55,8 +55,8 @@ def precision_weights(data: Points, seeds: Floats, seed_squares: float) -> Float
         q, r = np.linalg.qr(columns * root[:, None])
         target = data.y * root
         squares = seed_squares + max(float(target @ target - (q.T @ target) @ (q.T @ target)), 0.0)
-        determinant = 2 * float(np.log(np.abs(np.diag(r))).sum())
-        return (runs - columns.shape[1]) * float(np.log(squares)) + float(np.log(variance).sum()) + determinant
+        determinants = np.log(variance).sum() + 2 * np.log(np.abs(np.diag(r))).sum()
+        return float((runs - columns.shape[1]) * np.log(squares) + determinants)
 
     grid = np.linspace(-_REACH, _REACH, 13)
     best = grid[int(np.argmin([criterion(float(value)) for value in grid]))]

@@ -22,7 +22,7 @@ def noise(rng, n, law):
 @pytest.mark.parametrize("law", ["normal", "heavy"])
 @pytest.mark.parametrize("n", [20, 60, 200, 1000])
 def test_two_equally_good_predictors_are_rarely_told_apart(n, law):
-    repeats = 400 if n < 1000 else 200
+    repeats = 240 if n < 1000 else 100
     rng = np.random.default_rng(n)
     rejected = 0
     for _ in range(repeats):
@@ -40,7 +40,7 @@ def test_two_equally_good_predictors_are_rarely_told_apart(n, law):
 @pytest.mark.parametrize("law", ["normal", "heavy"])
 @pytest.mark.parametrize("n", [60, 200, 1000])
 def test_a_ratio_that_adds_nothing_is_seldom_said_to_add(n, law):
-    repeats = 400
+    repeats = 240
     rng = np.random.default_rng(n)
     false = 0
     for _ in range(repeats):
