@@ -13,7 +13,7 @@ from prunestats.regression import points
 
 pytestmark = pytest.mark.slow
 
-REPEATS, BEST = 300, 0.2
+REPEATS, BEST = 150, 0.2
 
 
 def seeds_at_random(first, rng):
