@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BestOf": "best",
+    "BucketComparison": "bucket_scores",
     "Comparison": "comparison",
     "CostModel": "cost",
     "Edf": "distribution",
@@ -28,6 +29,7 @@ _HOME = {
     "build_report": "reports.build",
     "check_results": "results",
     "compare": "comparison",
+    "compare_buckets": "bucket_comparison",
     "complexity_weights": "complexity",
     "edf": "distribution",
     "find_optimum": "optimum",

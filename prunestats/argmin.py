@@ -15,8 +15,11 @@ from prunestats.spline import Spline, fit_spline
 
 _GRID = 201
 _DRAWS = 2000
+# minima lie in two places when 15 % of the range between them holds at most 1 % of them
 _GAP = 30
-_KNOTS = 20
+_BETWEEN = 0.01
+# narrow basins want knots, and many subnetworks can pay for them
+_KNOTS = {400: 40, 60: 20, 0: 10}
 _UNDERSMOOTH = 0.1
 
 
@@ -37,8 +40,8 @@ class SplineOptimum:
     in_middle : float
         Share of draws whose minimum is in the middle 80 % of the subnetworks' ratios.
     basins : tuple of (float, float, float)
-        Where the draws' minima lie: low, high and share; two entries when they fall into two places with next to
-        nothing between them.
+        Where the draws' minima lie: low, high and share. Two entries when they fall into two places with next to
+        nothing between them; then each holds the middle 1 - (1 - level) / 2 of its own minima.
     """
 
     curve: Spline
@@ -103,10 +106,9 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     >>> bool(found.low < np.exp(0.3) < found.high)
     True
     """
-    knots = _KNOTS if data.x.size >= 3 * _KNOTS else 10
-    curve = fit_spline(data, knots=knots, robust=True)
-    loose = fit_spline(data, knots=knots, robust=True, factor=_UNDERSMOOTH)
-    grid = np.linspace(data.x.min(), data.x.max(), _GRID)
+    curve = fit_spline(data, knots=_knots(data), robust=True)
+    loose = interval_curve(data)
+    grid = minima_grid(data)
     rows = curve.rows(grid)
     minima = np.argmin(loose.draws(_DRAWS, rng) @ rows.T, axis=1)
     best = float(grid[np.argmin(rows @ curve.coefficients)])
@@ -126,14 +128,30 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     )
 
 
+def interval_curve(data: Points, most_knots: int = 40) -> Spline:
+    """Fit the curve with a tenth of REML's smoothing, whose draws give the interval."""
+    return fit_spline(data, knots=min(_knots(data), most_knots), robust=True, factor=_UNDERSMOOTH)
+
+
+def minima_grid(data: Points) -> Floats:
+    """Return the log ratios at which a minimum is looked for."""
+    return np.linspace(data.x.min(), data.x.max(), _GRID)
+
+
+def _knots(data: Points) -> int:
+    return next(knots for least, knots in _KNOTS.items() if data.x.size >= least)
+
+
 def _basins(minima: NDArray[np.int64], ratios: Floats, tail: float) -> tuple[tuple[float, float, float], ...]:
-    """Split the minima where a wide stretch of ratios holds next to none and both sides hold many."""
+    """Split the minima where a wide stretch of ratios holds next to none and both sides hold more than a tail."""
     below = np.concatenate([[0.0], np.cumsum(np.bincount(minima, minlength=_GRID)) / minima.size])
-    left, right = below[: -_GAP or None], 1 - below[_GAP:]
-    parted = (1 - left - right <= 0.01) & (np.minimum(left, right) >= 0.1)
+    left, right = below[:-_GAP], 1 - below[_GAP:]
+    parted = (1 - left - right <= _BETWEEN) & (np.minimum(left, right) >= tail)
     ordered = np.sort(minima)
     groups = [ordered]
     if parted.any():
+        # one true minimum is in the place that is right, and in its interval there: half the tail is left for each
+        tail = tail / 2
         groups = np.split(ordered, [int(np.searchsorted(ordered, np.flatnonzero(parted)[0] + _GAP // 2))])
     ends = [np.quantile(group, [tail, 1 - tail], method="nearest").astype(int) for group in groups]
     return tuple(

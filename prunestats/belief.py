@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,18 +14,39 @@ TRUSTED = 60
 MISFIT = 0.1
 """A p-value of the lack of fit below this speaks against the quadratic."""
 RIVAL = 4.0
-"""Two lines whose AIC is less than this above the smooth curve's may be the truth, and their corner the optimum."""
+"""Two lines whose AIC is less than this above the believed curve's may be the truth, and their corner the optimum."""
+ONE_PLACE = 0.9
+"""Share of the curves that fit whose minimum must be in one place for a single ratio to stand for the optimum."""
 
 
 @dataclass(frozen=True)
 class Belief:
-    """An estimate of the optimal ratio, its interval, whose it is, and the sentence that says why."""
+    """An estimate of the optimal ratio, whose it is, and the sentence that says why.
+
+    Parameters
+    ----------
+    ratio : float
+        nan where the minimum may be in either of two places.
+    pieces : tuple of (float, float)
+        The confidence set: one interval, or a piece for each place where the minimum may be.
+    believed : {"quadratic", "spline"}
+    reason : str
+    """
 
     ratio: float
-    low: float
-    high: float
+    pieces: tuple[tuple[float, float], ...]
     believed: Literal["quadratic", "spline"]
     reason: str
+
+    @property
+    def low(self) -> float:
+        """Low end of the first piece."""
+        return self.pieces[0][0]
+
+    @property
+    def high(self) -> float:
+        """High end of the last piece."""
+        return self.pieces[-1][1]
 
 
 def believe(evidence: Evidence) -> Belief:
@@ -42,27 +63,68 @@ def believe(evidence: Evidence) -> Belief:
     Notes
     -----
     Where the quadratic is right, its Fieller set is two to five times shorter than the spline's interval; where it is
-    wrong, the set misses the optimum however many points there are. Otherwise the spline is believed, and where two
-    lines with a corner describe the points about as well, the interval is stretched to cover the corner's. The coverage
-    of what is believed is simulated in docs/methods/verdict-rules.md.
+    wrong, the set misses the optimum however many points there are. Otherwise the spline is believed, with a piece for
+    each place where the curves that fit have their minimum. Where two lines with a corner describe the points about as
+    well as the curve that is believed, the set takes in the corner's interval. The coverage of what is believed is
+    simulated in docs/methods/verdict-rules.md.
     """
-    quadratic, spline, corner = evidence.quadratic, evidence.spline, evidence.corner
+    quadratic, spline = evidence.quadratic, evidence.spline
     against = _against(evidence)
-    if against is None:
-        fieller = quadratic.fieller
-        reason = (
-            f"The quadratic fits (lack of fit p {p_words(evidence.misfit_p)}), at its price better than a smooth curve "
-            f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
-        )
-        return Belief(quadratic.optimum_ratio, fieller.low, fieller.high, "quadratic", reason)
-    reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)}).{basins_words(evidence)}"
-    if corner is None or corner.aic >= evidence.aic_spline + RIVAL:
-        return Belief(spline.ratio, spline.low, spline.high, "spline", reason)
-    reason += (
-        f" Two lines with a corner at {corner.ratio:.4g} [{corner.low:.4g}, {corner.high:.4g}] describe the points "
-        "about as well or better, so the interval covers both."
+    if against is not None:
+        reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)}).{basins_words(evidence)}"
+        return _with_corner(of_spline(evidence, reason), evidence, evidence.aic_spline)
+    fieller = quadratic.fieller
+    reason = (
+        f"The quadratic fits (lack of fit p {p_words(evidence.misfit_p)}), at its price better than a smooth curve "
+        f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
     )
-    return Belief(spline.ratio, min(spline.low, corner.low), max(spline.high, corner.high), "spline", reason)
+    belief = Belief(quadratic.optimum_ratio, ((fieller.low, fieller.high),), "quadratic", reason)
+    return _with_corner(belief, evidence, evidence.aic_quadratic)
+
+
+def of_spline(evidence: Evidence, reason: str = "") -> Belief:
+    """Return the spline's estimate: no single ratio where the curves that fit have their minimum in two places."""
+    spline = evidence.spline
+    if len(spline.basins) == 1:
+        return Belief(spline.ratio, ((spline.low, spline.high),), "spline", reason)
+    ratio = float("nan") if two_places(evidence) else spline.ratio
+    return Belief(ratio, tuple((low, high) for low, high, _ in spline.basins), "spline", reason)
+
+
+def two_places(evidence: Evidence) -> bool:
+    """Whether the minimum may as well be in either of two places."""
+    return max(share for _, _, share in evidence.spline.basins) < ONE_PLACE
+
+
+def _with_corner(belief: Belief, evidence: Evidence, aic: float) -> Belief:
+    """Take in the corner's interval, where two lines with a corner may be the truth."""
+    corner = evidence.corner
+    if corner is None or corner.aic >= aic + RIVAL:
+        return belief
+    reason = (
+        f"{belief.reason} Two lines with a corner at {corner.ratio:.4g} [{corner.low:.4g}, {corner.high:.4g}] describe "
+        "the points about as well or better, so the interval covers both."
+    )
+    return replace(belief, pieces=_merged((*belief.pieces, (corner.low, corner.high))), reason=reason)
+
+
+def _merged(pieces: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Join the intervals that overlap; an estimate's lone interval is stretched rather than broken.
+
+    Examples
+    --------
+    >>> _merged(((1.0, 2.0), (5.0, 6.0), (1.5, 3.0))), _merged(((1.0, 2.0), (3.0, 4.0)))
+    (((1.0, 3.0), (5.0, 6.0)), ((1.0, 4.0),))
+    """
+    if len(pieces) == 2:
+        return ((min(low for low, _ in pieces), max(high for _, high in pieces)),)
+    merged: list[tuple[float, float]] = []
+    for low, high in sorted(pieces):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
 
 
 def _against(evidence: Evidence) -> str | None:
@@ -72,6 +134,8 @@ def _against(evidence: Evidence) -> str | None:
         return f"With fewer than {TRUSTED} subnetworks a lack of fit of the quadratic goes unseen"
     if evidence.misfit_p < MISFIT:
         return f"The quadratic does not fit (lack of fit p {p_words(evidence.misfit_p)})"
+    if len(spline.basins) > 1:
+        return "The curves that fit have their minimum in two places, which a quadratic cannot show"
     if quadratic.fieller.kind != "bounded" or not spline.low <= quadratic.optimum_ratio <= spline.high:
         return f"The quadratic disagrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
     gain = evidence.aic_quadratic - min(evidence.aic_spline, np.inf if corner is None else corner.aic)
@@ -97,7 +161,9 @@ def basins_words(evidence: Evidence) -> str:
     places = " or ".join(
         f"between {low:.4g} and {high:.4g} ({100 * share:.0f} %)" for low, high, share in evidence.spline.basins
     )
-    return f" The curves that fit have their minimum {places}: two places, and no single ratio stands for both."
+    if two_places(evidence):
+        return f" The curves that fit have their minimum {places}: two places, and no single ratio stands for both."
+    return f" The curves that fit have their minimum {places}: the set covers both places."
 
 
 def p_words(value: float) -> str:

@@ -10,6 +10,7 @@ from scipy import stats
 from prunestats.regression import Floats, Points, full_rank, least_squares
 
 _GRID = 101
+_TOGETHER = 20
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ def fit_corner(data: Points, *, level: float = 0.95) -> Corner | None:
     True
     """
     base = np.linalg.qr(data.design(data.x - data.x.mean()))[0]
-    residuals = data.y - base @ (base.T @ data.y)
+    residuals = data.target - base @ (base.T @ data.target)
     df = data.x.size - base.shape[1] - 2
     ends = np.quantile(data.x, [0.05, 0.95])
     coarse = np.linspace(float(ends[0]), float(ends[1]), _GRID)
-    rss, bend = _profile(data.x, base, residuals, coarse)
+    rss, bend = _profile(data, base, residuals, coarse)
     best = int(np.argmin(rss))
     if bend[best] <= 0 or not np.isfinite(rss[best]):
         return None
@@ -81,7 +82,7 @@ def fit_corner(data: Points, *, level: float = 0.95) -> Corner | None:
     near = coarse[rss <= rss[best] * limit]
     step = coarse[1] - coarse[0]
     fine = np.linspace(max(near.min() - step, coarse[0]), min(near.max() + step, coarse[-1]), _GRID)
-    rss, _ = _profile(data.x, base, residuals, fine)
+    rss, _ = _profile(data, base, residuals, fine)
     least = float(rss.min())
     inside = fine[rss <= least * limit]
     return Corner(
@@ -99,16 +100,19 @@ def _inflation(data: Points, corner: float) -> float:
     design = data.design(data.x - corner, np.maximum(data.x - corner, 0.0), step)
     if not full_rank(design) or design.shape[0] <= design.shape[1]:
         return 1.0
-    fit = least_squares(design, data.y)
+    fit = least_squares(design, data.target)
     classical = fit.rss / fit.df * float(np.linalg.inv(design.T @ design)[3, 3])
     return max(1.0, float(fit.covariance[3, 3]) / classical) if classical > 0 else 1.0
 
 
-def _profile(x: Floats, base: Floats, residuals: Floats, corners: Floats) -> tuple[Floats, Floats]:
+def _profile(data: Points, base: Floats, residuals: Floats, corners: Floats) -> tuple[Floats, Floats]:
     """Return the residual sum of squares and the change of slope for a corner at each place."""
-    hinge = np.maximum(x[:, None] - corners, 0.0)
-    hinge -= base @ (base.T @ hinge)
-    along, length = residuals @ hinge, np.einsum("ij,ij->j", hinge, hinge)
+    along, length = np.empty(corners.size), np.empty(corners.size)
+    for start in range(0, corners.size, _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        hinge = data.weigh(np.maximum(data.x[:, None] - corners[part], 0.0))
+        hinge -= base @ (base.T @ hinge)
+        along[part], length[part] = residuals @ hinge, np.einsum("ij,ij->j", hinge, hinge)
     usable = length > 1e-12 * max(float(length.max()), 1e-300)
     bend = np.where(usable, along / np.where(usable, length, 1.0), 0.0)
     rss = np.where(usable, np.maximum(residuals @ residuals - along * bend, 1e-300), np.inf)

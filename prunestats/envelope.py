@@ -93,7 +93,7 @@ def fit_envelope(data: Points, quantile: float, *, level: float = 0.95) -> Envel
     """
     center = float(data.x.mean())
     u = data.x - center
-    design = data.design(u, u**2)
+    design = data.columns(u, u**2)
     below = min(quantile, 1 - quantile) * data.x.size
     if below < LEAST_BELOW or np.unique(data.x).size < 6 or np.ptp(data.y) == 0 or not full_rank(design):
         return None

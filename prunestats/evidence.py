@@ -99,8 +99,8 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
     too_few = np.unique(data.x).size < 6 or data.x.size < design.shape[1] + 8
     if too_few or np.ptp(data.y) == 0 or not full_rank(design):
         return None
-    levels = least_squares(data.design(), data.y)
-    line = least_squares(data.design(u), data.y)
+    levels = least_squares(data.design(), data.target)
+    line = least_squares(data.design(u), data.target)
     quadratic = fit_quadratic(data, level=level)
     spline = spline_optimum(data, level=level, rng=rng)
     low, q10, q90, high = (float(end) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))

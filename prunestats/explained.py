@@ -50,15 +50,22 @@ def adjusted_r2(data: Points, terms: Floats) -> float | None:
     1.0
     """
     design = data.design(*terms.T)
-    base, base_rank = _rss(data.design(), data.y)
-    rss, rank = _rss(design, data.y)
+    base, base_rank = _rss(data.design(), data.target)
+    rss, rank = _rss(design, data.target)
     n = data.y.size
     if n - rank < 3 or base <= 0:
         return None
     return float(np.round(1 - (rss / (n - rank)) / (base / (n - base_rank)), 12))
 
 
-def _by_widths(data: Points, means: pd.DataFrame) -> float | None:
+def log_widths(means: pd.DataFrame) -> Floats | None:
+    """Return the log widths, shape (n, groups), None where they are not there or differ in number.
+
+    Examples
+    --------
+    >>> log_widths(pd.DataFrame({"widths": [(1, 2), (1,)]})) is None
+    True
+    """
     if "widths" not in means.columns:
         return None
     rows = means["widths"].tolist()
@@ -67,7 +74,13 @@ def _by_widths(data: Points, means: pd.DataFrame) -> float | None:
     widths = np.asarray(rows, dtype=float)
     if widths.size == 0 or not (widths > 0).all():
         return None
-    return adjusted_r2(data, np.log(widths))
+    logs: Floats = np.log(widths)
+    return logs
+
+
+def _by_widths(data: Points, means: pd.DataFrame) -> float | None:
+    widths = log_widths(means)
+    return None if widths is None else adjusted_r2(data, widths)
 
 
 def _rss(design: Floats, y: Floats) -> tuple[float, int]:

@@ -60,7 +60,7 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
     True
     """
     u = data.x - data.x.mean()
-    fit = least_squares(data.design(u, u**2), data.y)
+    fit = least_squares(data.design(u, u**2), data.target)
     f, p = wald(fit, [1, 2])
     noncentrality = noncentrality_bound(f, 2, fit.df, level)
     return Flatness(f, p, noncentrality / (noncentrality + data.x.size), level)

@@ -65,6 +65,6 @@ def lack_of_fit(data: Points) -> LackOfFit | None:
     design = data.design(u, (3 * u**2 - 1) / 2, (5 * u**3 - 3 * u) / 2, (35 * u**4 - 30 * u**2 + 3) / 8)
     if not full_rank(design) or design.shape[0] <= design.shape[1] + 1:
         return None
-    fit = least_squares(design, data.y)
+    fit = least_squares(design, data.target)
     f, p = wald(fit, [3, 4])
     return LackOfFit(f, p, fit.df)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from prunestats.argmin import SplineOptimum
-from prunestats.buckets import bucket_counts
+from prunestats.belief import p_words
+from prunestats.beyond import Beyond, beyond_costs, correlation
 from prunestats.corner import Corner
 from prunestats.envelope import QUANTILES, Envelope, fit_envelope
-from prunestats.errors import InputError
 from prunestats.evidence import gather
 from prunestats.explained import explained_variance
 from prunestats.flatness import Flatness
@@ -20,8 +20,8 @@ from prunestats.intervals import check_level, plain
 from prunestats.lack_of_fit import LackOfFit
 from prunestats.lind_mehlum import LindMehlum
 from prunestats.quadratic import Quadratic
-from prunestats.regression import Floats, Points, points
-from prunestats.results import one_value, subnetwork_means
+from prunestats.ratios import ratio_points, unit_means
+from prunestats.regression import Points
 from prunestats.two_lines import TwoLines
 from prunestats.verdict import judge
 from prunestats.winners import Winners, bootstrap_winners
@@ -44,7 +44,10 @@ class Optimum:
     reasons : tuple of str
         Sentences with the numbers that the verdict rests on.
     ratio, low, high : float
-        The believed estimate and its interval, on the ratio scale; nan where there is none to believe.
+        The believed estimate and its interval, on the ratio scale; nan where there is none to believe. The ratio alone
+        is nan where the minimum may be in either of two places.
+    pieces : tuple of (float, float)
+        The believed confidence set, whose ends are `low` and `high`: one interval, or one for each of two places.
     believed : {"quadratic", "spline"} or None
         Whose estimate that is.
     quadratic : Quadratic or None
@@ -60,6 +63,8 @@ class Optimum:
     lack_of_fit : LackOfFit or None
     flatness : Flatness or None
         None, these parts, where there are too few points for them.
+    beyond : Beyond or None
+        Test that the ratio says more than FLOPs and parameters apart; None where nothing is left of it beside them.
     r2 : float
         Share of the variance within originals that the quadratic explains, adjusted for its two terms; nan without it.
     r2_widths : float or None
@@ -80,6 +85,7 @@ class Optimum:
     ratio: float
     low: float
     high: float
+    pieces: tuple[tuple[float, float], ...]
     believed: str | None
     quadratic: Quadratic | None
     spline: SplineOptimum | None
@@ -90,6 +96,7 @@ class Optimum:
     lind_mehlum: LindMehlum | None
     lack_of_fit: LackOfFit | None
     flatness: Flatness | None
+    beyond: Beyond | None
     r2: float
     r2_widths: float | None
     n_subnetworks: int
@@ -104,7 +111,8 @@ class Optimum:
     x_q90: float
 
     def __repr__(self) -> str:
-        where = "" if np.isnan(self.ratio) else f", ratio={self.ratio:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        ends = " or ".join(f"[{low:.4g}, {high:.4g}]" for low, high in self.pieces)
+        where = f", ratio={self.ratio:.4g} {ends}" if ends else ""
         return f"Optimum({self.verdict!r}{where}, n_subnetworks={self.n_subnetworks}, response={self.response!r})"
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,8 +160,10 @@ def find_optimum(
     -----
     Estimand: the ratio r, among those seen, with the least E(response | ratio = r), averaged over the originals,
     which enter as fixed effects: inference is conditional on them. The unit is the subnetwork; its seeds are
-    averaged. Inside a narrow band of FLOPs the ratio is little else than the inverse of the parameters. The rules
-    that turn the evidence into a verdict, and the simulations behind them, are in docs/methods/verdict-rules.md.
+    averaged, their means weigh by their precision where numbers of seeds differ, and HC3 on the means is robust to
+    clusters of seeds (docs/decisions/0005-means-weigh-by-their-precision.md). Inside a narrow band of FLOPs the ratio
+    is little else than the inverse of the parameters. The rules that turn the evidence into a verdict, and the
+    simulations behind them, are in docs/methods/verdict-rules.md.
 
     References
     ----------
@@ -171,7 +181,9 @@ def find_optimum(
     ('interior', True)
     """
     check_level(level)
-    means, data, n_originals = _points(frame, bucket, response)
+    means = unit_means(frame, response)
+    data = ratio_points(means, bucket, response)
+    beyond = beyond_costs(data, means)
     evidence = gather(data, level=level, rng=rng or np.random.default_rng(0))
     judged = judge(data, evidence, name=_NAMES.get(response, response))
     belief = judged.belief
@@ -180,10 +192,11 @@ def find_optimum(
     low, q10, q90, high = (float(np.exp(end)) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))
     return Optimum(
         verdict=judged.verdict,
-        reasons=(*judged.reasons, *_cautions(means, data)),
+        reasons=(*judged.reasons, *_cautions(means, data, beyond, level)),
         ratio=float("nan") if belief is None else belief.ratio,
         low=float("nan") if belief is None else belief.low,
         high=float("nan") if belief is None else belief.high,
+        pieces=() if belief is None else belief.pieces,
         believed=None if belief is None else belief.believed,
         quadratic=None if evidence is None else evidence.quadratic,
         spline=None if evidence is None else evidence.spline,
@@ -194,11 +207,12 @@ def find_optimum(
         lind_mehlum=None if evidence is None else evidence.lind_mehlum,
         lack_of_fit=None if evidence is None else evidence.lack_of_fit,
         flatness=None if evidence is None else evidence.flatness,
+        beyond=beyond,
         r2=explained.ratio,
         r2_widths=explained.widths,
         n_subnetworks=len(means),
         n_runs=int(means["n_runs"].sum()),
-        n_originals=n_originals,
+        n_originals=data.effects.shape[1] + 1,
         bucket=int(bucket),
         response=response,
         level=float(level),
@@ -209,33 +223,21 @@ def find_optimum(
     )
 
 
-def _points(frame: pd.DataFrame, bucket: int, response: str) -> tuple[pd.DataFrame, Points, int]:
-    """Average seeds, merge spaces and put the subnetworks on the log ratio axis."""
-    if response in ("flops", "params"):
-        raise InputError(f"the response must be an outcome, such as error or log_loss; found {response}")
-    one_value(frame, "regime")
-    merged = frame.drop(columns="space", errors="ignore")
-    if "space" in frame.columns:
-        keys = [name for name in ("original", "protocol", "subnetwork", "seed") if name in frame.columns]
-        merged = merged[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))]
-    means = subnetwork_means(merged, response)
-    x: Floats = np.log(means["flops"].to_numpy(dtype=float) / bucket_counts(means, bucket))
-    originals = means["original"].to_numpy() if "original" in means.columns else None
-    n_originals = 1 if originals is None else int(means["original"].nunique(dropna=False))
-    return means, points(x, means[response].to_numpy(dtype=float), originals), n_originals
-
-
-def _cautions(means: pd.DataFrame, data: Points) -> tuple[str, ...]:
+def _cautions(means: pd.DataFrame, data: Points, beyond: Beyond | None, level: float) -> tuple[str, ...]:
     """Say what the ratio may stand for besides itself."""
     cautions = []
     spread = float(means["flops"].max() / means["flops"].min() - 1)
     if spread > _NARROW:
         cautions.append(f"FLOPs differ by up to {100 * spread:.0f} % here: what the ratio seems to do may be theirs.")
-    params = np.log(means["params"].to_numpy(dtype=float))
-    if np.ptp(data.x) > 0 and np.ptp(params) > 0:
-        correlation = float(np.corrcoef(data.x, params)[0, 1])
-        if correlation < -_SAME:
-            cautions.append(
-                f"Log ratio and log parameters correlate at {correlation:.3f} here: this is as much about parameters."
-            )
+    linked = correlation(data.x, np.log(means["params"].to_numpy(dtype=float)))
+    if linked < -_SAME:
+        cautions.append(
+            f"Log ratio and log parameters correlate at {linked:.3f} here: this is as much about parameters."
+        )
+    if beyond is not None:
+        says = "says more than" if beyond.p < 1 - level else "is not seen to say more than"
+        cautions.append(
+            f"The ratio {says} FLOPs and parameters apart (p {p_words(beyond.p)}): they explain "
+            f"{100 * beyond.r2_costs:.0f} % of the variance, {100 * beyond.r2:.0f} % with it."
+        )
     return tuple(cautions)

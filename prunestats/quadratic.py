@@ -142,7 +142,7 @@ def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:
     """
     center = float(data.x.mean())
     u = data.x - center
-    fit = least_squares(data.design(u, u**2), data.y)
+    fit = least_squares(data.design(u, u**2), data.target)
     b, v = fit.coefficients[:3], fit.covariance[:3, :3]
     with np.errstate(over="ignore"):
         vertex = float(np.exp(center - b[1] / (2 * b[2]))) if b[2] > 0 else float("nan")

@@ -25,15 +25,34 @@ class Points:
     effects : ndarray, shape (n, originals - 1)
         Indicators of all originals but one, each less its mean: at effects of zero a fitted curve is the average of
         the originals' curves, weighted by their numbers of subnetworks.
+    weights : ndarray, shape (n,), or None
+        Precision of each y relative to their average; None where all are alike.
     """
 
     x: Floats
     y: Floats
     effects: Floats
+    weights: Floats | None = None
 
-    def design(self, *terms: Floats) -> Floats:
+    def columns(self, *terms: Floats) -> Floats:
         """Return the columns 1, `terms`, effects."""
         return np.column_stack([np.ones_like(self.x), *terms, self.effects])
+
+    def design(self, *terms: Floats) -> Floats:
+        """Return the columns as weighted least squares takes them."""
+        return self.weigh(self.columns(*terms))
+
+    @property
+    def target(self) -> Floats:
+        """The response as weighted least squares takes it."""
+        return self.weigh(self.y)
+
+    def weigh(self, rows: Floats) -> Floats:
+        """Multiply rows, or the entries of a vector, by the square roots of the weights."""
+        if self.weights is None:
+            return rows
+        root = np.sqrt(self.weights)
+        return rows * (root if rows.ndim == 1 else root[:, None])
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,8 @@ def fit_spline(
     """
     places = knots_of(data.x, knots)
     second, roughness = second_derivatives(places)
-    design = np.column_stack([cubic_basis(data.x, places, second), data.effects])
+    design = data.weigh(np.column_stack([cubic_basis(data.x, places, second), data.effects]))
+    y = data.target
     n, p = design.shape
     k = places.size
     penalty = np.zeros((p, p))
@@ -179,8 +180,8 @@ def fit_spline(
     d, vectors = np.linalg.eigh(inverse.T @ penalty @ inverse)
     # the curve's straight lines and the originals' levels go unpenalised: their eigenvalues are zeros
     d = np.where(np.arange(p) < p - (k - 2), 0.0, np.clip(d, 0, None))
-    z = vectors.T @ (q.T @ data.y)
-    rss0 = max(float(data.y @ data.y - z @ z), 0.0)
+    z = vectors.T @ (q.T @ y)
+    rss0 = max(float(y @ y - z @ z), 0.0)
     log_smoothing = _choose(d, z, rss0, n, method) + float(np.log(factor))
     shrink = 1 / (1 + np.exp(log_smoothing) * d)
     edf = float(shrink.sum())
@@ -188,7 +189,7 @@ def fit_spline(
     root = inverse @ vectors
     posterior = sigma2 * np.diag(shrink)
     if robust:
-        posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(q @ vectors, shrink, z, data.y)
+        posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(q @ vectors, shrink, z, y)
     covariance = root @ posterior @ root.T
     return Spline(
         places,

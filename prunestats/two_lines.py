@@ -140,7 +140,7 @@ def flat_region(data: Points) -> Floats | None:
 def _falls_first(data: Points) -> bool:
     """Whether a quadratic falls at the least x: then a U is looked for, else an inverted U."""
     u = data.x - data.x.mean()
-    b = np.linalg.lstsq(data.design(u, u**2), data.y, rcond=None)[0]
+    b = np.linalg.lstsq(data.design(u, u**2), data.target, rcond=None)[0]
     return bool(b[1] + 2 * b[2] * u.min() <= 0)
 
 
@@ -152,5 +152,5 @@ def _both_lines(data: Points, parting: float) -> tuple[LinearFit, LinearFit] | N
         design = data.design(np.where(high, 0.0, u), np.where(high, u, 0.0), high.astype(float))
         if not full_rank(design) or design.shape[0] <= design.shape[1]:
             return None
-        fits.append(least_squares(design, data.y))
+        fits.append(least_squares(design, data.target))
     return fits[0], fits[1]

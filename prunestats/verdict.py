@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from prunestats.belief import Belief, basins_words, believe, p_words
+from prunestats.belief import ONE_PLACE, Belief, basins_words, believe, of_spline, p_words, two_places
 from prunestats.evidence import Evidence
 from prunestats.regression import Points
 from prunestats.two_lines import TwoLines
@@ -98,6 +98,8 @@ def _turning(evidence: Evidence, lines: TwoLines, name: str) -> Judgement:
         f"ratio, p {p_words(lines.p_low)}) and above it rises (slope {lines.slope_high:.3g}, "
         f"p {p_words(lines.p_high)}): the two-lines test finds a U."
     )
+    if two_places(evidence):
+        return _two_places(evidence, turn, belief)
     place = f"The optimum is estimated at {belief.ratio:.4g} [{belief.low:.4g}, {belief.high:.4g}]"
     share = evidence.spline.in_middle
     if not evidence.in_middle(belief.ratio):
@@ -120,7 +122,18 @@ def _hill(evidence: Evidence, lines: TwoLines, name: str) -> Judgement:
         f"p {p_words(lines.p_high)}): there is a worst ratio, not a best one, and the best ratios lie at the edges "
         f"of what was sampled.{basins_words(evidence)}"
     )
-    return Judgement("edge", (reason,), _of_spline(evidence))
+    return Judgement("edge", (reason,), of_spline(evidence))
+
+
+def _two_places(evidence: Evidence, shape: str, belief: Belief) -> Judgement:
+    """The minimum is in one of two places: at the edges when both are there, else no one ratio is identified."""
+    largest = max(share for _, _, share in evidence.spline.basins)
+    where = (
+        f"Which of two places is best is not settled: at most {100 * largest:.0f} % of the curves that fit have their "
+        f"minimum in one, {100 * ONE_PLACE:.0f} % would let it stand for the optimum."
+    )
+    outside = not any(low <= evidence.q90 and high >= evidence.q10 for low, high in belief.pieces)
+    return Judgement("edge" if outside else "unidentified", (shape, where, belief.reason), belief)
 
 
 def _nothing_seen(evidence: Evidence, name: str) -> Judgement:
@@ -187,23 +200,20 @@ def _curved(evidence: Evidence, lines: TwoLines | None, name: str) -> Judgement:
     curvature = evidence.quadratic.curvature_p
     if curvature < 1 - evidence.level:
         sides += f" A significant curvature (p {p_words(curvature)}) is no U: curves without a turn have it too."
+    if two_places(evidence):
+        return _two_places(evidence, sides, of_spline(evidence, basins_words(evidence).strip()))
     if not evidence.in_middle(spline.ratio):
         end = "low" if spline.ratio < evidence.q10 else "high"
         where = (
             f"{name[0].upper()}{name[1:]} is least at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}] by the "
             f"spline, at the {end} end of what was sampled, outside {_middle(evidence)}.{basins_words(evidence)}"
         )
-        return Judgement("edge", (sides, where), _of_spline(evidence))
+        return Judgement("edge", (sides, where), of_spline(evidence))
     where = (
         f"The spline is least at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}], within {_middle(evidence)}, "
         "but the ratios on its two sides are not both seen to be worse."
     )
     return Judgement("unidentified", (sides, where))
-
-
-def _of_spline(evidence: Evidence) -> Belief:
-    spline = evidence.spline
-    return Belief(spline.ratio, spline.low, spline.high, "spline", "")
 
 
 def _middle(evidence: Evidence) -> str:

@@ -93,7 +93,7 @@ def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SHARE
         return None
     response = data.y
     if data.effects.shape[1]:
-        levels = data.design()
+        levels = data.columns()
         response = data.y - levels @ np.linalg.lstsq(levels, data.y, rcond=None)[0]
         # the same response in two originals must stay a tie
         response = np.round(response, 12)

@@ -200,6 +200,9 @@ def _flat(optimum: Optimum) -> str:
 
 
 def _unidentified(optimum: Optimum) -> str:
+    if len(optimum.pieces) > 1:
+        places = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
+        return f"{_name(optimum)} is least in one of two places, {places}, and these subnetworks do not tell which"
     return f"these subnetworks do not tell whether {_name(optimum)} has an optimum"
 
 

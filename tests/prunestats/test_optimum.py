@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from prunestats.errors import InputError, ResultsError
 from prunestats.optimum import find_optimum
+from prunestats.quadratic import fit_quadratic
+from prunestats.ratios import ratio_points, unit_means
+from prunestats.regression import points
 
 BEST = 100.0
 
@@ -84,9 +88,28 @@ def test_two_basins_are_told_and_no_single_ratio_is_sold():
     one, other = found.spline.basins
     assert one[0] < BEST * np.exp(-np.pi / 9) < one[1] < BEST < other[0] < BEST * np.exp(np.pi / 9) < other[1]
     assert one[2] + other[2] == pytest.approx(1)
-    assert found.low < one[1]
-    assert other[0] < found.high
-    assert any("two places" in reason for reason in found.reasons)
+    assert found.verdict == "unidentified"
+    assert np.isnan(found.ratio)
+    assert found.pieces == ((one[0], one[1]), (other[0], other[1]))
+    assert (found.low, found.high) == (one[0], other[1])
+    assert any("two places, and no single ratio stands for both" in reason for reason in found.reasons)
+    assert "ratio=nan [" in repr(found)
+
+
+def test_a_second_basin_that_is_clearly_worse_changes_nothing_but_what_it_should():
+    found = find_optimum(population(lambda u: 0.05 * np.cos(9 * u) + 0.05 * u, n=400, noise=0.02), rng=rng())
+    assert found.verdict == "interior"
+    assert found.low < BEST * np.exp(-np.pi / 9 - 0.01) < found.high < BEST
+    assert len(found.pieces) == 1
+
+
+def test_a_hill_has_two_places_at_its_feet_and_no_single_ratio():
+    found = find_optimum(population(lambda u: -0.1 * u**2), rng=rng())
+    assert found.verdict == "edge"
+    low, high = found.pieces
+    assert low[1] < found.x_q10
+    assert found.x_q90 < high[0]
+    assert np.isnan(found.ratio)
 
 
 def test_a_wave_that_a_quadratic_does_not_see_is_not_flat():
@@ -224,6 +247,42 @@ def test_flops_that_vary_are_a_caution():
 def test_a_narrow_band_says_that_the_ratio_is_the_parameters():
     reasons = find_optimum(population(lambda u: 0.1 * u**2), rng=rng()).reasons
     assert reasons[-1] == "Log ratio and log parameters correlate at -1.000 here: this is as much about parameters."
+
+
+def test_the_ratio_may_say_more_than_flops_and_parameters():
+    frame = population(lambda u: 0.1 * u**2).assign(flops=lambda f: np.linspace(950_000, 1_050_000, 200).astype(int))
+    frame["flops"] = frame["flops"].sample(frac=1, random_state=1).to_numpy()
+    found = find_optimum(frame, rng=rng())
+    assert found.beyond.p > 0.001
+    assert any("FLOPs and parameters apart" in reason for reason in found.reasons)
+    assert find_optimum(population(lambda u: 0.1 * u**2), rng=rng()).beyond is None
+
+
+def test_more_seeds_weigh_more():
+    frame = population(lambda u: 0.1 * u**2, n=120, noise=0.001).assign(seed=0)
+    generator = np.random.default_rng(5)
+    runs = pd.concat([frame, *(frame.iloc[:60].assign(seed=seed) for seed in range(1, 9))])
+    runs["error"] += 0.03 * generator.standard_normal(len(runs))
+    found = find_optimum(runs, rng=rng())
+    assert (found.n_subnetworks, found.n_runs) == (120, 600)
+    half = find_optimum(runs[runs["subnetwork"].isin(frame["subnetwork"].iloc[:60])], rng=rng())
+    assert found.low < BEST < found.high
+    # the means of nine seeds know nearly all that there is to know: single seeds must not drown it
+    data = ratio_points(unit_means(runs, "error"), 1, "error")
+    equal = fit_quadratic(points(data.x, data.y)).fieller
+    width, alone, drowned = (np.log(part.high / part.low) for part in (found, half, equal))
+    assert width < 1.1 * alone
+    assert drowned > 1.2 * width
+
+
+def test_a_hundred_thousand_runs_stay_within_memory():
+    frame = pd.concat([population(lambda u: 0.1 * u**2, n=33_000).assign(seed=seed) for seed in range(3)])
+    tracemalloc.start()
+    found = find_optimum(frame, rng=rng())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.verdict == "interior"
+    assert peak < 300 * 2**20
 
 
 def test_reasons_are_sentences_with_numbers():

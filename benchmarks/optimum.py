@@ -1,0 +1,116 @@
+"""The optimum's resampling, whole calls, and their memory; each answer is checked against the slow way's."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measure import Comparison, seconds
+from prunestats.argmin import interval_curve, minima_grid, spline_optimum
+from prunestats.bucket_comparison import compare_buckets
+from prunestats.optimum import find_optimum
+from prunestats.regression import Points, points
+from prunestats.resampled_minima import bootstrap_minima
+from prunestats.spline import second_derivatives
+from prunestats.winners import SHARE, bootstrap_winners
+
+N = DRAWS = 10_000
+MOST_MIB = 300
+
+
+def comparisons() -> Iterator[Comparison]:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, N)
+    data = points(x, (x - 0.2) ** 2 + 0.3 * rng.standard_normal(N))
+    refits = seconds(lambda: _refit(data, 20), 20, repeats=1) * DRAWS
+    unit = f"{N:,} subnetworks, {DRAWS:,} samples"
+    ours = seconds(lambda: spline_optimum(data, rng=rng))
+    yield Comparison("spline's minimum, Gaussian draws", unit, ours, "refit each sample", refits)
+    ours = seconds(lambda: bootstrap_minima(data, resamples=DRAWS, rng=rng))
+    yield Comparison("spline's minimum, full bootstrap", unit, ours, "refit each sample", refits)
+    yield _winners(data)
+    for size, seeds in ((16_384, 3), (100_000, 1)):
+        frame = runs(size, seeds)
+        _check_peak(lambda frame=frame: find_optimum(frame))
+        ours = seconds(lambda frame=frame: find_optimum(frame))
+        target, unit = size / 16_384, f"{size:,} subnetworks, {seeds} seeds"
+        yield Comparison("find_optimum, whole", unit, ours, "the target: 1 s for 16,384", target)
+    frame = runs(16_384, 3)
+    _check_peak(lambda: compare_buckets(frame))
+    slow = seconds(lambda: _refit_folds(frame, 3), 3, repeats=1) * 100 * 9
+    ours = seconds(lambda: compare_buckets(frame), repeats=1)
+    yield Comparison("compare_buckets, 9 predictors", "16,384 subnetworks, 3 seeds", ours, "refit each fold", slow)
+
+
+def runs(size: int, seeds: int) -> pd.DataFrame:
+    """Subnetworks of 20 layers whose error is a U in log parameters."""
+    rng = np.random.default_rng(0)
+    widths = rng.integers(8, 64, (size, 20))
+    layers = 9 * widths**2
+    frame = pd.DataFrame({"subnetwork": [f"s{i:06d}" for i in range(size)], "params": layers.sum(axis=1)})
+    frame["flops"] = rng.integers(98_000_000, 102_000_000, size)
+    frame["widths"] = list(map(tuple, widths.tolist()))
+    frame["layer_params"] = list(map(tuple, layers.tolist()))
+    u = np.log(frame["params"] / frame["params"].median())
+    mean = 0.2 + 0.5 * u**2 + 0.01 * rng.standard_normal(size)
+    parts = [frame.assign(seed=s, error=mean + 0.005 * rng.standard_normal(size)) for s in range(seeds)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _winners(data: Points) -> Comparison:
+    """RegNet's bootstrap: the range of the best ratio by closed form, and by a loop over samples."""
+    ratios, size = np.exp(data.x), round(SHARE * N)
+
+    def loop() -> np.ndarray:
+        rng, best = np.random.default_rng(0), np.empty(DRAWS)
+        for sample in range(DRAWS):
+            drawn = rng.choice(N, size, replace=True)
+            best[sample] = ratios[drawn[np.argmin(data.y[drawn])]]
+        return best
+
+    found, best = bootstrap_winners(data), loop()
+    assert found is not None
+    # exact probabilities against a finite number of draws
+    for end, share in ((found.low, 0.025), (found.ratio, 0.5), (found.high, 0.975)):
+        below, at_most = np.mean(best < end), np.mean(best <= end)
+        slack = 4 * np.sqrt(share * (1 - share) / DRAWS)
+        assert below <= share + slack
+        assert at_most >= share - slack
+    ours, other = seconds(lambda: bootstrap_winners(data)), seconds(loop, repeats=1)
+    assert other > 100 * ours
+    return Comparison(
+        "range of the winners' ratio", f"{N:,} subnetworks", ours, f"a loop over {DRAWS:,} samples", other
+    )
+
+
+def _refit(data: Points, samples: int) -> None:
+    """Draw subnetworks, solve for the spline with all of them, find its minimum."""
+    rng, curve, grid = np.random.default_rng(0), interval_curve(data, 20), minima_grid(data)
+    rows, at = curve.rows(data.x), curve.rows(grid)
+    penalty = curve.smoothing * second_derivatives(curve.knots)[1]
+    for _ in range(samples):
+        drawn = rng.integers(0, data.x.size, data.x.size)
+        chosen = rows[drawn]
+        np.argmin(at @ np.linalg.solve(chosen.T @ chosen + penalty, chosen.T @ data.y[drawn]))
+
+
+def _refit_folds(frame: pd.DataFrame, folds: int) -> None:
+    """Fit the parameters' curve without a fold."""
+    means = frame.groupby("subnetwork").agg(error=("error", "mean"), params=("params", "first"))
+    design = np.vander(np.log(means["params"].to_numpy()), 4)
+    y, rng = means["error"].to_numpy(), np.random.default_rng(0)
+    for _ in range(folds):
+        kept = rng.random(y.size) < 0.9
+        np.mean((y[~kept] - design[~kept] @ np.linalg.lstsq(design[kept], y[kept], rcond=None)[0]) ** 2)
+
+
+def _check_peak(act: Callable[[], object]) -> None:
+    """Hold a call to its memory: what it allocates beyond its argument at any moment."""
+    tracemalloc.start()
+    act()
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    assert peak < MOST_MIB, f"expected less than {MOST_MIB} MiB, found {peak:.0f}"
