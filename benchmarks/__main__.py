@@ -1,4 +1,4 @@
-"""Run benchmarks and print one table: all with ``python -m benchmarks``, some with ``python -m benchmarks cost compare``."""
+"""Run benchmarks and print one table: ``python -m benchmarks``, or some of them by name."""
 
 import sys
 from importlib import import_module

@@ -14,7 +14,7 @@ from prunestats.order_statistics import least_of
 from prunestats.quantile_law import Law, middle_quantile, percentile_interval
 
 Floats = NDArray[np.float64]
-Parts = list[tuple[float, float]]
+Parts = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)

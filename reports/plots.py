@@ -179,7 +179,9 @@ def _panels(n: int, height: float = 2.6) -> tuple[Figure, list[Axes]]:
     return figure, grid[:n]
 
 
-def _title(regime: float | None) -> str:
+def _title(regime: float | str | None) -> str:
+    if isinstance(regime, str):
+        return "all regimes"
     return "" if regime is None else f"{share(regime)} of the FLOPs"
 
 
