@@ -39,7 +39,7 @@ def test_edf_prints_the_quantiles_of_every_population(db, prunestats):
 def test_compare_prints_what_compare_returns(db, prunestats):
     found = rows(prunestats("compare", "--db", db, "--regime", 0.25, "--seed", 3, "-f", "csv"))
     expected = ps.compare(frame(db, regime=0.25, split="test"), rng=np.random.default_rng(3)).frame
-    assert len(found) == len(expected)
+    assert len(found) == len(expected) == 1
     for name in ("mean_difference", "mean_low", "p_less", "ks_p"):
         assert float(found[0][name]) == pytest.approx(expected[name][0], rel=1e-12)
 
@@ -58,6 +58,31 @@ def test_best_of_prints_k_and_how_many_reach_a_target(db, prunestats):
     assert float(found[1]["expected"]) == pytest.approx(means.min())
     reached = rows(prunestats("best-of", "--db", db, "--target", means.min(), "--regime", 0.5, "-f", "csv"))
     assert float(reached[0]["draws_expected"]) == pytest.approx(8 / (means <= means.min()).sum())
+
+
+def test_compare_can_be_pasted(db, prunestats):
+    table = prunestats("compare", "--db", db, "--paste", "markdown").stdout.splitlines()
+    assert len(table) == 2 + 4
+    assert table[-1].startswith("| pooled | initial | uniform |")
+
+
+def test_winners_print_what_validation_chose_and_its_test_error(db, prunestats):
+    found = rows(prunestats("winners", "--db", db, "--regime", 0.25, "--space", "initial", "-f", "csv"))
+    runs = frame(db, regime=0.25, space="initial").merge(
+        frame(db, regime=0.25, space="initial", split="test")[["original", "subnetwork", "seed", "error"]],
+        on=["original", "subnetwork", "seed"],
+        suffixes=("", "_test"),
+    )
+    for row in found:
+        mine = runs[runs["original"] == row["original"]]
+        assert float(row["seen"]) == mine["error"].min()
+        chosen = mine[mine["subnetwork"] == row["subnetwork"]].iloc[0]
+        assert float(row["test"]) == chosen["error_test"]
+    assert len(found) == 2
+
+
+def test_buckets_need_twenty_subnetworks(db, prunestats):
+    assert "20" in prunestats("buckets", "--db", db, code=2).stderr
 
 
 def test_noise_says_what_one_seed_cannot_tell(db, prunestats):
