@@ -25,7 +25,7 @@ def clopper_pearson(successes: ArrayLike, n: float, *, level: float = 0.95) -> t
     Parameters
     ----------
     successes : array_like
-        Counts between 0 and n.
+        Counts between 0 and n; whole ones, where there are more than a thousand.
     n : float
         Number of trials; an effective number need not be whole.
     level : float
@@ -63,13 +63,18 @@ def _lower(k: Floats, n: float, tail: float) -> Floats:
     k = np.minimum(k, n)
     if k.size <= _FEW:
         return np.asarray(special.betaincinv(k, n - k + 1, tail), dtype=float)
-    turns = n * np.sin(np.linspace(0, np.pi / 2, _NODES)) ** 2
+    return np.asarray(np.sin(_angles(n, tail)(np.arcsin(np.sqrt(k / n)))) ** 2, dtype=float)
+
+
+@lru_cache(maxsize=16)
+def _angles(n: float, tail: float) -> CubicSpline:
+    """Return the angle of the quantile as a function of the angle of k / n, exact at 100 counts of either end."""
     ends = np.arange(1.0, 101.0)
-    nodes = np.unique(np.concatenate([ends, n - ends + 1, np.round(turns), [k.min(), k.max()]]))
-    nodes = nodes[(nodes >= k.min()) & (nodes <= k.max())]
-    angles = np.arcsin(np.sqrt(special.betaincinv(nodes, n - nodes + 1, tail)))
-    found = CubicSpline(np.arcsin(np.sqrt(nodes / n)), angles)(np.arcsin(np.sqrt(k / n)))
-    return np.asarray(np.sin(found) ** 2, dtype=float)
+    turns = np.clip(np.round(n * np.sin(np.linspace(0, np.pi / 2, _NODES)) ** 2), 1.0, n)
+    nodes = np.unique(np.concatenate([ends, n - ends + 1, turns]))
+    return CubicSpline(
+        np.arcsin(np.sqrt(nodes / n)), np.arcsin(np.sqrt(special.betaincinv(nodes, n - nodes + 1, tail)))
+    )
 
 
 def weighted_pointwise(y: Floats, squared: Floats, kish: float, level: float) -> tuple[Floats, Floats]:

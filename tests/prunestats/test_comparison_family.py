@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -296,6 +297,15 @@ def test_the_same_generator_gives_the_same_bits_whatever_the_chunks(monkeypatch,
         monkeypatch.setattr(module, "_CHUNK_BYTES", 8 * 120 * 7)
     assert compare(regimes, rng=rng(3)).to_dict() == one
     assert compare(regimes, rng=rng(4)).to_dict() != one
+
+
+def test_large_populations_are_compared_in_little_memory():
+    frame = pd.concat([population("a", 6_000), population("b", 6_000)])
+    tracemalloc.start()
+    compare(frame, rng=rng())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_three_anderson_darlings_of_two_are_one():
