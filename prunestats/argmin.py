@@ -11,7 +11,7 @@ from scipy import stats
 
 from prunestats.intervals import plain
 from prunestats.regression import Floats, Points
-from prunestats.spline import Spline, fit_spline
+from prunestats.spline import Spline, fit_spline, fit_splines
 
 _GRID = 201
 _DRAWS = 2000
@@ -106,8 +106,7 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     >>> bool(found.low < np.exp(0.3) < found.high)
     True
     """
-    curve = fit_spline(data, knots=_knots(data), robust=True)
-    loose = interval_curve(data)
+    curve, loose = fit_splines(data, (1.0, _UNDERSMOOTH), knots=_knots(data), robust=True)
     grid = minima_grid(data)
     rows = curve.rows(grid)
     minima = np.argmin(loose.draws(_DRAWS, rng) @ rows.T, axis=1)
@@ -128,8 +127,8 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     )
 
 
-def interval_curve(data: Points, most_knots: int = 40) -> Spline:
-    """Fit the curve with a tenth of REML's smoothing, whose draws give the interval."""
+def interval_curve(data: Points, most_knots: int) -> Spline:
+    """Fit the curve with a tenth of REML's smoothing, whose draws give the interval, with fewer knots if need be."""
     return fit_spline(data, knots=min(_knots(data), most_knots), robust=True, factor=_UNDERSMOOTH)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -167,6 +168,13 @@ def fit_spline(
     >>> fit_spline(points(x, np.abs(x) + 0.01 * np.cos(80 * x))).edf > 4
     True
     """
+    return fit_splines(data, (factor,), knots=knots, method=method, robust=robust)[0]
+
+
+def fit_splines(
+    data: Points, factors: Sequence[float], *, knots: int, method: Literal["gcv", "reml"] = "reml", robust: bool = False
+) -> list[Spline]:
+    """Fit a curve for every factor of the chosen smoothing parameter, for the price of one."""
     places = knots_of(data.x, knots)
     second, roughness = second_derivatives(places)
     design = data.weigh(np.column_stack([cubic_basis(data.x, places, second), data.effects]))
@@ -180,26 +188,22 @@ def fit_spline(
     d, vectors = np.linalg.eigh(inverse.T @ penalty @ inverse)
     # the curve's straight lines and the originals' levels go unpenalised: their eigenvalues are zeros
     d = np.where(np.arange(p) < p - (k - 2), 0.0, np.clip(d, 0, None))
-    z = vectors.T @ (q.T @ y)
+    axes, root = q @ vectors, inverse @ vectors
+    z = axes.T @ y
     rss0 = max(float(y @ y - z @ z), 0.0)
-    log_smoothing = _choose(d, z, rss0, n, method) + float(np.log(factor))
-    shrink = 1 / (1 + np.exp(log_smoothing) * d)
-    edf = float(shrink.sum())
-    sigma2 = (rss0 + float(((1 - shrink) * z) @ ((1 - shrink) * z))) / (n - edf)
-    root = inverse @ vectors
-    posterior = sigma2 * np.diag(shrink)
-    if robust:
-        posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(q @ vectors, shrink, z, y)
-    covariance = root @ posterior @ root.T
-    return Spline(
-        places,
-        (root @ (shrink * z))[:k],
-        covariance[:k, :k],
-        float(np.exp(log_smoothing)),
-        edf - data.effects.shape[1],
-        sigma2,
-        method,
-    )
+    chosen = _choose(d, z, rss0, n, method)
+    curves = []
+    for smoothing in np.exp(chosen) * np.asarray(factors):
+        shrink = 1 / (1 + smoothing * d)
+        edf = float(shrink.sum())
+        sigma2 = (rss0 + float(((1 - shrink) * z) @ ((1 - shrink) * z))) / (n - edf)
+        posterior = sigma2 * np.diag(shrink)
+        if robust:
+            posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(axes, shrink, z, y)
+        covariance, values = (root @ posterior @ root.T)[:k, :k], (root @ (shrink * z))[:k]
+        curve_edf = edf - data.effects.shape[1]
+        curves.append(Spline(places, values, covariance, float(smoothing), curve_edf, sigma2, method))
+    return curves
 
 
 def _noise(axes: Floats, shrink: Floats, z: Floats, y: Floats) -> Floats:
