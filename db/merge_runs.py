@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select, tuple_
 
 from prunestats.db import schema
 from prunestats.db.once import chunks, insert_new, short
+from prunestats.db.records import RESULT
 
 _KEY = ("subnetwork_id", "protocol_id", "seed")
-_RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
 
 
 def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping[int, int]]) -> list[str]:
@@ -38,7 +38,7 @@ def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping
         conflicts += [
             _conflict(source, old, run, known[_key(run)][1:])
             for old, run in runs.items()
-            if _key(run) in known and tuple(run[name] for name in _RESULT) != known[_key(run)][1:]
+            if _key(run) in known and tuple(run[name] for name in RESULT) != known[_key(run)][1:]
         ]
         _merge_epochs(source, target, new, some)
     return conflicts
@@ -71,7 +71,7 @@ def _known(connection: Connection, keys: Sequence[tuple[int, int, int]]) -> dict
     """Row number and result of the runs that are there, by key."""
     table = schema.run
     identity = tuple_(*(table.c[name] for name in _KEY))
-    columns = [table.c[name] for name in (*_KEY, "id", *_RESULT)]
+    columns = [table.c[name] for name in (*_KEY, "id", *RESULT)]
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for some in chunks(keys):
         rows = connection.execute(select(*columns).where(identity.in_(some)))
@@ -80,14 +80,14 @@ def _known(connection: Connection, keys: Sequence[tuple[int, int, int]]) -> dict
 
 
 def _conflict(source: Connection, number: int, run: Mapping[str, Any], here: tuple[Any, ...]) -> str:
-    place = next(place for place, name in enumerate(_RESULT) if run[name] != here[place])
+    place = next(place for place, name in enumerate(RESULT) if run[name] != here[place])
     query = (
         select(schema.subnetwork.c.key, schema.protocol.c.name)
         .select_from(schema.run.join(schema.subnetwork).join(schema.protocol))
         .where(schema.run.c.id == number)
     )
     subnetwork, protocol = source.execute(query).one()
-    name = _RESULT[place]
+    name = RESULT[place]
     return (
         f"run of subnetwork {short(subnetwork)}, protocol {short(protocol)}, seed {run['seed']}: {name} is "
         f"{short(here[place])}, and {short(run[name])} there"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from prunestats.db.mapping import MEASURED, SEEDED, Meaning
 from prunestats.db.once import content_hash, short
+from prunestats.db.records import RESULT
 from prunestats.db.refusals import Refusal, RefusedError
 from prunestats.db.values import converters, listed, widths_of
 from prunestats.results import results_frame
@@ -19,7 +20,6 @@ Costs = Mapping[str, tuple[int, int]]
 # what tells a run from all others, and what tells its copies in several populations
 _RUN = ("original", "subnetwork", "protocol_key", "seed")
 _PLACE = ("study", "space", "regime", *_RUN)
-_RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
 _ORIGINAL = ("network", "dataset", "original_seed", "original_flops", "original_params")
 
 
@@ -217,7 +217,7 @@ class _Once:
             if place in self.places:
                 raise RefusedError("each run once", f"that of row {self.places[place]} again")
             self.places[place] = run["row"]
-            result = [run.get(name) for name in _RESULT]
+            result = [run.get(name) for name in RESULT]
             self._same(tuple(run[name] for name in _RUN), result, "one result of every run")
 
     def _same(self, key: tuple[Any, ...], value: list[Any], expected: str) -> None:

@@ -11,11 +11,11 @@ from prunestats.db import schema
 from prunestats.db.mapping import MEASURED
 from prunestats.db.once import chunks, insert_new, short
 from prunestats.db.outside import Run
+from prunestats.db.records import RESULT
 from prunestats.db.refusals import Refusal
 from prunestats.db.store import store_environment
 from prunestats.db.types import json_text, now
 
-_RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
 _UNKNOWN = "not recorded"
 
 
@@ -32,16 +32,16 @@ def store_outside_runs(
     environments = {key: _environment(connection, run) for key, run in _environments(runs).items()}
     for run in runs:
         key = (subnetworks[run["original"], run["subnetwork"]], protocols[run["protocol_key"]], run["seed"])
-        result = tuple(run.get(name) for name in _RESULT)
+        result = tuple(run.get(name) for name in RESULT)
         if key not in known:
             row: dict[str, Any] = dict(zip(("subnetwork_id", "protocol_id", "seed"), key, strict=True))
-            row |= {name: run.get(name) for name in (*_RESULT, "wall_s", *MEASURED)}
+            row |= {name: run.get(name) for name in (*RESULT, "wall_s", *MEASURED)}
             row["created_at"] = run.get("created_at") or now()
             rows[key] = row | {"environment_id": environments[_machine(run)]}
         elif known[key] != result:
             place, value, there = next(
                 (name, value, there)
-                for name, value, there in zip(_RESULT, result, known[key], strict=True)
+                for name, value, there in zip(RESULT, result, known[key], strict=True)
                 if value != there
             )
             clashes.append(
@@ -52,7 +52,7 @@ def store_outside_runs(
 
 def _known_runs(connection: Connection, subnetwork_ids: Sequence[int]) -> dict[tuple[int, int, int], tuple[Any, ...]]:
     table = schema.run
-    columns = [table.c[name] for name in ("subnetwork_id", "protocol_id", "seed", *_RESULT)]
+    columns = [table.c[name] for name in ("subnetwork_id", "protocol_id", "seed", *RESULT)]
     found: dict[tuple[int, int, int], tuple[Any, ...]] = {}
     for some in chunks(subnetwork_ids):
         rows = connection.execute(select(*columns).where(table.c.subnetwork_id.in_(some)))

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from prunestats.outcome import EpochMetric, Outcome
 
-__all__ = ["EpochMetric", "MissingRun", "Outcome", "StatusRow", "SubnetworkRow"]
+__all__ = ["RESULT", "EpochMetric", "MissingRun", "Outcome", "StatusRow", "SubnetworkRow"]
+
+# columns of a run in which two that are one agree; seconds, machine and moment may differ
+RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
 
 
 @dataclass(frozen=True)
