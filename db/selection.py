@@ -164,7 +164,8 @@ def select_runs(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *,
     protocols["labelled"] = protocols["protocol"] + "-" + protocols["protocol_key"].str[:8]
     protocols = _chosen(protocols, given, ("protocol",))
     drawn = _ids("population_id", populations) if {"study", "original", "space", "regime"} & set(given) else ""
-    members = fetch(_without_widths(_MEMBERS, widths) + (f"WHERE {drawn}" if drawn else ""), _OF_A_MEMBER)
+    of_members = _MEMBERS if widths else _MEMBERS.replace("s.widths", "NULL")
+    members = fetch(of_members + (f"WHERE {drawn}" if drawn else ""), _OF_A_MEMBER)
     conditions = [f"subnetwork_id IN (SELECT subnetwork_id FROM draw WHERE {drawn})"] if drawn else []
     conditions += [_ids("protocol_id", protocols)] if "protocol" in given else []
     conditions += [f"state = '{state}'"] if state is not None else []
@@ -202,10 +203,6 @@ def _chosen(rows: pd.DataFrame, given: dict[str, list[Any]], kinds: Iterable[str
 
 def _ids(name: str, rows: pd.DataFrame) -> str:
     return f"{name} IN ({', '.join(map(str, rows[name].tolist())) or 'NULL'})"
-
-
-def _without_widths(sql: str, widths: bool) -> str:
-    return sql if widths else sql.replace("s.widths", "NULL")
 
 
 def _whole_where_known(texts: pd.Series[Any]) -> Any:
