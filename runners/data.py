@@ -75,6 +75,8 @@ class Data:
     num_classes : int
     digest : str
         Hash of images, labels and splits: the identity of the data wherever the folder stands.
+    mean, spread : tuple of float, length channels
+        What was subtracted from each channel, and what it was then divided by.
     """
 
     train: Split
@@ -82,6 +84,8 @@ class Data:
     test: Split
     num_classes: int
     digest: str
+    mean: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
 
     @property
     def example_input(self) -> Tensor:
@@ -161,36 +165,40 @@ def load_data(
             f"data.validation_fraction {validation_fraction:g} of {len(labels)} training images leaves a split empty"
         )
     cut = _bytes if arrays.train_images.dtype == np.uint8 else _floats
-    train, validation, test = cut(arrays, held_out, labels, test_labels)
-    return Data(train, validation, test, num_classes, digest.hexdigest()[:16])
+    splits, mean, spread = cut(arrays, held_out, labels, test_labels)
+    return Data(*splits, num_classes, digest.hexdigest()[:16], tuple(mean.tolist()), tuple(spread.tolist()))
+
+
+_Cut = tuple[tuple[Split, Split, Split], NDArray[np.floating], NDArray[np.floating]]
 
 
 def _floats(
     arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
-) -> tuple[Split, Split, Split]:
+) -> _Cut:
     images, test_images = arrays.train_images.astype(np.float32), arrays.test_images.astype(np.float32)
     if not (np.isfinite(images).all() and np.isfinite(test_images).all()):
         raise InputError("images must be finite numbers; found values that are not")
     mean = images[~held_out].mean((0, 2, 3), keepdims=True)
     spread = images[~held_out].std((0, 2, 3), keepdims=True) + 1e-8
     images, test_images = (images - mean) / spread, (test_images - mean) / spread
-    return (
+    splits = (
         Split(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
         Split(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
         Split(_tensor(test_images), torch.from_numpy(test_labels)),
     )
+    return splits, mean.ravel(), spread.ravel()
 
 
 def _bytes(
     arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
-) -> tuple[Split, Split, Split]:
+) -> _Cut:
     sums, squares = arrays.moments or moments(np.asarray(arrays.train_images, dtype=np.uint8))
     pixels = int(np.prod(arrays.train_images.shape[2:])) * int((~held_out).sum())
     mean = sums[~held_out].sum(0) / pixels
-    variance = squares[~held_out].sum(0) / pixels - mean**2
+    spread = np.sqrt(squares[~held_out].sum(0) / pixels - mean**2) + 1e-8
     norm = {
         "mean": torch.tensor(mean, dtype=torch.float32)[None, :, None, None],
-        "spread": torch.tensor(np.sqrt(variance) + 1e-8, dtype=torch.float32)[None, :, None, None],
+        "spread": torch.tensor(spread, dtype=torch.float32)[None, :, None, None],
     }
 
     def part(marks: NDArray[np.bool_]) -> Split:
@@ -201,7 +209,7 @@ def _bytes(
 
     rows = torch.arange(len(test_labels)) if arrays.mapped else None
     test = Split(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
-    return part(~held_out), part(held_out), test
+    return (part(~held_out), part(held_out), test), mean, spread
 
 
 def _labels(found: NDArray[np.generic], split: str) -> NDArray[np.int64]:
