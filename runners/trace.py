@@ -23,6 +23,8 @@ from prunestats.runners.coupling import Channels, couple, independent_groups
 from prunestats.runners.graph import dependency_graph
 from prunestats.runners.traced import Trace, TracedLayer
 
+__all__ = ["Trace", "TracedLayer", "trace"]
+
 
 def trace(network: nn.Module, example_input: Tensor) -> Trace:
     """Find a network's groups of coupled filters and its cost model.

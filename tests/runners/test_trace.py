@@ -51,9 +51,10 @@ def check_cost(network, traced, shape, n):
 @pytest.mark.parametrize("n", [3, pytest.param(N_SUBNETWORKS, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_cost_and_widths_are_those_of_the_pruned_network(name, n):
+    shape = shape_of(name) if n == N_SUBNETWORKS else (*shape_of(name)[:2], *(min(s, 64) for s in shape_of(name)[2:]))
     network = build_network(name, seed=0)
-    traced = trace(network, torch.zeros(shape_of(name)))
-    check_cost(network, traced, shape_of(name), n)
+    traced = trace(network, torch.zeros(shape))
+    check_cost(network, traced, shape, n)
     widths = np.maximum(1, traced.cost.sizes // 3)
     modules = dict(prune(network, traced, widths, criterion="first").named_modules())
     for group, width in zip(traced.groups, widths, strict=True):

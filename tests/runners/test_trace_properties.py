@@ -152,7 +152,7 @@ def test_pruning_is_silencing(network, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.integers(0, 2**31))
 def test_pruning_is_silencing_in_many_networks(network, seed):
     check(network, seed)
