@@ -14,12 +14,13 @@ from torch import nn
 from prunestats.outcome import EpochMetric
 from prunestats.runners.criteria import Batches
 from prunestats.runners.data import Data, Split
+from prunestats.runners.distill import Teacher
 from prunestats.runners.prune import importance, most_important
 from prunestats.runners.recalibrate import recalibrate
 from prunestats.runners.seeds import torch_seed
 from prunestats.runners.shrink import keep_filters
 from prunestats.runners.traced import Trace
-from prunestats.runners.train import Recipe, Teacher, shuffled, train
+from prunestats.runners.train import Recipe, shuffled, train
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from prunestats.errors import StudyError
 from prunestats.runners import build_network, load_data, trace
 from prunestats.runners.augment import crop_and_flip
 from prunestats.runners.data import Split
+from prunestats.runners.distill import Teacher
 from prunestats.runners.plan import plan
 from prunestats.runners.protocol import Protocol, _targets, prune_and_train
 from prunestats.runners.recalibrate import recalibrate
 from prunestats.runners.study import content_key, demo_study_file, parse_study, read_study
 from prunestats.runners.tables import OriginalConfig, ProtocolConfig, RecipeConfig
-from prunestats.runners.train import DivergedError, Recipe, Teacher, _optimiser, _schedule, evaluate, train
+from prunestats.runners.train import DivergedError, Recipe, _optimiser, _schedule, evaluate, train
 
 DEMO = demo_study_file().read_text()
 WIDTHS = (5, 4, 9, 8, 17, 16)
