@@ -1,10 +1,9 @@
-"""Data sets in memory, split into train, validation and test, normalised by the training split."""
+"""Data sets, split into train, validation and test, normalised by the training split."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunestats.errors import InputError
-
-Arrays = dict[str, NDArray[np.generic]]
+from prunestats.runners.pixels import moments
+from prunestats.runners.readers import READERS, Arrays, stratified
 
 
 @dataclass(frozen=True)
@@ -24,15 +23,46 @@ class Split:
 
     Parameters
     ----------
-    images : Tensor of float32, shape (n, channels, height, width)
+    pixels : Tensor of float32 or uint8, shape (m, channels, height, width)
+        Floats are normalised already. Bytes are normalised batch by batch, which keeps a quarter of the memory.
     labels : Tensor of int64, shape (n,)
+    mean, spread : Tensor of float32, shape (1, channels, 1, 1), optional
+        What bytes are normalised with.
+    rows : Tensor of int64, shape (n,), optional
+        Where the split's images stand among `pixels`, if these hold those of other splits too.
     """
 
-    images: Tensor
+    pixels: Tensor
     labels: Tensor
+    mean: Tensor | None = None
+    spread: Tensor | None = None
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def images(self) -> Tensor:
+        """All images, normalised, shape (n, channels, height, width)."""
+        return self.batch(slice(None))[0]
+
+    def batch(self, members: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Normalised images and labels of some members, on the device of the labels."""
+        labels = self.labels[members]
+        members = members if self.rows is None else self.rows[members]
+        pixels = self.pixels[members].to(labels.device, non_blocking=True)
+        if self.mean is None or self.spread is None:
+            return pixels, labels
+        return (pixels.float() - self.mean) / self.spread, labels
+
+    def to(self, device: torch.device) -> Split:
+        """The split on a device; images that are mapped from a file stay there, and follow batch by batch."""
+        moved = {"labels": self.labels.to(device)}
+        if self.mean is not None and self.spread is not None:
+            moved |= {"mean": self.mean.to(device), "spread": self.spread.to(device)}
+        if self.rows is None:
+            moved["pixels"] = self.pixels.to(device)
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,8 @@ class Data:
     num_classes : int
     digest : str
         Hash of images, labels and splits: the identity of the data wherever the folder stands.
+    mean, spread : tuple of float, length channels
+        What was subtracted from each channel, and what it was then divided by.
     """
 
     train: Split
@@ -52,29 +84,48 @@ class Data:
     test: Split
     num_classes: int
     digest: str
+    mean: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
 
     @property
     def example_input(self) -> Tensor:
         """One image, shape (1, channels, height, width)."""
-        return self.train.images[:1]
+        return self.train.batch(slice(0, 1))[0]
+
+    def to(self, device: torch.device) -> Data:
+        """The data set on a device."""
+        return replace(
+            self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
+        )
 
 
 @lru_cache(maxsize=4)
-def load_data(name: str, folder: str | None = None, validation_fraction: float = 0.25, split_seed: int = 0) -> Data:
-    """Load a data set into memory.
+def load_data(
+    name: str,
+    folder: str | None = None,
+    validation_fraction: float = 0.25,
+    split_seed: int = 0,
+    image_size: int | None = None,
+    resize: int | None = None,
+) -> Data:
+    """Load a data set.
 
     Parameters
     ----------
-    name : {"digits", "cifar10", "npz"}
-        scikit-learn's bundled digits (1,797 images of 8 x 8); CIFAR-10 in its binary version; or a file of arrays
-        ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``.
+    name : {"digits", "cifar10", "cifar100", "images", "npz"}
+        scikit-learn's bundled digits (1,797 images of 8 x 8); CIFAR in its binary or its python version; a folder of
+        images in ImageNet's layout, ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg``, of which ``val`` is the test split;
+        or a file of arrays ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``.
     folder : str, optional
-        The folder of CIFAR-10's ``.bin`` files, or the ``.npz`` file.
+        The folder of CIFAR's files or of the images, or the ``.npz`` file.
     validation_fraction : float
         Part of the training images that is held out for validation, stratified by label. Of digits, which has no test
         split of its own, another quarter of all images is the test split.
     split_seed : int
         Seed of the held-out part.
+    image_size, resize : int, optional
+        Of a folder of images: pixels of the central square that is cut out, and of the shorter side before that, by
+        default the same.
 
     Returns
     -------
@@ -84,6 +135,10 @@ def load_data(name: str, folder: str | None = None, validation_fraction: float =
     ------
     InputError
         If the name is unknown or the files are not there or not as described.
+
+    Notes
+    -----
+    Images are normalised a channel: by the mean and the standard deviation over the training split alone.
 
     Examples
     --------
@@ -95,38 +150,79 @@ def load_data(name: str, folder: str | None = None, validation_fraction: float =
         raise InputError(f"data.name must be one of {', '.join(READERS)}; found {name!r}")
     if not 0 < validation_fraction < 1:
         raise InputError(f"data.validation_fraction must be between 0 and 1; found {validation_fraction:g}")
-    arrays = READERS[name](_path(name, folder))
+    arrays = READERS[name](_path(name, folder), image_size, resize)
     digest = hashlib.sha256(repr((validation_fraction, split_seed)).encode())
-    for key in sorted(arrays):
-        digest.update(np.ascontiguousarray(arrays[key]).tobytes())
-    rng = np.random.default_rng(np.random.SeedSequence(split_seed))
-    labels = arrays["train_labels"].astype(np.int64)
-    held_out = stratified(labels, validation_fraction, rng)
-    images = arrays["train_images"].astype(np.float32)
-    test_images = arrays["test_images"].astype(np.float32)
+    for content in arrays.contents():
+        digest.update(content)
+    labels = _labels(arrays.train_labels, "train")
+    test_labels = _labels(arrays.test_labels, "test")
+    num_classes = int(labels.max()) + 1
+    if test_labels.max() >= num_classes:
+        raise InputError(f"test labels must occur in training too, 0 to {num_classes - 1}; found {test_labels.max()}")
+    held_out = stratified(labels, validation_fraction, np.random.default_rng(np.random.SeedSequence(split_seed)))
+    if not held_out.any() or held_out.all():
+        raise InputError(
+            f"data.validation_fraction {validation_fraction:g} of {len(labels)} training images leaves a split empty"
+        )
+    cut = _bytes if arrays.train_images.dtype == np.uint8 else _floats
+    splits, mean, spread = cut(arrays, held_out, labels, test_labels)
+    return Data(*splits, num_classes, digest.hexdigest()[:16], tuple(mean.tolist()), tuple(spread.tolist()))
+
+
+_Cut = tuple[tuple[Split, Split, Split], NDArray[np.floating], NDArray[np.floating]]
+
+
+def _floats(
+    arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
+) -> _Cut:
+    images, test_images = arrays.train_images.astype(np.float32), arrays.test_images.astype(np.float32)
+    if not (np.isfinite(images).all() and np.isfinite(test_images).all()):
+        raise InputError("images must be finite numbers; found values that are not")
     mean = images[~held_out].mean((0, 2, 3), keepdims=True)
     spread = images[~held_out].std((0, 2, 3), keepdims=True) + 1e-8
     images, test_images = (images - mean) / spread, (test_images - mean) / spread
-    return Data(
-        _split(images[~held_out], labels[~held_out]),
-        _split(images[held_out], labels[held_out]),
-        _split(test_images, arrays["test_labels"].astype(np.int64)),
-        int(labels.max()) + 1,
-        digest.hexdigest()[:16],
+    splits = (
+        Split(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
+        Split(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
+        Split(_tensor(test_images), torch.from_numpy(test_labels)),
     )
+    return splits, mean.ravel(), spread.ravel()
 
 
-def stratified(labels: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark a random `fraction` of every label's members True, shape (n,)."""
-    marks = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        marks[rng.permutation(members)[: round(fraction * len(members))]] = True
-    return marks
+def _bytes(
+    arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
+) -> _Cut:
+    sums, squares = arrays.moments or moments(np.asarray(arrays.train_images, dtype=np.uint8))
+    pixels = int(np.prod(arrays.train_images.shape[2:])) * int((~held_out).sum())
+    mean = sums[~held_out].sum(0) / pixels
+    spread = np.sqrt(squares[~held_out].sum(0) / pixels - mean**2) + 1e-8
+    norm = {
+        "mean": torch.tensor(mean, dtype=torch.float32)[None, :, None, None],
+        "spread": torch.tensor(spread, dtype=torch.float32)[None, :, None, None],
+    }
+
+    def part(marks: NDArray[np.bool_]) -> Split:
+        here = torch.from_numpy(labels[marks])
+        if arrays.mapped:
+            return Split(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
+        return Split(_tensor(arrays.train_images[marks]), here, **norm)
+
+    rows = torch.arange(len(test_labels)) if arrays.mapped else None
+    test = Split(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
+    return (part(~held_out), part(held_out), test), mean, spread
 
 
-def _split(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Split:
-    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))
+def _labels(found: NDArray[np.generic], split: str) -> NDArray[np.int64]:
+    labels = found.astype(np.int64)
+    if len(labels) == 0:
+        raise InputError(f"the {split} split must hold images; found none")
+    if labels.min() < 0 or not np.array_equal(labels, found):
+        raise InputError(f"{split} labels must be whole numbers from 0; found {found.min()} to {found.max()}")
+    return labels
+
+
+def _tensor(images: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images))
 
 
 def _path(name: str, folder: str | None) -> Path:
@@ -138,65 +234,3 @@ def _path(name: str, folder: str | None) -> Path:
     if not path.exists():
         raise InputError(f"data.folder: expected an existing folder or file for {name}; found nothing at {folder!r}")
     return path
-
-
-def _read_digits(path: Path) -> Arrays:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = (bunch.images[:, None] / 16).astype(np.float32)
-    labels = bunch.target.astype(np.int64)
-    test = stratified(labels, 0.25, np.random.default_rng(np.random.SeedSequence(0)))
-    return {
-        "train_images": images[~test],
-        "train_labels": labels[~test],
-        "test_images": images[test],
-        "test_labels": labels[test],
-    }
-
-
-def _read_cifar10(folder: Path) -> Arrays:
-    train = np.concatenate([_read_cifar_file(folder / f"data_batch_{part}.bin") for part in range(1, 6)])
-    test = _read_cifar_file(folder / "test_batch.bin")
-    return {
-        "train_images": train[:, 1:].reshape(-1, 3, 32, 32),
-        "train_labels": train[:, 0],
-        "test_images": test[:, 1:].reshape(-1, 3, 32, 32),
-        "test_labels": test[:, 0],
-    }
-
-
-def _read_cifar_file(path: Path) -> NDArray[np.uint8]:
-    if not path.is_file():
-        raise InputError(
-            f"data.folder: expected CIFAR-10's binary version with {path.name}; not found in {path.parent}"
-        )
-    content = np.fromfile(path, dtype=np.uint8)
-    if content.size == 0 or content.size % 3073:
-        raise InputError(f"{path.name} must hold records of 3,073 bytes; found {content.size} bytes: is it complete?")
-    return content.reshape(-1, 3073)
-
-
-def _read_npz(path: Path) -> Arrays:
-    wanted = ("train_images", "train_labels", "test_images", "test_labels")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [key for key in wanted if key not in stored]
-            if missing:
-                raise InputError(f"{path.name} must hold {', '.join(wanted)}; {', '.join(missing)} missing")
-            arrays = {key: stored[key] for key in wanted}
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"data.folder: expected an .npz file; {path.name} cannot be read as one ({error})") from error
-    for part in ("train", "test"):
-        images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
-        if images.ndim != 4 or len(images) != len(labels):
-            raise InputError(
-                f"{part}_images must have shape (n, channels, height, width) with one label each; "
-                f"found images {images.shape} and labels {labels.shape}"
-            )
-    return arrays
-
-
-READERS: dict[str, Callable[[Path], Arrays]] = {"digits": _read_digits, "cifar10": _read_cifar10, "npz": _read_npz}

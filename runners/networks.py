@@ -1,16 +1,18 @@
-"""Original networks by name: the digits net, CIFAR ResNets, VGG-16, or a function of the user's."""
+"""Original networks by name: built in, of the user's, or of torchvision or timm where these are installed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from prunestats.errors import InputError
+from prunestats.runners.imagenet import MobileNetV2, ResNet, initialise
 
 
 class ResidualBlock(nn.Module):
@@ -72,7 +74,7 @@ class CifarResNet(nn.Module):
                 self.stages.append(ResidualBlock(inputs, outputs, stride))
                 inputs = outputs
         self.fc = nn.Linear(inputs, num_classes)
-        _initialise(self)
+        initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (batch, classes)."""
@@ -103,7 +105,7 @@ class Vgg(nn.Module):
             channels = width
         self.features = nn.Sequential(*layers)
         self.fc = nn.Linear(channels, num_classes)
-        _initialise(self)
+        initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, shape (batch, classes)."""
@@ -119,6 +121,10 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet56": partial(CifarResNet, 9),
     "resnet110": partial(CifarResNet, 18),
     "vgg16_bn": partial(Vgg, _VGG16),
+    "mobilenet_v2": MobileNetV2,
+    "mobilenet_v2_cifar": partial(MobileNetV2, early_strides=False),
+    "resnet18": partial(ResNet, (2, 2, 2, 2), bottleneck=False),
+    "resnet50": partial(ResNet, (3, 4, 6, 3), bottleneck=True),
 }
 
 
@@ -128,8 +134,8 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
     Parameters
     ----------
     name : str
-        A name in `NETWORKS`, or ``"module:function"`` for a function of yours that takes `num_classes` and returns
-        an ``nn.Module``.
+        A name in `NETWORKS`; ``"torchvision:NAME"`` or ``"timm:NAME"`` where that package is installed; or
+        ``"module:function"`` for a function of yours that takes `num_classes` and returns an ``nn.Module``.
     num_classes : int
         Outputs.
     seed : int, optional
@@ -163,6 +169,8 @@ def _find(name: str) -> Callable[..., nn.Module]:
     module, colon, function = name.partition(":")
     if not colon:
         raise InputError(f"network must be one of {', '.join(NETWORKS)} or module:function; found {name!r}")
+    if module in _COLLECTIONS:
+        return partial(_from_collection, module, function)
     try:
         found: Callable[..., nn.Module] = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
@@ -170,11 +178,27 @@ def _find(name: str) -> Callable[..., nn.Module]:
     return found
 
 
+# Where each collection of networks makes one by name, and the argument that asks for fresh weights.
+_COLLECTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "torchvision": ("torchvision.models", "get_model", {"weights": None}),
+    "timm": ("timm", "create_model", {"pretrained": False}),
+}
+
+
+def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
+    module, function, fresh = _COLLECTIONS[collection]
+    try:
+        create = getattr(import_module(module), function)
+    except ImportError as error:
+        raise InputError(
+            f"network '{collection}:{name}' needs {collection}, which is not installed: pip install {collection}"
+        ) from error
+    try:
+        network: nn.Module = create(name, num_classes=num_classes, **fresh)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"network '{collection}:{name}': {collection} has no such network ({error})") from error
+    return network
+
+
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-
-def _initialise(network: nn.Module) -> None:
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

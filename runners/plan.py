@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
 
 from prunestats.cost import CostModel
 from prunestats.errors import InputError, StudyError
+from prunestats.runners.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.criteria import check_criterion
 from prunestats.runners.data import Data, load_data
 from prunestats.runners.networks import build_network
+from prunestats.runners.seeds import derived_rng
 from prunestats.runners.study import Study, content_key
+from prunestats.runners.tables import OriginalConfig
 from prunestats.runners.trace import trace
-from prunestats.runners.work import OriginalTask, derived_rng
+from prunestats.runners.work import OriginalTask
 from prunestats.sampling import Sample, sample
 from prunestats.spaces import Regime, Space
 
@@ -73,9 +80,13 @@ def plan(study: Study) -> Plan:
         with _naming(f"originals.{number}.network"):
             network = build_network(config.network, num_classes=data.num_classes, seed=0)
             traced = trace(network, data.example_input)
+        with _naming(f"originals.{number}.checkpoint"):
+            identity, recipe = _recipe(config, network)
+        with _naming("protocol.criterion"):
+            check_criterion(traced, study.protocol.criterion)
         for seed in config.seeds:
-            identity = {"network": config.network, "data": data.digest, "recipe": config.recipe, "seed": seed}
-            task = OriginalTask(content_key(identity), config.network, study.data.model_dump(), config.recipe, seed)
+            key = content_key({"network": config.network, "data": data.digest, "recipe": identity, "seed": seed})
+            task = OriginalTask(key, config.network, study.data.model_dump(), recipe, seed)
             originals.append(PlannedOriginal(task, traced.cost, traced.flops, traced.params))
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
@@ -86,6 +97,15 @@ def plan(study: Study) -> Plan:
         for space in (config.space() for config in study.spaces)
     )
     return Plan(study, data, tuple(originals), populations)
+
+
+def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What identifies how an original gets its weights, and what a worker needs to give it them."""
+    if config.checkpoint is None:
+        return config.recipe, config.recipe
+    identity = {"sha256": checkpoint_sha256(config.checkpoint)}
+    load_checkpoint(network, config.checkpoint)
+    return identity, {"checkpoint": config.checkpoint, **identity}
 
 
 def _draw(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:

@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.networks import NETWORKS
+from prunestats.runners.tables import Count, DataConfig, Name, OriginalConfig, ProtocolConfig, Seed, Table, nearest
 from prunestats.spaces import Regime, Space
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataConfig(_Table):
-    """``[data]``: which images, and how they are split."""
-
-    name: Literal["digits", "cifar10", "npz"] = "digits"
-    folder: str | None = None
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    split_seed: Seed = 0
-
-
-class RecipeConfig(_Table):
-    """How a network is trained: SGD with Nesterov momentum, cosine schedule to zero."""
-
-    epochs: Annotated[int, Field(ge=0)]
-    learning_rate: Annotated[float, Field(gt=0)]
-    batch_size: Count = 128
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-
-
-class OriginalConfig(RecipeConfig):
-    """``[[originals]]``: a network, trained once for each seed."""
-
-    network: str
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
-
-    @field_validator("network")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in NETWORKS and ":" not in name:
-            raise ValueError(f"must be one of {', '.join(NETWORKS)} or module:function{_nearest(name, list(NETWORKS))}")
-        return name
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """The training recipe alone."""
-        return self.model_dump(exclude={"network", "seeds"})
-
-
-class RegimesConfig(_Table):
+class RegimesConfig(Table):
     """``[regimes]``: bands of FLOPs."""
 
     flops: Annotated[tuple[Fraction, ...], Field(min_length=1)]
@@ -84,27 +38,13 @@ class SpaceConfig(BaseModel):
         return Space.named(self.name, self.sampler, **(self.model_extra or {}))
 
 
-class PopulationConfig(_Table):
+class PopulationConfig(Table):
     """``[population]``: how many subnetworks are drawn."""
 
     subnetworks: Count = 60
 
 
-class ProtocolConfig(RecipeConfig):
-    """``[protocol]``: how a subnetwork is pruned, trained and evaluated."""
-
-    name: Name = "finetune"
-    criterion: Literal["l1", "l2", "bn_scale", "random", "first"] = "l1"
-    init: Literal["inherited", "scratch"] = "inherited"
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Everything that decides a run's result but its seed."""
-        return self.model_dump(exclude={"name", "seeds"})
-
-
-class Study(_Table):
+class Study(Table):
     """A whole study, as its file describes it.
 
     Examples
@@ -131,7 +71,11 @@ class Study(_Table):
     @property
     def fingerprint(self) -> str:
         """Hash of all that the study says: equal files give equal fingerprints, whatever their layout."""
-        return content_key(self.model_dump(mode="json", exclude={"data": {"folder"}}))
+        content = self.model_dump(mode="json", exclude={"data": {"folder"}})
+        for original in content["originals"]:
+            if "checkpoint" in original:
+                original["checkpoint"] = Path(original["checkpoint"]).name
+        return content_key(content)
 
 
 def content_key(content: Any) -> str:
@@ -198,10 +142,12 @@ def _first_line(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{key} is not a key of a study{_nearest(str(first['loc'][-1]), _known_keys(first['loc']))}"
+        return f"{key} is not a key of a study{nearest(str(first['loc'][-1]), _known_keys(first['loc']))}"
     if first["type"] == "missing":
         return f"{key} is missing: `prunestats init` shows every key"
     expected = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], dict):
+        return f"{key}: {expected}"
     return f"{key}: {expected[0].lower() + expected[1:]}; found {first['input']!r}"
 
 
@@ -216,8 +162,3 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
             annotation = annotation.__args__[0]
         model = annotation
     return list(model.model_fields)
-
-
-def _nearest(found: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(found, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(known)})"

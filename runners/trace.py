@@ -1,71 +1,29 @@
 """Tracing a network: its groups of coupled filters, who writes and reads each, and the exact cost model.
 
 Torch-Pruning's dependency graph finds which channels must leave together. From it comes, for both sides of every
-layer, the group and the filter that each channel belongs to; pruning and cost need nothing else.
+layer, the group and the filter that each channel belongs to; pruning and cost need nothing else. A trace is checked
+against the network itself before it is believed.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-import torch_pruning as tp
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.cost import CostModel, Layer, Terms
 from prunestats.errors import TraceError
-from prunestats.runners.coupling import Channels, Group, couple
+from prunestats.runners.check import check_trace
+from prunestats.runners.coupling import Channels, couple, independent_groups
+from prunestats.runners.graph import dependency_graph
+from prunestats.runners.traced import Trace, TracedLayer
 
-
-@dataclass(frozen=True)
-class TracedLayer:
-    """A layer that owns parameters, with the groups on both of its sides.
-
-    Parameters
-    ----------
-    name, kind : str
-        The module's name and class.
-    inputs, outputs : Channels
-        For batch norm and depthwise convolution both are the same.
-    positions : int
-        Height x width of the feature map that it writes; 1 for linear layers.
-    """
-
-    name: str
-    kind: str
-    inputs: Channels
-    outputs: Channels
-    positions: int
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What pruning and costing need to know of an original network.
-
-    Parameters
-    ----------
-    groups : tuple of Group
-    layers : tuple of TracedLayer
-    cost : CostModel
-    """
-
-    groups: tuple[Group, ...]
-    layers: tuple[TracedLayer, ...]
-    cost: CostModel
-
-    @property
-    def flops(self) -> int:
-        """Multiply-adds of the original for one input."""
-        return int(self.cost.flops(self.cost.sizes)[0])
-
-    @property
-    def params(self) -> int:
-        """Parameters of the original."""
-        return int(self.cost.params(self.cost.sizes)[0])
+__all__ = ["Trace", "TracedLayer", "trace"]
 
 
 def trace(network: nn.Module, example_input: Tensor) -> Trace:
@@ -85,7 +43,8 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     Raises
     ------
     TraceError
-        If a layer with parameters is of a kind that cannot be pruned or costed exactly; the message names it.
+        If a layer with parameters is of a kind that cannot be pruned or costed exactly, or if a pruned copy does not
+        compute what the network computes with the same filters silenced; the message names the layer.
 
     References
     ----------
@@ -106,10 +65,13 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     try:
         modules = _owners_of_parameters(network)
         positions = _feature_map_sizes(network, modules, example_input)
-        graph = tp.DependencyGraph().build_dependency(network, example_inputs=example_input[:1])
-        groups, channels = couple(graph, modules)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Torch-Pruning is unsure of is checked below
+            groups, channels = couple(*dependency_graph(network, example_input[:1]), modules)
     finally:
         network.train(training)
+    if not groups:
+        raise TraceError("the network has no filters that could be pruned: every layer writes to its output")
     layers = tuple(
         TracedLayer(name, type(module).__name__, channels[name, "in"], channels[name, "out"], positions[name])
         for name, module in modules.items()
@@ -117,10 +79,11 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     cost = CostModel(
         tuple(group.name for group in groups),
         tuple(group.size for group in groups),
-        tuple(_cost_of(layer, modules[layer.name]) for layer in layers),
+        tuple(_cost_of(layer, modules[layer.name], tuple(group.size for group in groups)) for layer in layers),
     )
     found = Trace(groups, layers, cost)
-    _check_against(found, network)
+    _check_count(found, network)
+    check_trace(network, found, example_input[:1])
     return found
 
 
@@ -128,20 +91,13 @@ def _owners_of_parameters(network: nn.Module) -> dict[str, nn.Module]:
     """Modules that hold parameters themselves, in the order of the network, after refusing what we cannot cost."""
     owners: dict[str, nn.Module] = {}
     for name, module in network.named_modules():
-        if not any(True for _ in module.parameters(recurse=False)):
-            continue
-        depthwise = isinstance(module, nn.Conv2d) and module.groups == module.in_channels == module.out_channels
-        if isinstance(module, nn.Conv2d) and module.groups > 1 and not depthwise:
-            raise TraceError(
-                f"layer {name!r} is a grouped convolution ({module.groups} groups), which cannot be pruned exactly "
-                "yet: use plain or depthwise convolutions"
-            )
-        if not isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm):
+        if isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm):
+            owners[name] = module
+        elif any(True for _ in module.parameters(recurse=False)):
             raise TraceError(
                 f"layer {name or 'of the network itself'!r} of kind {type(module).__name__} owns parameters that "
                 "cannot be pruned exactly yet: Conv2d, Linear and BatchNorm can"
             )
-        owners[name] = module
     return owners
 
 
@@ -149,62 +105,68 @@ def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], exampl
     sizes: dict[str, int] = {}
 
     def remember(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        def hook(module: Any, inputs: Any, output: Tensor) -> None:
             if name in sizes:
                 raise TraceError(
                     f"layer {name!r} is used more than once in a forward pass: give each use its own layer"
                 )
-            sizes[name] = int(np.prod(output.shape[2:], dtype=np.int64)) if output.dim() > 2 else 1
+            channels = output.shape[-1] if isinstance(module, nn.Linear) else output.shape[1]
+            sizes[name] = output.numel() // channels
 
         return hook
 
     handles = [module.register_forward_hook(remember(name)) for name, module in modules.items()]
     try:
         with torch.no_grad():
-            network(example_input[:1])
+            result = network(example_input[:1])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        shape = tuple(example_input.shape[1:])
+        raise TraceError(
+            f"the network cannot take an image of shape {shape}: {' '.join(str(error).split())}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
+    if not isinstance(result, Tensor):
+        raise TraceError(f"the network must return one tensor of logits; it returns a {type(result).__name__}")
     for name in modules:
         if name not in sizes:
             raise TraceError(f"layer {name!r} takes no part in the forward pass: remove it from the network")
     return sizes
 
 
-def _cost_of(layer: TracedLayer, module: nn.Module) -> Layer:
+def _cost_of(layer: TracedLayer, module: nn.Module, sizes: tuple[int, ...]) -> Layer:
     flops_per_pair = flops_per_out = params_per_pair = params_per_out = 0
     if isinstance(module, _BatchNorm):
         params_per_out = sum(p.numel() for p in module.parameters()) // module.num_features
-    elif isinstance(module, nn.Conv2d):
-        kernel = module.kernel_size[0] * module.kernel_size[1]
+    elif isinstance(module, nn.Conv2d | nn.Linear):
+        kernel = int(np.prod(module.weight.shape[2:], dtype=np.int64))
         params_per_out = 0 if module.bias is None else 1
-        if module.groups > 1:
-            flops_per_out, params_per_out = kernel * layer.positions, params_per_out + kernel
+        if independent_groups(module) > 1:
+            read = kernel * module.weight.shape[1]
+            flops_per_out, params_per_out = read * layer.positions, params_per_out + read
         else:
             flops_per_pair, params_per_pair = kernel * layer.positions, kernel
-    elif isinstance(module, nn.Linear):
-        flops_per_pair = params_per_pair = 1
-        params_per_out = 0 if module.bias is None else 1
-    in_groups, in_fixed = _terms(layer.inputs, layer.name)
-    out_groups, out_fixed = _terms(layer.outputs, layer.name)
+    in_groups, in_fixed = _terms(layer.inputs, layer.name, sizes)
+    out_groups, out_fixed = _terms(layer.outputs, layer.name, sizes)
     return Layer(
         layer.name, layer.kind, in_groups, in_fixed, out_groups, out_fixed,
         flops_per_pair, flops_per_out, params_per_pair, params_per_out,
     )  # fmt: skip
 
 
-def _terms(channels: Channels, name: str) -> tuple[Terms, int]:
+def _terms(channels: Channels, name: str, sizes: tuple[int, ...]) -> tuple[Terms, int]:
     """(group, multiplicity) pairs of one side, after checking that every filter of a group counts alike."""
     terms = []
     for group in np.unique(channels.group[channels.group >= 0]):
-        counts = np.bincount(channels.filter[channels.group == group])
+        counts = np.bincount(channels.filter[channels.group == group], minlength=sizes[group])
         if (counts != counts[0]).any():
             raise TraceError(f"layer {name!r} reads only part of a group's filters, which cannot be costed exactly")
         terms.append((int(group), int(counts[0])))
     return tuple(terms), int((channels.group < 0).sum())
 
 
-def _check_against(found: Trace, network: nn.Module) -> None:
+def _check_count(found: Trace, network: nn.Module) -> None:
     """Refuse a trace whose parameter count is not the network's."""
     counted = sum(p.numel() for p in network.parameters())
     if found.params != counted:

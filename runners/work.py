@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
+from prunestats.runners.checkpoint import load_checkpoint
 from prunestats.runners.data import Data, load_data
 from prunestats.runners.networks import build_network
-from prunestats.runners.prune import importance, keep_filters, most_important
-from prunestats.runners.trace import Trace, trace
+from prunestats.runners.protocol import Protocol, prune_and_train
+from prunestats.runners.seeds import derived_rng, torch_seed
+from prunestats.runners.trace import trace
+from prunestats.runners.traced import Trace
 from prunestats.runners.train import DivergedError, Recipe, evaluate, train
 
 
@@ -84,13 +86,18 @@ _MOST_PREPARED = 4
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
-    """Train an original from its seed."""
+    """Train an original from its seed, or load and measure its checkpoint."""
     torch.set_num_threads(1)
     started = time.perf_counter()
     data = load_data(**task.data)
     rng = derived_rng(task.seed, task.key)
     network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
-    train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+    if "checkpoint" in task.recipe:
+        load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
+            train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
     val_error, val_loss = evaluate(network, data.validation)
     test_error, test_loss = evaluate(network, data.test)
     return TrainedOriginal(
@@ -115,15 +122,11 @@ def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tup
     try:
         prepared = prepare(original, weights)
         rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
-        recipe = {name: value for name, value in task.protocol.items() if name not in ("criterion", "init")}
-        scores = importance(prepared.network, prepared.trace, criterion=task.protocol["criterion"], rng=rng)
-        filters = most_important(prepared.trace, scores, task.widths)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(rng))
-            network = keep_filters(prepared.network, prepared.trace, filters, init=task.protocol["init"])
-            data = prepared.data
-            train_loss = train(network, data.train, data.validation, Recipe(**recipe), rng=rng, on_epoch=log.append)
-        test_error, test_loss = evaluate(network, data.test)
+        protocol = Protocol.from_parameters(task.protocol)
+        network, train_loss = prune_and_train(
+            prepared.network, prepared.trace, prepared.data, task.widths, protocol, rng=rng, on_epoch=log.append
+        )
+        test_error, test_loss = evaluate(network, prepared.data.test)
     except (DivergedError, RuntimeError, MemoryError) as error:
         return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), environment()
     wall_s = time.perf_counter() - started
@@ -138,18 +141,6 @@ def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...
     """The outcome of a run that failed, with its reason in one line."""
     epochs = log[-1].epoch if log else None
     return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
-
-
-def derived_rng(seed: int, *keys: str) -> np.random.Generator:
-    """A generator for one purpose: `seed`, and what is computed, decide its stream."""
-    digest = hashlib.sha256("/".join(keys).encode()).digest()
-    words = [int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4)]
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
-
-
-def torch_seed(rng: np.random.Generator) -> int:
-    """A seed for torch's generator."""
-    return int(rng.integers(2**63))
 
 
 def environment() -> dict[str, Any]:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from prunestats.errors import InputError
-from prunestats.runners import load_data
+from prunestats.runners import load_data, pixels
 
 
 def test_digits_are_split_without_overlap_and_stratified():
@@ -58,6 +58,60 @@ def test_arrays_of_the_users_own(tmp_path):
     assert (data.num_classes, len(data.train), len(data.test)) == (4, 32, 8)
 
 
+def test_bytes_stay_bytes_and_are_normalised_by_the_batch(tmp_path):
+    write_cifar(tmp_path)
+    train = load_data("cifar10", str(tmp_path), 0.2).train
+    assert train.pixels.dtype == torch.uint8
+    exact = train.pixels.double()
+    mean, spread = exact.mean((0, 2, 3)), exact.std((0, 2, 3), correction=0)
+    members = torch.tensor([5, 3])
+    images, labels = train.batch(members)
+    torch.testing.assert_close(
+        images.double(), (exact[members] - mean[:, None, None]) / spread[:, None, None], atol=1e-5, rtol=1e-5
+    )
+    assert torch.equal(labels, train.labels[members])
+    assert abs(float(train.images.mean())) < 1e-5
+
+
+def test_pixel_sums_are_exact_whatever_the_chunks(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (7, 3, 5, 4), dtype=np.uint8)
+    whole = pixels.moments(images)
+    monkeypatch.setattr(pixels, "_CHUNK_CELLS", 130)
+    for one, other in zip(whole, pixels.moments(images), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(whole[1], (images.astype(object) ** 2).sum((2, 3)).astype(np.int64))
+
+
+def mine(tmp_path, **changes):
+    labels = np.arange(40) % 4
+    images = np.random.default_rng(0).random((40, 2, 5, 5))
+    arrays = {"train_images": images, "train_labels": labels, "test_images": images[:8], "test_labels": labels[:8]}
+    np.savez(tmp_path / "x.npz", **{**arrays, **changes})
+    return str(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"test_labels": np.arange(8)}, "test labels must occur in training too, 0 to 3; found 7"),
+        ({"test_labels": np.arange(8) / 2}, "test labels must be whole numbers"),
+        ({"train_labels": np.arange(40) % 4 - 1}, "train labels must be whole numbers from 0; found -1 to 2"),
+        ({"test_images": np.zeros((8, 2, 5, 6))}, "must have one shape"),
+        ({"test_images": np.full((8, 2, 5, 5), np.nan)}, "images must be finite"),
+        ({"test_images": np.zeros((0, 2, 5, 5)), "test_labels": np.zeros(0)}, "test split must hold images"),
+        ({"test_labels": np.array([None] * 8)}, "cannot be read as one"),
+    ],
+)
+def test_arrays_that_are_no_data_are_refused(tmp_path, changes, complaint):
+    with pytest.raises(InputError, match=complaint):
+        load_data("npz", mine(tmp_path, **changes))
+
+
+def test_a_fraction_that_leaves_a_split_empty_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"validation_fraction 0\.01 of 40 training images leaves a split empty"):
+        load_data("npz", mine(tmp_path), 0.01)
+
+
 def test_the_digest_knows_the_content_and_not_the_folder(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -101,7 +155,7 @@ def half_an_npz(tmp_path):
         (missing_folder, "found nothing at"),
         (no_folder, "data.folder must say"),
         (half_a_download, "records of 3,073 bytes"),
-        (absent_batch, r"data_batch_4\.bin; not found"),
+        (absent_batch, r"data_batch_4\.bin \(binary version\) or data_batch_4 .*; not found"),
         (not_an_npz, "cannot be read as one"),
         (half_an_npz, "test_labels missing"),
         (lambda tmp_path: ("mnist", None), "data.name must be one of"),

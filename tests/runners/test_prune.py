@@ -76,8 +76,11 @@ def test_the_most_important_filters_stay_in_their_order(original):
 def test_each_criterion_gives_the_widths_asked_for(original, criterion):
     network, traced = original
     widths = [5, 4, 3, 2, 6, 7]
-    small = prune(network, traced, widths, criterion=criterion, rng=np.random.default_rng(0))
-    again = prune(network, traced, widths, criterion=criterion, rng=np.random.default_rng(0))
+    batches = [(INPUT, torch.arange(6))]
+    small, again = (
+        prune(network, traced, widths, criterion=criterion, rng=np.random.default_rng(0), batches=batches)
+        for _ in range(2)
+    )
     assert sum(p.numel() for p in small.parameters()) == traced.cost.params(widths)[0]
     assert torch.equal(small(INPUT), again(INPUT))
 

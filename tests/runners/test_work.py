@@ -1,4 +1,6 @@
 import dataclasses
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -41,6 +43,22 @@ def test_training_learns_and_repeats_itself(task, trained):
     assert trained.val_error < 0.15
     assert train_original(task).sha256 == trained.sha256
     assert train_original(dataclasses.replace(task, seed=1)).sha256 != trained.sha256
+
+
+def test_dropout_draws_from_the_seed_alone(task, monkeypatch):
+    """Also where a network draws while it trains."""
+
+    def dropping(num_classes):
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(64, num_classes))
+
+    module = types.ModuleType("dropping")
+    module.build = dropping
+    monkeypatch.setitem(sys.modules, "dropping", module)
+    other = dataclasses.replace(task, network="dropping:build")
+    torch.manual_seed(1)
+    first = train_original(other).sha256
+    torch.manual_seed(2)
+    assert train_original(other).sha256 == first
 
 
 def test_a_run_is_the_same_wherever_and_whenever_it_runs(task, trained):

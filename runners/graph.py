@@ -1,0 +1,90 @@
+"""Torch-Pruning's dependency graph of a network, helped where it loses count of channels.
+
+It does not see the image, and it loses its place where a concatenation is flattened. Batch norms that it does see, and
+that are nobody's, mark both places while the graph is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch_pruning as tp
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from prunestats.errors import TraceError
+
+_CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
+
+
+def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn.Module]:
+    """The graph, and the module in it that stands for the image.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In evaluation mode.
+    example_input : Tensor, shape (1, channels, ...)
+
+    Returns
+    -------
+    graph : torch_pruning.DependencyGraph
+    image : torch.nn.Module
+
+    Raises
+    ------
+    TraceError
+        If Torch-Pruning fails.
+    """
+    marked = _Marked(network, example_input).to(example_input.device).eval()
+    with torch.no_grad():
+        marked(example_input)
+    try:
+        return tp.DependencyGraph().build_dependency(marked, example_inputs=example_input), marked.image
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise TraceError(f"Torch-Pruning cannot follow the forward pass of the network ({reason})") from error
+
+
+class _Marked(nn.Module):
+    """A network between marks: one for the image, and one after each concatenation, made in the first forward pass."""
+
+    def __init__(self, network: nn.Module, example_input: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.image = _mark(example_input)
+        self.marks = nn.ModuleList()
+
+    def forward(self, x: Tensor) -> Any:
+        with _Marking(self.marks):
+            return self.network(self.image(x))
+
+
+class _Marking(TorchFunctionMode):
+    """Passes what a concatenation of channels gives through the next mark."""
+
+    def __init__(self, marks: nn.ModuleList) -> None:
+        super().__init__()
+        self.marks = marks
+        self.used = 0
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        if function not in _CONCATENATIONS or result.dim() not in (2, 4):
+            return result
+        axis = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
+        if axis % result.dim() != 1:
+            return result
+        if self.used == len(self.marks):
+            self.marks.append(_mark(result).to(result.device).eval())
+        self.used += 1
+        return self.marks[self.used - 1](result)
+
+
+def _mark(features: Tensor) -> nn.Module:
+    return nn.BatchNorm2d(features.shape[1]) if features.dim() == 4 else nn.BatchNorm1d(features.shape[1])
