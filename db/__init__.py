@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunestats.db.analyses import rows_hash, store_analysis
 from prunestats.db.engine import open_database, read, write
+from prunestats.db.find import find_runs
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
 from prunestats.db.populations import store_population
 from prunestats.db.query import QueryResult, query
@@ -30,6 +31,7 @@ __all__ = [
     "StatusRow",
     "SubnetworkRow",
     "find_original",
+    "find_runs",
     "load_results",
     "missing_runs",
     "open_database",

@@ -30,6 +30,10 @@ _OF_A_RUN = (
     "wall_s",
     "failure",
     "host",
+    "latency_ms_1",
+    "latency_ms_64",
+    "speedup_1",
+    "speedup_64",
 )
 _OF_A_POPULATION = """
 SELECT p.id AS population_id, st.name AS study, o.key AS original, o.network AS network, o.dataset AS dataset,

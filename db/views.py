@@ -46,7 +46,11 @@ SELECT
     p.id AS population_id,
     s.id AS subnetwork_id,
     pr.id AS protocol_id,
-    r.id AS run_id
+    r.id AS run_id,
+    r.latency_ms_1 AS latency_ms_1,
+    r.latency_ms_64 AS latency_ms_64,
+    r.speedup_1 AS speedup_1,
+    r.speedup_64 AS speedup_64
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -81,7 +85,11 @@ _MEANS = f"""
         avg(r.val_loss) AS val_loss,
         avg(r.test_loss) AS test_loss,
         avg(r.train_loss) AS train_loss,
-        avg(r.wall_s) AS wall_s
+        avg(r.wall_s) AS wall_s,
+        avg(r.latency_ms_1) AS latency_ms_1,
+        avg(r.latency_ms_64) AS latency_ms_64,
+        avg(r.speedup_1) AS speedup_1,
+        avg(r.speedup_64) AS speedup_64
     FROM population p
     JOIN draw d ON d.population_id = p.id
     JOIN run r ON r.subnetwork_id = d.subnetwork_id
@@ -147,7 +155,11 @@ SELECT {_WHO} {_WHERE} {_WHAT}
     CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
-    m.wall_s AS wall_s, {_IDS}
+    m.wall_s AS wall_s, {_IDS},
+    m.latency_ms_1 AS latency_ms_1,
+    m.latency_ms_64 AS latency_ms_64,
+    m.speedup_1 AS speedup_1,
+    m.speedup_64 AS speedup_64
 FROM ({_MEANS}) AS m {_NAMES}
 """
 

@@ -45,6 +45,8 @@ class Data:
     num_classes : int
     digest : str
         Hash of images, labels and splits: the identity of the data wherever the folder stands.
+    mean, spread : tuple of float, length channels
+        What was subtracted from each channel, and what it was then divided by.
     """
 
     train: Split
@@ -52,6 +54,8 @@ class Data:
     test: Split
     num_classes: int
     digest: str
+    mean: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
 
     @property
     def example_input(self) -> Tensor:
@@ -113,6 +117,8 @@ def load_data(name: str, folder: str | None = None, validation_fraction: float =
         _split(test_images, arrays["test_labels"].astype(np.int64)),
         int(labels.max()) + 1,
         digest.hexdigest()[:16],
+        tuple(mean.ravel().tolist()),
+        tuple(spread.ravel().tolist()),
     )
 
 

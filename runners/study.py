@@ -8,9 +8,17 @@ import json
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.networks import NETWORKS
@@ -24,6 +32,14 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # Keys that came later are left out where they are not set: what was stored before keeps its hash.
+    later_keys: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unset = {name for name in self.later_keys if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in handler(self).items() if name not in unset}
 
 
 class DataConfig(_Table):
@@ -97,6 +113,9 @@ class ProtocolConfig(RecipeConfig):
     criterion: Literal["l1", "l2", "bn_scale", "random", "first"] = "l1"
     init: Literal["inherited", "scratch"] = "inherited"
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    latency: bool = False
+
+    later_keys: ClassVar[tuple[str, ...]] = ("latency",)
 
     @property
     def parameters(self) -> dict[str, Any]:
