@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from distributed import get_worker
 
 from prunestats.runners.data import Data, Split
 
@@ -20,7 +21,7 @@ def environment() -> dict[str, Any]:
     names = ("prunestats", "torch", "numpy", "torch-pruning")
     versions = {name: version(name) for name in names}
     if torch.cuda.is_available():
-        versions["device"] = torch.cuda.get_device_name()
+        versions["device"] = torch.cuda.get_device_name(device())
     return {
         "host": socket.gethostname(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -30,8 +31,19 @@ def environment() -> dict[str, Any]:
 
 
 def device() -> torch.device:
-    """Where this process computes: the first GPU that it sees, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where this process computes: the processor, or the GPU that is this worker's turn."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", worker_number() % torch.cuda.device_count())
+
+
+def worker_number() -> int:
+    """Number of this worker among those of a local cluster; 0 elsewhere, where each is shown its own GPU."""
+    try:
+        name = get_worker().name
+    except ValueError:
+        return 0
+    return name if isinstance(name, int) else 0
 
 
 def on_device(data: Data) -> Data:

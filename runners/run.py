@@ -84,8 +84,8 @@ def run_study(
     db : str or Path
         A SQLite file, made if it is not there, or the URL of a database.
     workers : int, optional
-        One-thread worker processes, by default one a core; 0 runs inline. With worker processes, call this under
-        ``if __name__ == "__main__":``, as always in Python.
+        One-thread worker processes, by default one a GPU or else one a core; 0 runs inline. With worker processes,
+        call this under ``if __name__ == "__main__":``, as always in Python.
     scheduler : str, optional
         Address of a Dask scheduler to be used instead.
     max_runs : int, optional
