@@ -7,6 +7,7 @@ from prunestats.db.engine import open_database, read, write
 from prunestats.db.find import find_runs
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
 from prunestats.db.populations import store_population
+from prunestats.db.progress import StudyProgress, study_progress
 from prunestats.db.query import QueryResult, query
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.store import (
@@ -29,6 +30,7 @@ __all__ = [
     "Outcome",
     "QueryResult",
     "StatusRow",
+    "StudyProgress",
     "SubnetworkRow",
     "find_original",
     "find_runs",
@@ -49,6 +51,7 @@ __all__ = [
     "store_regime",
     "store_space",
     "store_study",
+    "study_progress",
     "study_status",
     "write",
 ]
