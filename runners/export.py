@@ -77,7 +77,7 @@ def write_subnetwork(
     agree to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program that
     is read back from its file.
     """
-    network = network.eval().cpu()
+    network = network.eval().to("cpu", memory_format=torch.contiguous_format)
     example_input = example_input[:1].cpu()
     folder.mkdir(parents=True, exist_ok=True)
     program = _program(network, example_input)

@@ -83,6 +83,7 @@ def train(
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         nesterov=recipe.momentum > 0,
+        fused=True,
     )
     n = len(train_split)
     steps = recipe.epochs * math.ceil(n / recipe.batch_size)

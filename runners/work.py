@@ -23,7 +23,7 @@ from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data import Data, load_data
 from prunestats.runners.export import safetensors_bytes
 from prunestats.runners.latency import speed_up
-from prunestats.runners.machine import device, environment, on_device
+from prunestats.runners.machine import environment, place, place_data
 from prunestats.runners.networks import build_network
 from prunestats.runners.prune import importance, keep_filters, most_important
 from prunestats.runners.study import content_key
@@ -112,9 +112,9 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
     started = time.perf_counter()
     with _ALONE:
         torch.set_num_threads(1)
-        data = on_device(load_data(**task.data))
+        data = place_data(load_data(**task.data))
         rng = derived_rng(task.seed, task.key)
-        network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)).to(device())
+        network = place(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
         train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
         val_error, val_loss = evaluate(network, data.validation)
         test_error, test_loss = evaluate(network, data.test)
@@ -169,7 +169,7 @@ def _prune_and_train(task: RunTask, prepared: Prepared, log: list[EpochMetric]) 
     filters = most_important(prepared.trace, scores, task.widths)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(rng))
-        network = keep_filters(prepared.network, prepared.trace, filters, init=protocol["init"])
+        network = place(keep_filters(prepared.network, prepared.trace, filters, init=protocol["init"]))
         train_loss = train(network, data.train, data.validation, Recipe(**recipe), rng=rng, on_epoch=log.append)
     return network, train_loss
 
@@ -200,7 +200,7 @@ def prepare(original: OriginalTask, weights: bytes) -> Prepared:
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
-        found = _prepared[original.key] = Prepared(network.to(device()), traced, on_device(data))
+        found = _prepared[original.key] = Prepared(place(network), traced, place_data(data))
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
     _prepared.move_to_end(original.key)
