@@ -91,6 +91,7 @@ def _unique_name(table: str, *before: str) -> tuple[UniqueConstraint, Index]:
     return constraint, index
 
 
+LATENCY = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
 _METRICS = ("val_error", "test_error", "val_loss", "test_loss")
 
 
@@ -296,7 +297,7 @@ run = Table(
     *_metric_checks(),
     _amount("train_loss"),
     _amount("wall_s"),
-    *(_amount(name) for name in ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")),
+    *(_amount(name) for name in LATENCY),
     comment="One training of one subnetwork: (subnetwork, protocol, seed) is its key.",
 )
 

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -119,7 +119,9 @@ class _Room:
 
     def __call__(self) -> int:
         if time.monotonic() - self.counted > _RECOUNT_S:
-            self.room = _IN_FLIGHT_A_WORKER * max(1, len(self.client.nthreads()))
+            # a scheduler that is gone shows itself in the tasks
+            with suppress(OSError):
+                self.room = _IN_FLIGHT_A_WORKER * max(1, len(self.client.nthreads()))
             self.counted = time.monotonic()
         return self.room
 
