@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.errors import InputError
+from prunestats.runners.machine import lay_out
 from prunestats.runners.networks import build_network
 from prunestats.runners.prune import prune
 from prunestats.runners.trace import trace
@@ -77,7 +78,7 @@ def write_subnetwork(
     agree to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program that
     is read back from its file.
     """
-    network = network.eval().to("cpu", memory_format=torch.contiguous_format)
+    network = lay_out(network.eval(), torch.device("cpu"), torch.contiguous_format)
     example_input = example_input[:1].cpu()
     folder.mkdir(parents=True, exist_ok=True)
     program = _program(network, example_input)

@@ -50,20 +50,26 @@ def worker_number() -> int:
 def place(network: nn.Module) -> nn.Module:
     """The network where this process computes, in the layout that is fastest there."""
     # with channels last, one thread was measured to train the digits net 1.2 times and ResNet-20 1.4 times as fast
-    found: nn.Module = network.to(device(), memory_format=_layout())
-    return found
+    return lay_out(network, device(), _layout())
+
+
+def lay_out(network: nn.Module, where: torch.device, layout: torch.memory_format) -> nn.Module:
+    """The network on a device, in a memory format."""
+    move: Any = network.to  # its types leave the memory format out
+    moved: nn.Module = move(where, memory_format=layout)
+    return moved
 
 
 def place_data(data: Data) -> Data:
     """The data where this process computes, laid out as `place` does."""
-    moved = {
-        name: Split(
-            split.images.to(device()).contiguous(memory_format=_layout()),
-            split.labels.to(device()),
-        )
-        for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test))
-    }
-    return replace(data, **moved)
+    return replace(
+        data, train=_place_split(data.train), validation=_place_split(data.validation), test=_place_split(data.test)
+    )
+
+
+def _place_split(split: Split) -> Split:
+    images = split.images.to(device()).contiguous(memory_format=_layout())
+    return Split(images, split.labels.to(device()))
 
 
 def _layout() -> torch.memory_format:

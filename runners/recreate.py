@@ -111,6 +111,7 @@ def export_subnetwork(
         **_metrics(row, outcome),
         "num_classes": prepared.data.num_classes,
         "input_shape": list(example.shape[1:]),
+        "data_digest": prepared.data.digest,
         "normalisation": {"mean": list(prepared.data.mean), "spread": list(prepared.data.spread)},
         "latency": [_latency(network, prepared.network, example, batch) for batch in BATCHES],
         "environment": environment(),

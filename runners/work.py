@@ -149,7 +149,9 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
             test_error, test_loss = evaluate(network, prepared.data.test)
             wall_s = time.perf_counter() - started
             example = prepared.data.example_input
-            latency = speed_up(network, prepared.network, example) if task.protocol.get("latency") else {}
+            latency: dict[str, Any] = (
+                speed_up(network, prepared.network, example) if task.protocol.get("latency") else {}
+            )
         except (DivergedError, RuntimeError, MemoryError) as error:
             return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
     last = log[-1]

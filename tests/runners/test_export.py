@@ -1,6 +1,7 @@
 """Export: the files compute what was trained, cost what is stored, and say where they come from."""
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from prunestats.cli.deployment import export_subnetwork as command
 from prunestats.errors import DatabaseError, InputError
 from prunestats.runners import load_data
 from prunestats.runners.data import _read_digits
@@ -168,6 +170,18 @@ def test_metrics_that_come_out_otherwise_are_told(db, key, tmp_path):
     assert set(done.differences) == {"val_loss"}
     stored, found = done.differences["val_loss"]
     assert stored == pytest.approx(found + 0.5)
+
+
+def test_the_command_prints_cost_and_latency_beside_the_original(db, key, tmp_path, capsys):
+    sql(db, "UPDATE run SET test_loss = 9.5 WHERE seed = 0")
+    command(key[:5], tmp_path / "out", str(db), onnx=False)
+    out, err = capsys.readouterr()
+    [(flops, whole)] = sql(db, "SELECT s.flops, o.flops FROM subnetwork s, original o WHERE s.key = ?", key)
+    assert re.search(rf"FLOPs +{flops} +{whole} +{whole / flops:.6g}", out)
+    assert re.search(r"ms, batch of 64 +[\d.]+ +[\d.]+ +[\d.]+\n", out)
+    assert "its metrics differ from those that are stored" in out
+    assert "on cpu with 1 thread" in out
+    assert err.startswith("differs: test_loss is stored as 9.5 and came out as")
 
 
 def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, tmp_path, images):
