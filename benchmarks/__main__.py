@@ -12,6 +12,7 @@ NAMES = (
     "compare",
     "optimum",
     "database",
+    "runners",
 )
 
 if __name__ == "__main__":

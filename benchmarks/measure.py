@@ -30,9 +30,13 @@ def seconds(act: Callable[[], object], units: int = 1, repeats: int = 3) -> floa
     return best / units
 
 
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
+
+
 def print_comparisons(found: Iterable[Comparison]) -> None:
     rows = [
-        (c.what, c.unit, f"{c.ours_s * 1e6:,.2f}", c.other, f"{c.other_s * 1e6:,.2f}", f"{c.other_s / c.ours_s:,.0f}x")
+        (c.what, c.unit, f"{c.ours_s * 1e6:,.2f}", c.other, f"{c.other_s * 1e6:,.2f}", _times(c.other_s / c.ours_s))
         for c in found
     ]
     print_rows(("what", "unit", "ours, µs", "the other way", "its µs", "ratio"), rows)

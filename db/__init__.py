@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
 from prunestats.db.engine import open_database, read, write
+from prunestats.db.find import find_runs
 from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
 from prunestats.db.merge import MergeSummary, merge_database
 from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
 from prunestats.db.populations import store_population
+from prunestats.db.progress import StudyProgress, study_progress
 from prunestats.db.query import QueryResult, query
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.store import (
@@ -47,12 +49,14 @@ __all__ = [
     "Outcome",
     "QueryResult",
     "StatusRow",
+    "StudyProgress",
     "SubnetworkRow",
     "backup_database",
     "check_database",
     "export_results",
     "find_analysis",
     "find_original",
+    "find_runs",
     "import_results",
     "list_analyses",
     "load_results",
@@ -73,6 +77,7 @@ __all__ = [
     "store_regime",
     "store_space",
     "store_study",
+    "study_progress",
     "study_status",
     "upgrade_database",
     "vacuum_database",

@@ -59,6 +59,10 @@ VIEW_COLUMNS = {
     "subnetwork_id": "row of the subnetwork",
     "protocol_id": "row of the protocol",
     "run_id": "row of the run",
+    "latency_ms_1": "median milliseconds for a batch of 1, where the protocol asks for latency",
+    "latency_ms_64": "median milliseconds for a batch of 64",
+    "speedup_1": "latency of the original over that of the subnetwork, measured in turn: batch of 1",
+    "speedup_64": "the same for a batch of 64",
 }
 
 

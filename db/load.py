@@ -54,6 +54,10 @@ COLUMNS = (
     "wall_s",
     "failure",
     "host",
+    "latency_ms_1",
+    "latency_ms_64",
+    "speedup_1",
+    "speedup_64",
 )
 
 
@@ -97,8 +101,8 @@ def load_results(
     -------
     pandas.DataFrame
         Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs a bucket,
-        `wall_s` seconds; `widths` and `layer_params` hold tuples, or None where an import has none. Two protocols of
-        one name are told apart by the beginning of their keys.
+        `wall_s` seconds, latencies milliseconds (NaN where not asked for); `widths` and `layer_params` hold tuples, or
+        None where an import has none. Two protocols of one name are told apart by the beginning of their keys.
 
     Raises
     ------

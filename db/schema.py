@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from prunestats.db.types import Json, Real, Row, String, Whole, now, utc
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_TABLE = "prunestats_version"
 # "prst": tells our SQLite files from those of other applications
 APPLICATION_ID = 0x70727374
@@ -91,6 +91,7 @@ def _unique_name(table: str, *before: str) -> tuple[UniqueConstraint, Index]:
     return constraint, index
 
 
+LATENCY = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
 _METRICS = ("val_error", "test_error", "val_loss", "test_loss")
 
 
@@ -284,6 +285,10 @@ run = Table(
     _real("wall_s", "seconds from pruning to the last evaluation", optional=True),
     _text("failure", "why it failed; NULL if it is done", optional=True),
     _created(),
+    _real("latency_ms_1", "median milliseconds for a batch of 1; NULL where it was not asked for", optional=True),
+    _real("latency_ms_64", "median milliseconds for a batch of 64", optional=True),
+    _real("speedup_1", "latency of the original, measured in turn with it, over its own: batch of 1", optional=True),
+    _real("speedup_64", "the same for a batch of 64", optional=True),
     UniqueConstraint("subnetwork_id", "protocol_id", "seed"),
     CheckConstraint("state IN ('done', 'failed')", name="state"),
     CheckConstraint("state <> 'done' OR (val_error IS NOT NULL AND failure IS NULL)", name="done_has_error"),
@@ -292,6 +297,7 @@ run = Table(
     *_metric_checks(),
     _amount("train_loss"),
     _amount("wall_s"),
+    *(_amount(name) for name in LATENCY),
     comment="One training of one subnetwork: (subnetwork, protocol, seed) is its key.",
 )
 

@@ -70,6 +70,10 @@ _OF_A_RUN: Types = {
     "epochs": "real",
     "wall_s": "real",
     "failure": "text",
+    "latency_ms_1": "real",
+    "latency_ms_64": "real",
+    "speedup_1": "real",
+    "speedup_64": "real",
 }
 _RUNS = f"SELECT {', '.join(_OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
 _OF_A_PROTOCOL: Types = {"protocol_id": "whole", "protocol": "text", "protocol_key": "text"}

@@ -45,6 +45,10 @@ class Outcome:
         Why the run failed, in one line.
     epochs_log : tuple of EpochMetric
         One entry an epoch.
+    latency_ms_1, latency_ms_64 : float or None
+        Median milliseconds for a batch of 1 and of 64; None where the protocol does not ask.
+    speedup_1, speedup_64 : float or None
+        The original's latency, measured in turn with the subnetwork's, over it.
     """
 
     state: Literal["done", "failed"]
@@ -57,3 +61,7 @@ class Outcome:
     wall_s: float | None = None
     failure: str | None = None
     epochs_log: tuple[EpochMetric, ...] = ()
+    latency_ms_1: float | None = None
+    latency_ms_64: float | None = None
+    speedup_1: float | None = None
+    speedup_64: float | None = None

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-import signal
+import asyncio
+import math
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing import resource_tracker
 from typing import Any, Protocol, TypeVar
 
-from prunestats.errors import InputError
+from prunestats.errors import PrunestatsError
+from prunestats.runners.cluster import local_client, remote_client
 
 Task = TypeVar("Task")
 
 # Enough tasks in flight that no worker waits for the parent, few enough that stopping is quick.
 _IN_FLIGHT_A_WORKER = 4
-_CLOSING_S = 2
+_RECOUNT_S = 1.0
 
-# One thread a process. Dask's own setting would return memory to the system after every step of training, which was
-# measured to make runs of the demo half as long again.
-_WORKER_ENVIRONMENT = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-    **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30)),
-}
+
+class SchedulerLostError(PrunestatsError):
+    """The Dask cluster went away in the middle of a study."""
 
 
 class Executor(Protocol):
@@ -87,24 +85,46 @@ class DaskExecutor:
         waiting = iter(tasks)
         owners: dict[str, Task] = {}
         suspects: list[Task] = []
+        # another client of the caller's may be the default one, whose loop is not ours
+        running = as_completed(loop=self.client.loop)
+        room = _Room(self.client)
 
         def submit(task: Task) -> Any:
             future = self.client.submit(function, task, *arguments(task), pure=False)
             owners[future.key] = task
             return future
 
-        in_flight = _IN_FLIGHT_A_WORKER * max(1, len(self.client.scheduler_info()["workers"]))
-        running = as_completed([submit(task) for task in islice(waiting, in_flight)])
+        def fill() -> None:
+            for task in islice(waiting, max(0, room() - len(owners))):
+                running.add(submit(task))
+
+        fill()
         for future in running:
             task, result = owners.pop(future.key), _result(future)
-            for following in islice(waiting, 1):
-                running.add(submit(following))
+            fill()
             if isinstance(result, KilledWorker):
                 suspects.append(task)
             else:
                 yield task, result
         for task in suspects:
             yield task, _result(submit(task))
+
+
+class _Room:
+    """How many tasks may be in flight: workers come and go, and are counted every second."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.counted = -math.inf
+        self.room = 0
+
+    def __call__(self) -> int:
+        if time.monotonic() - self.counted > _RECOUNT_S:
+            # a scheduler that is gone shows itself in the tasks
+            with suppress(OSError):
+                self.room = _IN_FLIGHT_A_WORKER * max(1, len(self.client.nthreads()))
+            self.counted = time.monotonic()
+        return self.room
 
 
 @contextmanager
@@ -114,7 +134,8 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
     Parameters
     ----------
     workers : int, optional
-        One-thread worker processes on this machine, by default one a core; 0 computes inline.
+        One-thread worker processes on this machine, by default one a GPU, or one a core where there is none. Several
+        on each GPU are what a multiple of their number gives. 0 computes inline.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``"tcp://host:8786"``, to be used instead.
 
@@ -125,86 +146,24 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
     Raises
     ------
     InputError
-        If the scheduler does not answer, or has no workers.
+        If the scheduler does not answer, or its workers cannot run a study.
     """
     if scheduler is None and workers == 0:
         yield InlineExecutor()
         return
-    from dask.system import CPU_COUNT
-    from distributed import Client
-
-    for name in ("distributed", "distributed.shuffle", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if scheduler is not None:
-        with _client(scheduler) as client:
-            yield DaskExecutor(client)
-        return
-    count = workers if workers is not None else CPU_COUNT
-    cluster = _apart(_start_cluster, count)
-    try:
-        with _closing(Client(cluster)) as client:
-            yield DaskExecutor(client)
-    finally:
-        # What a worker is in the middle of would be thrown away anyway; its process ends with this one at the latest.
-        with suppress(TimeoutError):
-            cluster.close(timeout=_CLOSING_S)
-
-
-def _start_cluster(workers: int) -> Any:
-    import dask
-    from distributed import LocalCluster
-
-    settings = {
-        "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
-        "distributed.scheduler.allowed-failures": 1,
-    }
-    with dask.config.set(settings):
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
-
-
-def _apart(start: Callable[..., Any], *arguments: Any) -> Any:
-    """Call something in a thread that SIGINT does not reach, and so no thread or process that it starts.
-
-    A terminal sends Ctrl-C to the whole process group: workers leave it to their parent.
-    """
-    # Started later, multiprocessing's tracker would let the signal through again.
-    resource_tracker.ensure_running()
-    with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})) as one:
-        return one.submit(start, *arguments).result()
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"--scheduler: expected a Dask scheduler at {address!r}; none answered ({error})") from error
-    with _closing(client):
-        if not client.scheduler_info()["workers"]:
-            raise InputError(f"--scheduler: the scheduler at {address!r} has no workers: start `dask worker {address}`")
-        yield client
-
-
-@contextmanager
-def _closing(client: Any) -> Iterator[Any]:
-    try:
-        yield client
-    finally:
-        with suppress(TimeoutError):
-            client.close(timeout=_CLOSING_S)
+    with remote_client(scheduler) if scheduler is not None else local_client(workers) as client:
+        yield DaskExecutor(client)
 
 
 def _result(future: Any) -> Any:
-    error = future.exception()
-    return future.result() if error is None else error
+    try:
+        return future.result()
+    except (CancelledError, asyncio.CancelledError) as lost:
+        raise SchedulerLostError(
+            "the Dask scheduler is gone; every run that had ended is stored: the same command goes on from there"
+        ) from lost
+    except Exception as error:
+        return error
 
 
 def _identity(value: Any) -> Any:

@@ -73,6 +73,18 @@ def plan(study: Study) -> Plan:
     StudyError
         If a key of the study cannot be satisfied; the message names it.
     """
+    data, originals = plan_originals(study)
+    populations = tuple(
+        PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
+        for original in originals
+        for regime in study.regime_bands
+        for space in (config.space() for config in study.spaces)
+    )
+    return Plan(study, data, tuple(originals), populations)
+
+
+def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
+    """The data of a study, and its originals with their costs; as `plan`, but nothing is drawn."""
     with _naming("data"):
         data = load_data(**study.data.model_dump())
     originals = []
@@ -90,13 +102,7 @@ def plan(study: Study) -> Plan:
             originals.append(PlannedOriginal(task, traced.cost, traced.flops, traced.params))
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
-    populations = tuple(
-        PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
-        for original in originals
-        for regime in study.regime_bands
-        for space in (config.space() for config in study.spaces)
-    )
-    return Plan(study, data, tuple(originals), populations)
+    return data, originals
 
 
 def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:

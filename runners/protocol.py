@@ -15,6 +15,7 @@ from prunestats.outcome import EpochMetric
 from prunestats.runners.criteria import Batches
 from prunestats.runners.data import Data, Split
 from prunestats.runners.distill import Teacher
+from prunestats.runners.machine import place
 from prunestats.runners.prune import importance, most_important
 from prunestats.runners.recalibrate import recalibrate
 from prunestats.runners.seeds import torch_seed
@@ -117,7 +118,7 @@ def prune_and_train(
             filters = most_important(left, scores, target)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
-            small = keep_filters(small, left, filters, init=protocol.init)
+            small = place(keep_filters(small, left, filters, init=protocol.init))
         if protocol.bn_recalibration > 0:
             recalibrate(small, _some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
         loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)

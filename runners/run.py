@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import Engine
 
 from prunestats.db import (
     MissingRun,
@@ -33,8 +33,8 @@ from prunestats.errors import DatabaseError, StudyError
 from prunestats.runners.execute import Executor, executor
 from prunestats.runners.plan import Plan, PlannedOriginal, PlannedPopulation, plan
 from prunestats.runners.study import Study, content_key, read_study
-from prunestats.runners.weights import save_weights, weights_file, weights_match
-from prunestats.runners.work import RunTask, TrainedOriginal, failed, run_subnetwork, train_original
+from prunestats.runners.weights import save_weights, weights_file, weights_folder, weights_match
+from prunestats.runners.work import TrainedOriginal, failed, run_subnetwork, run_task, train_original
 
 Progress = Callable[[str, int, int], None]
 
@@ -84,8 +84,8 @@ def run_study(
     db : str or Path
         A SQLite file, made if it is not there, or the URL of a database.
     workers : int, optional
-        One-thread worker processes, by default one a core; 0 runs inline. With worker processes, call this under
-        ``if __name__ == "__main__":``, as always in Python.
+        One-thread worker processes, by default one a GPU or else one a core; 0 runs inline. With worker processes,
+        call this under ``if __name__ == "__main__":``, as always in Python.
     scheduler : str, optional
         Address of a Dask scheduler to be used instead.
     max_runs : int, optional
@@ -114,7 +114,7 @@ def run_study(
     started = time.perf_counter()
     planned = plan(study if isinstance(study, Study) else read_study(study))
     engine = open_database(db, create=True)
-    folder = Path(weights) if weights is not None else _weights_folder(engine.url)
+    folder = Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
     with write(engine) as connection:
         study_id = store_study(
             connection,
@@ -274,15 +274,7 @@ def _execute(
     pool = processes()
     weights = {key: pool.share(weights_file(folder, task).read_bytes()) for key, task in originals.items()}
     tasks = (
-        RunTask(
-            run.original_key,
-            run.subnetwork_key,
-            run.subnetwork_id,
-            run.widths,
-            content_key(protocol),
-            protocol,
-            run.seed,
-        )
+        run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, protocol, run.seed)
         for run in todo
     )
     for task, result in pool.map(
@@ -305,11 +297,3 @@ def _reason(error: BaseException) -> str:
     if type(error).__name__ == "KilledWorker":
         return "its worker process died each time that it was tried (out of memory?)"
     return f"{type(error).__name__}: {error}"
-
-
-def _weights_folder(url: URL) -> Path:
-    """Beside the SQLite file, else in the working folder."""
-    if url.get_backend_name() == "sqlite" and url.database:
-        path = Path(url.database.removeprefix("file:").partition("?")[0])
-        return path.with_name(path.stem + ".originals")
-    return Path("prunestats.originals")

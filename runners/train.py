@@ -151,10 +151,10 @@ def shuffled(n: int, batch_size: int, rng: np.random.Generator) -> list[Tensor]:
 def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
     nesterov = recipe.momentum > 0
     return torch.optim.SGD(
-        network.parameters(), lr=rate, momentum=recipe.momentum, weight_decay=decay, nesterov=nesterov
+        network.parameters(), lr=rate, momentum=recipe.momentum, weight_decay=decay, nesterov=nesterov, fused=True
     )
 
 

@@ -14,6 +14,14 @@ def weights_file(folder: Path, task: OriginalTask) -> Path:
     return folder / f"{task.key}.safetensors"
 
 
+def weights_folder(driver: str, database: str | None) -> Path:
+    """Where the weights of originals lie by default: beside the SQLite file, else in the working folder."""
+    if driver.startswith("sqlite") and database:
+        path = Path(database.removeprefix("file:").partition("?")[0])
+        return path.with_name(path.stem + ".originals")
+    return Path("prunestats.originals")
+
+
 def weights_match(path: Path, sha256: str) -> bool:
     """Whether the file is there with the content that was stored."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256

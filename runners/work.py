@@ -7,12 +7,11 @@ when or where, so any number of workers gives the same results.
 from __future__ import annotations
 
 import hashlib
-import platform
-import socket
+import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import safetensors.torch
@@ -22,9 +21,13 @@ from torch import nn
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.checkpoint import load_checkpoint
 from prunestats.runners.data import Data, load_data
+from prunestats.runners.export import safetensors_bytes
+from prunestats.runners.latency import speed_up
+from prunestats.runners.machine import environment, place, place_data
 from prunestats.runners.networks import build_network
 from prunestats.runners.protocol import Protocol, prune_and_train
 from prunestats.runners.seeds import derived_rng, torch_seed
+from prunestats.runners.study import content_key
 from prunestats.runners.trace import trace
 from prunestats.runners.traced import Trace
 from prunestats.runners.train import DivergedError, Recipe, evaluate, train
@@ -84,24 +87,46 @@ class Prepared:
 _prepared: OrderedDict[str, Prepared] = OrderedDict()
 _MOST_PREPARED = 4
 
+# torch's global generator serves one run at a time; a worker of several threads would mix their draws.
+_ALONE = threading.Lock()
+
+
+def run_task(
+    original_key: str,
+    subnetwork_key: str,
+    subnetwork_id: int,
+    widths: Sequence[int],
+    protocol: dict[str, Any],
+    seed: int,
+) -> RunTask:
+    """The task of one run."""
+    key = training_key(protocol)
+    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed)
+
+
+def training_key(protocol: dict[str, Any]) -> str:
+    """Hash of what a protocol trains, and so of its draws: measuring latency changes neither."""
+    return content_key({name: value for name, value in protocol.items() if name != "latency"})
+
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
     """Train an original from its seed, or load and measure its checkpoint."""
-    torch.set_num_threads(1)
     started = time.perf_counter()
-    data = load_data(**task.data)
-    rng = derived_rng(task.seed, task.key)
-    network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
-    if "checkpoint" in task.recipe:
-        load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
-            train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
-    val_error, val_loss = evaluate(network, data.validation)
-    test_error, test_loss = evaluate(network, data.test)
+    with _ALONE:
+        torch.set_num_threads(1)
+        data = place_data(load_data(**task.data))
+        rng = derived_rng(task.seed, task.key)
+        network = place(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
+        if "checkpoint" in task.recipe:
+            load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
+                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+        val_error, val_loss = evaluate(network, data.validation)
+        test_error, test_loss = evaluate(network, data.test)
     return TrainedOriginal(
-        safetensors.torch.save({name: value.contiguous() for name, value in network.state_dict().items()}),
+        safetensors_bytes(network),
         val_error,
         test_error,
         val_loss,
@@ -116,42 +141,47 @@ def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tup
 
     A training that diverges, or breaks in another way, is an outcome too: failed, with its reason.
     """
-    torch.set_num_threads(1)
+    return train_subnetwork(task, original, weights)[0], environment()
+
+
+def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
+    """How one run went, and the subnetwork that it trained, or None if it failed."""
     started = time.perf_counter()
     log: list[EpochMetric] = []
-    try:
-        prepared = prepare(original, weights)
-        rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
-        protocol = Protocol.from_parameters(task.protocol)
-        network, train_loss = prune_and_train(
-            prepared.network, prepared.trace, prepared.data, task.widths, protocol, rng=rng, on_epoch=log.append
-        )
-        test_error, test_loss = evaluate(network, prepared.data.test)
-    except (DivergedError, RuntimeError, MemoryError) as error:
-        return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), environment()
-    wall_s = time.perf_counter() - started
+    with _ALONE:
+        torch.set_num_threads(1)
+        try:
+            prepared = prepare(original, weights)
+            network, train_loss = _prune_and_train(task, prepared, log)
+            test_error, test_loss = evaluate(network, prepared.data.test)
+            wall_s = time.perf_counter() - started
+            example = prepared.data.example_input
+            latency: dict[str, Any] = (
+                speed_up(network, prepared.network, example) if task.protocol.get("latency") else {}
+            )
+        except (DivergedError, RuntimeError, MemoryError) as error:
+            return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
     last = log[-1]
     outcome = Outcome(
-        "done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None, tuple(log)
+        *("done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None),
+        epochs_log=tuple(log),
+        **latency,
     )
-    return outcome, environment()
+    return outcome, network
+
+
+def _prune_and_train(task: RunTask, prepared: Prepared, log: list[EpochMetric]) -> tuple[nn.Module, float | None]:
+    rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
+    protocol = Protocol.from_parameters(task.protocol)
+    return prune_and_train(
+        prepared.network, prepared.trace, prepared.data, task.widths, protocol, rng=rng, on_epoch=log.append
+    )
 
 
 def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
     """The outcome of a run that failed, with its reason in one line."""
     epochs = log[-1].epoch if log else None
     return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
-
-
-def environment() -> dict[str, Any]:
-    """The machine and the versions that decide a result."""
-    names = ("prunestats", "torch", "numpy", "torch-pruning")
-    return {
-        "host": socket.gethostname(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in names},
-    }
 
 
 def prepare(original: OriginalTask, weights: bytes) -> Prepared:
@@ -161,7 +191,8 @@ def prepare(original: OriginalTask, weights: bytes) -> Prepared:
         data = load_data(**original.data)
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         network.load_state_dict(safetensors.torch.load(weights))
-        found = _prepared[original.key] = Prepared(network, trace(network, data.example_input), data)
+        traced = trace(network, data.example_input)
+        found = _prepared[original.key] = Prepared(place(network), traced, place_data(data))
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
     _prepared.move_to_end(original.key)

@@ -11,12 +11,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from prunestats import __version__
-from prunestats.cli import database, exchange, maintenance, optima, reporting, statistics, studies
+from prunestats.cli import database, deployment, exchange, maintenance, optima, reporting, statistics, studies
 from prunestats.cli.options import app
 from prunestats.errors import InputError, PrunestatsError
 from prunestats.terminal import complain, leave_progress, say
 
-__all__ = ["app", "database", "exchange", "main", "maintenance", "optima", "reporting", "statistics", "studies"]
+__all__ = [
+    "app",
+    "database",
+    "deployment",
+    "exchange",
+    "main",
+    "maintenance",
+    "optima",
+    "reporting",
+    "statistics",
+    "studies",
+]
 
 # Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
 _PATIENCE_S = 2.0

@@ -18,5 +18,7 @@ app = typer.Typer(
 Db = Annotated[str, typer.Option("--db", envvar="PRUNESTATS_DB", help="SQLite file or database URL.")]
 StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).")]
 StudyName = Annotated[str | None, typer.Option("--study", help="Name of the study, if there are several.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 runs inline. Default: one a core.")]
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Worker processes; 0 runs inline. Default: one a GPU, or else one a core.")
+]
 Form = Annotated[Literal["table", "csv", "json"], typer.Option("-f", "--format", help="How rows are printed.")]

@@ -128,21 +128,36 @@ def run(
 
 @app.command()
 def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
-    """Show how far each study is: runs done, failed and missing, and the time that is left."""
-    from prunestats.db import open_database, read, study_status
+    """Show how far each study is: runs done, failed and missing, how fast it goes, what is left and what failed."""
+    from prunestats.db import open_database, read, study_progress, study_status
 
     with read(open_database(db, create=False)) as connection:
         rows = study_status(connection, study)
+        studies = study_progress(connection, study)
     what = ("study", "network", "original_seed", "regime", "space")
     columns = (*what, "drawn", "done", "failed", "missing", "mean_wall_s")
     print_rows(columns, [tuple(getattr(row, name) for name in columns) for row in rows], form)
-    missing = sum(row.missing for row in rows)
-    if form == "table" and missing:
-        timed = [row for row in rows if row.mean_wall_s is not None]
-        made = sum(row.done + row.failed for row in timed)
-        pace = sum((row.mean_wall_s or 0.0) * (row.done + row.failed) for row in timed) / made if made else None
-        left = f": about {duration(missing * pace)} of one worker" if pace else ""
-        say(f"{missing:,} runs are missing{left}")
+    if form == "table":
+        for progress in studies:
+            say(_progress_sentence(progress))
+            for reason, count in progress.failures:
+                say(f"  {count:,} failed: {reason}")
+
+
+def _progress_sentence(progress: Any) -> str:
+    stored = progress.done + progress.failed
+    if not progress.missing:
+        return f"{progress.study}: all {progress.runs:,} runs are stored."
+    pace = f"; {progress.per_minute:.3g} runs a minute lately" if progress.per_minute else ""
+    if progress.left_s is not None:
+        left = f", about {duration(progress.left_s)} left" + ("" if progress.running else " once it goes on again")
+    elif progress.mean_wall_s:
+        left = f": about {duration(progress.missing * progress.mean_wall_s)} of one worker"
+    else:
+        left = ""
+    now = "running" if progress.running else "not running"
+    what = f"{progress.study}: {stored:,} of {progress.runs:,} runs are stored, {progress.missing:,} runs are missing"
+    return f"{what}; {now}{pace}{left}."
 
 
 def _summary_sentence(summary: Any) -> str:

@@ -67,6 +67,7 @@ def test_status_counts_what_is_done(demo, prunestats):
     rows = json.loads(prunestats("status", "--db", demo[0] / "results.db", "-f", "json").stdout)
     assert len(rows) == 12
     assert {(row["drawn"], row["done"], row["failed"], row["missing"]) for row in rows} == {(4, 4, 0, 0)}
+    assert "demo: all 48 runs are stored." in prunestats("status", "--db", demo[0] / "results.db").stdout
 
 
 def test_sql_prints_tables_csv_and_json(demo, prunestats):

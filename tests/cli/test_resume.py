@@ -1,6 +1,7 @@
 """A study may be stopped at any moment: what was stored is kept, nothing is run twice, nothing is lost."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -88,6 +89,24 @@ def test_kill_9_loses_nothing_and_repeats_nothing(study, tmp_path, environment, 
     assert rows(db) == uninterrupted
     assert "were there already" in prunestats("run", study, "--db", db).stdout
     assert rows(db, f"id, created_at, {COLUMNS}", "id") == after
+
+
+def test_status_of_a_running_study_tells_rate_and_time_left(study, tmp_path, environment, prunestats):
+    study.write_text(study.read_text().replace("subnetworks = 40", "subnetworks = 400"))
+    db = tmp_path / "results.db"
+    with started(study, db, environment) as process:
+        begun = time.time()
+        wait_for(lambda: stored(db) >= 8, process)
+        answer = prunestats("status", "--db", db).stdout.splitlines()[-1]
+        assert process.poll() is None
+        so_far = stored(db)
+    done, missing, rate = re.fullmatch(
+        r"small: (\d+) of 400 runs are stored, (\d+) runs are missing; running; "
+        r"([\d.]+) runs a minute lately, about [\d hmins]+ left\.",
+        answer,
+    ).groups()
+    assert 8 <= int(done) == 400 - int(missing) <= so_far
+    assert 60 * 8 / (time.time() - begun) / 4 < float(rate) < 60 * so_far
 
 
 def test_ctrl_c_stops_in_seconds_and_says_how_to_go_on(study, tmp_path, environment, prunestats, uninterrupted):

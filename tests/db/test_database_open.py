@@ -270,6 +270,8 @@ def test_saved_databases_of_every_version_open(tmp_path, saved):
     assert frame["widths"].tolist() == [(2, 8), (2, 8), (4, 4)]
     assert frame["error"].tolist() == pytest.approx([0.1, float("nan"), 0.2], nan_ok=True)
     assert frame["buckets"].tolist() == [2, 2, 2]
+    measured = float("nan") if saved.name == "v1.db.gz" else 1.25
+    assert frame["speedup_1"].tolist() == pytest.approx([measured, float("nan"), measured], nan_ok=True)
     with read(engine) as connection:
         status = study_status(connection, "saved")[0]
         assert (status.done, status.failed, status.missing) == (2, 1, 1)

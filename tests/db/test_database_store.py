@@ -17,6 +17,7 @@ from prunestats.db import (
     find_original,
     load_results,
     missing_runs,
+    query,
     read,
     rows_hash,
     schema,
@@ -95,6 +96,19 @@ def test_an_outcome_is_new_once(engine, fill):
     assert tuple(log) == (run.id, 0, None, 0.9, 3.0)
 
 
+def test_latency_is_stored_and_averaged_over_seeds(url, engine, fill):
+    stored = fill(engine, runs=0, seeds=(98, 99))
+    with write(engine) as connection:
+        for seed in (98, 99):
+            measured = replace(DONE, latency_ms_1=seed / 10, latency_ms_64=7.0, speedup_1=1.5, speedup_64=2.0)
+            add_run(connection, stored, measured, seed=seed)
+    frame = load_results(url, space="initial", regime=0.5).query("subnetwork == subnetwork.iloc[0]")
+    assert frame["latency_ms_1"].tolist() == [9.8, 9.9]
+    assert frame["speedup_64"].tolist() == [2.0, 2.0]
+    means = query(url, "SELECT latency_ms_1, latency_ms_64, speedup_1 FROM populations").rows[0]
+    assert means == pytest.approx((9.85, 7.0, 1.5))
+
+
 def test_outcomes_in_bulk_count_what_is_new(engine, fill):
     stored = fill(engine, runs=0)
     key = {"protocol_id": stored.protocol_id, "environment_id": stored.environment_id}
@@ -133,6 +147,7 @@ def test_a_run_that_diverged_is_a_row_without_its_numbers(engine, fill):
         replace(DONE, epochs=-1),
         replace(DONE, epochs=1.5),
         replace(DONE, wall_s=-1.0),
+        replace(DONE, latency_ms_1=-1.0),
         replace(DONE, failure="but it is done"),
         replace(DONE, state="running"),
         Outcome("failed"),

@@ -2,7 +2,7 @@ import pytest
 
 from prunestats.errors import StudyError
 from prunestats.runners.plan import plan
-from prunestats.runners.study import demo_study_file, parse_study, read_study
+from prunestats.runners.study import Study, demo_study_file, parse_study, read_study
 
 DEMO = demo_study_file().read_text()
 
@@ -74,3 +74,13 @@ def test_the_same_file_gives_the_same_subnetworks():
 def test_populations_of_different_originals_regimes_and_spaces_differ():
     keys = [tuple(map(tuple, p.sample.widths.tolist())) for p in plan(parse_study(DEMO)).populations]
     assert len(set(keys)) == len(keys) == 12
+
+
+def test_a_key_that_came_later_is_left_out_where_it_is_not_set():
+    """What was stored before the key was known keeps its hash."""
+    study, measured = parse_study(DEMO), parse_study(DEMO.replace("# latency = true ", "latency = true "))
+    assert "latency" not in study.protocol.parameters
+    assert "latency" not in study.model_dump_json()
+    assert measured.protocol.parameters == {**study.protocol.parameters, "latency": True}
+    assert measured.fingerprint != study.fingerprint
+    assert Study.model_validate_json(measured.model_dump_json()) == measured

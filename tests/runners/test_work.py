@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from prunestats.runners import build_network, load_data
+from prunestats.runners.seeds import derived_rng
 from prunestats.runners.study import demo_study_file, read_study
 from prunestats.runners.train import DivergedError, Recipe, evaluate, train
-from prunestats.runners.work import OriginalTask, RunTask, derived_rng, run_subnetwork, train_original
+from prunestats.runners.work import OriginalTask, RunTask, run_subnetwork, run_task, train_original
 
 STUDY = read_study(demo_study_file())
 PROTOCOL = STUDY.protocol.parameters
+LATENCY = {"latency": True}
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,14 @@ def test_derived_generators_differ_by_seed_and_by_key():
     draws = {derived_rng(seed, *keys).integers(2**60) for seed in (0, 1) for keys in (["a"], ["b"], ["a", "b"])}
     assert len(draws) == 6
     assert derived_rng(3, "a").integers(2**60) == derived_rng(3, "a").integers(2**60)
+
+
+def test_measuring_latency_changes_nothing_else(task, trained):
+    tasks = [run_task("key", "sub", 1, (8, 8, 16, 16, 32, 32), {**PROTOCOL, **more}, 0) for more in ({}, LATENCY)]
+    plain, measured = (run_subnetwork(each, task, trained.weights)[0] for each in tasks)
+    names = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
+    assert [getattr(plain, name) for name in names] == [None] * 4
+    assert all(getattr(measured, name) > 0 for name in names)
+    assert measured.latency_ms_1 < measured.latency_ms_64
+    unmeasured = dataclasses.replace(measured, **dict.fromkeys(names))
+    assert dataclasses.replace(unmeasured, wall_s=0.0) == dataclasses.replace(plain, wall_s=0.0)

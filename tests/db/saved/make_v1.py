@@ -4,7 +4,10 @@ import gzip
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from prunestats.cost import CostModel, Layer
 from prunestats.db import (
@@ -27,12 +30,13 @@ from prunestats.db import (
 COST = CostModel(("a", "b"), (4, 8), (Layer("conv", "Conv2d", ((0, 1),), 0, ((1, 1),), 0, 9 * 64, 0, 9, 2),))
 
 
-def main() -> None:
+def save(name: str, *fills: Callable[[Connection], None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "v1.db"
+        path = Path(folder) / name
         engine = open_database(path)
         with write(engine) as connection:
-            fill(connection)
+            for each in fills:
+                each(connection)
             connection.exec_driver_sql("UPDATE run SET created_at = '2026-01-01 00:00:00'")
         engine.dispose()
         with sqlite3.connect(path) as small:
@@ -40,7 +44,7 @@ def main() -> None:
             small.execute("PRAGMA page_size = 1024")
             small.execute("VACUUM")
         small.close()
-        target = Path(__file__).with_name("v1.db.gz")
+        target = Path(__file__).with_name(f"{name}.gz")
         with target.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
             shutil.copyfileobj(path.open("rb"), packed)
 
@@ -90,4 +94,4 @@ def fill(connection) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    save("v1.db", fill)

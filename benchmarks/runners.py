@@ -1,0 +1,136 @@
+"""Running a study: against a plain loop, against bare training steps, with more workers, and over many runs."""
+
+from __future__ import annotations
+
+import copy
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmarks.measure import Comparison, seconds
+from benchmarks.plain import fine_tune, prune_plainly
+from prunestats.db import open_database, read
+from prunestats.db.schema import subnetwork
+from prunestats.runners import prune
+from prunestats.runners.data import Data
+from prunestats.runners.machine import place
+from prunestats.runners.run import run_study
+from prunestats.runners.study import Study, demo_study_file, read_study
+from prunestats.runners.train import evaluate
+from prunestats.runners.work import OriginalTask, Prepared, prepare
+
+_RUNS = 61
+_WARM = 12
+_MANY_RUNS = 2_000
+
+
+def comparisons() -> Iterator[Comparison]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study = _study("bench", _RUNS)
+        run_study(study, folder / "0.db", weights=folder / "originals", workers=0, max_runs=1)
+        prepared = _prepared(folder / "originals", study)
+        widths = _widths(folder / "0.db")
+        one, two = (_seconds_a_run(study, folder, workers) for workers in (1, 2))
+        recipe = (study.protocol.epochs, study.protocol.learning_rate, study.protocol.batch_size)
+        example, data = prepared.data.example_input, prepared.data
+
+        as_built = copy.deepcopy(prepared.network).to(memory_format=torch.contiguous_format)
+
+        def plain() -> None:
+            for row in widths:
+                fine_tune(prune_plainly(as_built, prepared.trace, row, example), data, *recipe)
+
+        torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
+        by_hand = seconds(plain, len(widths), repeats=2)
+        torch.set_num_threads(1)
+        networks = [place(prune(prepared.network, prepared.trace, row)) for row in widths]
+        bare = seconds(lambda: [_bare_steps(network, data, *recipe) for network in networks], len(networks), repeats=2)
+        yield Comparison("digits study, 2 workers", "run", two, "Torch-Pruning and DataLoader, 1 process", by_hand)
+        yield Comparison("digits study, 1 worker", "run", one, "Torch-Pruning and DataLoader, 1 process", by_hand)
+        yield Comparison("all but the training steps", "run, 1 worker", one, "the steps and evaluations alone", bare)
+        yield Comparison("2 workers (2x is perfect)", "run", two, "1 worker", one)
+
+
+def memory() -> str:
+    """How the memory of the parent and of its worker grows over many short runs, in a sentence."""
+    study = _study("many", _MANY_RUNS, epochs=1, batch_size=512)
+    found: dict[int, tuple[float, float]] = {}
+    parent = psutil.Process()
+
+    def watch(phase: str, done: int, total: int) -> None:
+        if phase == "runs" and done in (_MANY_RUNS // 10, _MANY_RUNS // 2, _MANY_RUNS):
+            children = [child for child in parent.children(recursive=True) if child.is_running()]
+            workers = max(child.memory_info().rss for child in children)
+            found[done] = parent.memory_info().rss / 2**20, workers / 2**20
+
+    with tempfile.TemporaryDirectory() as name:
+        run_study(study, Path(name) / "many.db", workers=1, progress=watch)
+    (first, early), (_, half), (last, late) = found.values()
+    return (
+        f"Memory over {_MANY_RUNS:,} runs, from run {_MANY_RUNS // 10:,} on: parent {first:.0f} MiB to {last:.0f} MiB, "
+        f"worker {early:.0f} MiB, half-way {half:.0f} MiB, to {late:.0f} MiB"
+    )
+
+
+def _study(name: str, subnetworks: int, **protocol: int) -> Study:
+    """The demo's study, with one original, one regime and one space."""
+    demo = read_study(demo_study_file())
+    content = demo.model_dump()
+    content |= {"name": name, "population": {"subnetworks": subnetworks}, "spaces": content["spaces"][:1]}
+    content["originals"] = [{**content["originals"][0], "seeds": [0]}]
+    content["regimes"]["flops"] = [0.25]
+    content["protocol"] |= protocol
+    return Study.model_validate(content)
+
+
+def _seconds_a_run(study: Study, folder: Path, workers: int) -> float:
+    """Seconds a run, once every worker has started and has its data."""
+    at: dict[int, float] = {}
+
+    def watch(phase: str, done: int, total: int) -> None:
+        if phase == "runs":
+            at[done] = time.perf_counter()
+
+    run_study(study, folder / f"{workers}.db", weights=folder / "originals", workers=workers, progress=watch)
+    return (at[_RUNS] - at[_WARM]) / (_RUNS - _WARM)
+
+
+def _prepared(folder: Path, study: Study) -> Prepared:
+    [weights] = folder.glob("*.safetensors")
+    config = study.originals[0]
+    task = OriginalTask(weights.stem, config.network, study.data.model_dump(), config.recipe, 0)
+    return prepare(task, weights.read_bytes())
+
+
+def _widths(db: Path) -> list[list[int]]:
+    engine = open_database(db)
+    with read(engine) as connection:
+        return [row for (row,) in connection.execute(subnetwork.select().with_only_columns(subnetwork.c.widths))][
+            _WARM:
+        ]
+
+
+def _bare_steps(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> None:
+    """What any training must do: steps over the batches, and the evaluations."""
+    optimiser = torch.optim.SGD(
+        network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True, fused=True
+    )
+    evaluate(network, data.validation)
+    for _ in range(epochs):
+        network.train()
+        for batch in torch.randperm(len(data.train)).split(batch_size):
+            loss = functional.cross_entropy(network(data.train.images[batch]), data.train.labels[batch])
+            assert math.isfinite(loss.item())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        evaluate(network, data.validation)
+    evaluate(network, data.test)

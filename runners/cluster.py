@@ -1,0 +1,131 @@
+"""Dask clusters: worker processes on this machine, or a running cluster that is joined by its scheduler's address."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from typing import Any
+
+from prunestats import __version__
+from prunestats.errors import InputError
+
+_CLOSING_S = 2
+
+# One thread a process. Dask's own setting would return memory to the system after every step of training, which was
+# measured to make runs of the demo half as long again.
+_WORKER_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30)),
+}
+_SETTINGS = {
+    "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
+    "distributed.scheduler.allowed-failures": 1,
+    # What a worker holds is its data, which it can neither spill nor wait to be rid of: it goes on until it is stopped
+    # for taking more than its share, and its run is a failed row.
+    **dict.fromkeys((f"distributed.worker.memory.{what}" for what in ("target", "spill", "pause")), False),
+}
+
+
+@contextmanager
+def local_client(workers: int | None) -> Iterator[Any]:
+    """A client of one-thread worker processes on this machine: by default one a GPU, or else one a core."""
+    import torch
+    from dask.system import CPU_COUNT
+    from distributed import Client
+
+    _silence()
+    cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
+    try:
+        with _closing(Client(cluster)) as client:
+            yield client
+    finally:
+        # What a worker is in the middle of would be thrown away anyway; its process ends with this one at the latest.
+        with suppress(TimeoutError):
+            cluster.close(timeout=_CLOSING_S)
+
+
+@contextmanager
+def remote_client(address: str) -> Iterator[Any]:
+    """A client of the cluster whose scheduler has this address.
+
+    Raises
+    ------
+    InputError
+        If it does not answer, has no workers, or has workers that cannot run a study as this process would.
+    """
+    from distributed import Client
+
+    _silence()
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(f"--scheduler: expected a Dask scheduler at {address!r}; none answered ({error})") from error
+    with _closing(client):
+        _check_workers(client, address)
+        yield client
+
+
+def _check_workers(client: Any, address: str) -> None:
+    threads = client.nthreads()
+    if not threads:
+        raise InputError(f"--scheduler: the scheduler at {address!r} has no workers: start `dask worker {address}`")
+    if max(threads.values()) > 1:
+        raise InputError(
+            f"--scheduler: expected workers of one thread; found one with {max(threads.values())} at {address!r}: "
+            "start them with `--nthreads 1 --nworkers N`"
+        )
+    for worker, found in client.run(_version, on_error="return").items():
+        if found != __version__:
+            raise InputError(
+                f"--scheduler: expected prunestats {__version__} on every worker; found {found} on {worker}: "
+                "install it there, with the same torch and numpy"
+            )
+
+
+def _version() -> str:
+    return __version__
+
+
+def _silence() -> None:
+    for name in ("distributed", "distributed.client", "distributed.shuffle", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _start_cluster(workers: int) -> Any:
+    import dask
+    from distributed import LocalCluster
+
+    with dask.config.set(_SETTINGS):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            # no dashboard, and its port is any: the default one may be another study's
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+
+
+def _apart(start: Callable[..., Any], *arguments: Any) -> Any:
+    """Call something in a thread that SIGINT does not reach, and so no thread or process that it starts.
+
+    A terminal sends Ctrl-C to the whole process group: workers leave it to their parent.
+    """
+    # Started later, multiprocessing's tracker would let the signal through again.
+    resource_tracker.ensure_running()
+    with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})) as one:
+        return one.submit(start, *arguments).result()
+
+
+@contextmanager
+def _closing(client: Any) -> Iterator[Any]:
+    try:
+        yield client
+    finally:
+        with suppress(TimeoutError):
+            client.close(timeout=_CLOSING_S)
