@@ -38,6 +38,8 @@ class ImportSummary:
         What cannot be stored.
     new_runs, new_subnetworks : int
         What was not there before; of a dry run, what would be new.
+    doubts : tuple of str
+        What looks like another unit than was said, and cannot be told for sure.
     stored : bool
         False after a dry run.
     """
@@ -53,6 +55,7 @@ class ImportSummary:
     refused: tuple[Refusal, ...]
     new_runs: int
     new_subnetworks: int
+    doubts: tuple[str, ...]
     stored: bool
 
 
@@ -63,6 +66,8 @@ def summarise(
     runs: Sequence[Run],
     refused: Sequence[Refusal],
     stored: Stored,
+    doubts: tuple[str, ...],
+    *,
     kept: bool,
 ) -> ImportSummary:
     """Return the summary of an import from its runs and what storing them gave."""
@@ -88,5 +93,6 @@ def summarise(
         refused=tuple(refused),
         new_runs=stored.new_runs,
         new_subnetworks=stored.new_subnetworks,
+        doubts=doubts,
         stored=kept,
     )

@@ -133,7 +133,7 @@ def import_results(
         try:
             with write(engine) as connection:
                 runs, refused = runs_of(read, meaning, given, bands, _costs(connection))
-                check_units(runs)
+                doubts = check_units(runs)
                 stored = store_runs(connection, runs, text)
                 refused = [*refused, *stored.clashes]
                 if refused and not (dry_run or (skip_bad and len(runs) > len(stored.clashes))):
@@ -142,7 +142,7 @@ def import_results(
                     raise _DryRunError
         except _DryRunError:
             pass
-    return summarise(name, len(read), meaning, runs, refused, stored, not dry_run)
+    return summarise(name, len(read), meaning, runs, refused, stored, doubts, kept=not dry_run)
 
 
 class _DryRunError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from prunestats.db.once import content_hash, short
 from prunestats.db.records import RESULT
 from prunestats.db.refusals import Refusal, RefusedError
 from prunestats.db.values import converters, listed, widths_of
+from prunestats.errors import UnitWarning
 from prunestats.results import results_frame
 
 Run = dict[str, Any]
@@ -85,8 +87,13 @@ def runs_of(
     return runs, sorted(refusals, key=lambda refusal: refusal.row)
 
 
-def check_units(runs: Sequence[Run]) -> None:
+def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
     """Refuse runs whose units cannot be what they are said to be, by the door of all statistics.
+
+    Returns
+    -------
+    tuple of str
+        What looks like another unit, and cannot be told for sure.
 
     Raises
     ------
@@ -97,16 +104,20 @@ def check_units(runs: Sequence[Run]) -> None:
     if done:
         columns = ["original", "subnetwork", "protocol_key", "seed", "flops", "params", "val_error"]
         frame = pd.DataFrame([[run[name] for name in columns] for run in done.values()], columns=columns)
-        results_frame(
-            frame,
-            subnetwork="subnetwork",
-            flops="flops",
-            params="params",
-            error="val_error",
-            original="original",
-            protocol="protocol_key",
-            seed="seed",
-        )
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always", UnitWarning)
+            results_frame(
+                frame,
+                subnetwork="subnetwork",
+                flops="flops",
+                params="params",
+                error="val_error",
+                original="original",
+                protocol="protocol_key",
+                seed="seed",
+            )
+        return tuple(str(doubt.message) for doubt in doubts)
+    return ()
 
 
 def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]]]:

@@ -9,7 +9,7 @@ import typer
 
 from prunestats.cli.options import Db, app
 from prunestats.errors import InputError
-from prunestats.terminal import say
+from prunestats.terminal import complain, say
 
 _UNIT = Literal["counts", "thousands", "millions", "billions"]
 _SHOWN = 5
@@ -73,6 +73,8 @@ def import_(
         dry_run=dry_run,
         skip_bad=skip_bad,
     )
+    for doubt in summary.doubts:
+        complain(doubt, "doubt")
     for line in [*_understood(summary), *_refused(summary), _outcome(summary, skip_bad)]:
         say(line)
     if dry_run and summary.refused and not skip_bad:

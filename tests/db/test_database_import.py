@@ -149,6 +149,7 @@ def test_rows_that_cannot_be_stored_are_named_and_nothing_is_stored(url):
     assert "one cost of every subnetwork" in reasons[8]
     done = import_results(url, table, skip_bad=True, **options)
     assert (done.new_runs, len(done.refused)) == (2, 6)
+    assert any("every error is above 0.5" in doubt for doubt in done.doubts)
     assert load_results(url)["subnetwork"].tolist() == ["a0", "a6"]
 
 
