@@ -112,7 +112,9 @@ def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generato
     minima = np.argmin(loose.draws(_DRAWS, rng) @ rows.T, axis=1)
     best = float(grid[np.argmin(rows @ curve.coefficients)])
     tail = (1 - level) / 2
-    low, high = np.quantile(grid[minima], [tail, 1 - tail])
+    # a minimum on the grid stands for half a step on either side
+    half = (grid[1] - grid[0]) / 2
+    low, high = np.clip(np.quantile(grid[minima], [tail, 1 - tail]) + np.array([-half, half]), grid[0], grid[-1])
     x10, x90 = np.quantile(data.x, [0.1, 0.9])
     return SplineOptimum(
         curve=curve,

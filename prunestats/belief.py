@@ -62,8 +62,9 @@ def believe(evidence: Evidence) -> Belief:
 
     Notes
     -----
-    Where the quadratic is right, its Fieller set is two to five times shorter than the spline's interval; where it is
-    wrong, the set misses the optimum however many points there are. Otherwise the spline is believed, with a piece for
+    Where the quadratic is right, its Fieller set is much shorter than the spline's interval; where it is wrong, the set
+    misses the optimum however many points there are. So it takes in the ratios at which the slope of a cubic is not
+    told from zero, a little more where the truth is a parabola. Otherwise the spline is believed, with a piece for
     each place where the curves that fit have their minimum. Where two lines with a corner describe the points about as
     well as the curve that is believed, the set takes in the corner's interval. The coverage of what is believed is
     simulated in docs/methods/verdict-rules.md.
@@ -79,6 +80,7 @@ def believe(evidence: Evidence) -> Belief:
         f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
     )
     belief = Belief(quadratic.optimum_ratio, ((fieller.low, fieller.high),), "quadratic", reason)
+    belief = _with_cubic(belief, evidence)
     return _with_corner(belief, evidence, evidence.aic_quadratic)
 
 
@@ -94,6 +96,18 @@ def of_spline(evidence: Evidence, reason: str = "") -> Belief:
 def two_places(evidence: Evidence) -> bool:
     """Whether the minimum may as well be in either of two places."""
     return max(share for _, _, share in evidence.spline.basins) < ONE_PLACE
+
+
+def _with_cubic(belief: Belief, evidence: Evidence) -> Belief:
+    """Take in what an asymmetry that goes unseen would make of the vertex."""
+    cubic = evidence.cubic
+    if cubic is None or (belief.low <= cubic.low and cubic.high <= belief.high):
+        return belief
+    reason = (
+        f"{belief.reason} A lack of fit that goes unseen may hide an asymmetric U: the interval takes in where the "
+        f"slope of a cubic is not told from zero, [{cubic.low:.4g}, {cubic.high:.4g}]."
+    )
+    return replace(belief, pieces=_merged((*belief.pieces, (cubic.low, cubic.high))), reason=reason)
 
 
 def _with_corner(belief: Belief, evidence: Evidence, aic: float) -> Belief:

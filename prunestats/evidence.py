@@ -8,7 +8,9 @@ import numpy as np
 
 from prunestats.argmin import SplineOptimum, spline_optimum
 from prunestats.corner import Corner, fit_corner
+from prunestats.cubic import cubic_optimum
 from prunestats.flatness import Flatness, flatness
+from prunestats.intervals import Interval
 from prunestats.lack_of_fit import LackOfFit, lack_of_fit
 from prunestats.lind_mehlum import LindMehlum, lind_mehlum
 from prunestats.quadratic import Quadratic, fit_quadratic
@@ -33,6 +35,8 @@ class Evidence:
     trend : Trend
     quadratic : Quadratic
     spline : SplineOptimum
+    cubic : Interval or None
+        None where there are too few distinct ratios for a cubic.
     corner : Corner or None
         None where no V is in sight.
     two_lines : TwoLines or None
@@ -55,6 +59,7 @@ class Evidence:
     trend: Trend
     quadratic: Quadratic
     spline: SplineOptimum
+    cubic: Interval | None
     corner: Corner | None
     two_lines: TwoLines | None
     lind_mehlum: LindMehlum
@@ -108,6 +113,7 @@ def gather(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> Ev
         trend=Trend(float(line.coefficients[1]), line.p(1)),
         quadratic=quadratic,
         spline=spline,
+        cubic=cubic_optimum(data, level=level),
         corner=fit_corner(data, level=level),
         two_lines=fit_two_lines(data, level=level),
         lind_mehlum=lind_mehlum(quadratic, low, high),

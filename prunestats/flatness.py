@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import optimize, stats
 
 from prunestats.regression import Points, least_squares, wald
@@ -63,7 +64,8 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
     fit = least_squares(data.design(u, u**2), data.target)
     f, p = wald(fit, [1, 2])
     noncentrality = noncentrality_bound(f, 2, fit.df, level)
-    return Flatness(f, p, noncentrality / (noncentrality + data.x.size), level)
+    share = 1.0 if np.isinf(noncentrality) else noncentrality / (noncentrality + data.x.size)
+    return Flatness(f, p, share, level)
 
 
 def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
@@ -77,6 +79,9 @@ def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
     tail = 1 - level
     if stats.f.cdf(f, dfn, dfd) <= tail:
         return 0.0
+    # beyond this scipy's noncentral F gives no numbers, and the ratio explains all there is
+    if dfn * f > 1e6:
+        return float("inf")
     high = 10.0 + 4 * dfn * f
     while stats.ncf.cdf(f, dfn, dfd, high) > tail:
         high *= 2

@@ -16,7 +16,7 @@ from prunestats.envelope import QUANTILES, Envelope, fit_envelope
 from prunestats.evidence import gather
 from prunestats.explained import explained_variance
 from prunestats.flatness import Flatness
-from prunestats.intervals import check_level, plain
+from prunestats.intervals import Interval, check_level, plain
 from prunestats.lack_of_fit import LackOfFit
 from prunestats.lind_mehlum import LindMehlum
 from prunestats.quadratic import Quadratic
@@ -52,6 +52,8 @@ class Optimum:
         Whose estimate that is.
     quadratic : Quadratic or None
     spline : SplineOptimum or None
+    cubic : Interval or None
+        The minimum of a cubic, which the quadratic's interval takes in when that is believed.
     corner : Corner or None
     envelope : tuple of Envelope
         The 5 % and 10 % quantiles of the response; those with fewer than ten subnetworks below them are left out.
@@ -89,6 +91,7 @@ class Optimum:
     believed: str | None
     quadratic: Quadratic | None
     spline: SplineOptimum | None
+    cubic: Interval | None
     corner: Corner | None
     envelope: tuple[Envelope, ...]
     winners: Winners | None
@@ -200,6 +203,7 @@ def find_optimum(
         believed=None if belief is None else belief.believed,
         quadratic=None if evidence is None else evidence.quadratic,
         spline=None if evidence is None else evidence.spline,
+        cubic=None if evidence is None else evidence.cubic,
         corner=None if evidence is None else evidence.corner,
         envelope=tuple(part for part in envelopes if part is not None),
         winners=bootstrap_winners(data, level=level),

@@ -134,7 +134,7 @@ def flat_region(data: Points) -> Floats | None:
         return None
     smooth, error = fit_spline(data, method="gcv").curve(inside)
     sign = 1.0 if _falls_first(data) else -1.0
-    return np.asarray(inside[sign * smooth - error < (sign * smooth).min()])
+    return np.asarray(inside[sign * smooth - error <= (sign * smooth).min()])
 
 
 def _falls_first(data: Points) -> bool:

@@ -84,6 +84,16 @@ def corners(x, quantile):
     return 6 * np.abs(np.abs(x - center) / width - 0.25), center + 0.25 * width * np.array([-1, 1])
 
 
+def exponential_u(k, strength):
+    """A smooth U, steeper towards large ratios: exp(k u) - k u - 1 with |k u| up to k at the ends of the range."""
+
+    def make(x, quantile):
+        u = x - quantile(0.5)
+        return strength * (np.exp(k * u) - k * u - 1) / k**2, quantile(0.5)
+
+    return make
+
+
 WELLS = {"equal": wells(0.3), "nearer": wells(0.25), "unequal": wells(0.3, 0.8), "corners": corners}
 WITHOUT = {
     "straight": lambda x, quantile: (-x, None),
@@ -95,6 +105,7 @@ WITHOUT = {
     "bottom at 92 %": u_at(0.92, 6.0),
 }
 WITH = {"symmetric": u_at(0.5, 8.0), "bottom at 30 %": u_at(0.3, 8.0), "asymmetric": smooth_asymmetric}
+WITH |= {f"exponential {k:g}": exponential_u(k, 6.0) for k in (0.5, 1.0, 2.0)}
 
 
 def samples(truth, n, repeats, seed=0):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from prunestats.corner import fit_corner
+from prunestats.cubic import cubic_optimum
 from prunestats.explained import adjusted_r2
 from prunestats.flatness import noncentrality_bound
 from prunestats.lack_of_fit import lack_of_fit
@@ -29,6 +30,16 @@ def test_quadratic_and_its_hc3_covariance_equal_r(golden, golden_points, shape):
     v = fit.covariance
     assert [v[1, 1], v[1, 2], v[2, 2]] == pytest.approx([r[f"{shape}.v{k}"] for k in ("11", "12", "22")], rel=1e-8)
     assert fit.curvature_p == pytest.approx(r[f"{shape}.curvature_p"], rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_where_the_slope_of_a_cubic_is_not_told_from_zero_equals_a_search_by_r(golden, golden_points, shape):
+    r = golden("quadratic")
+    data = sample(golden_points, shape)
+    found = cubic_optimum(data)
+    step = np.ptp(data.x) / 1e5
+    ends = np.log([found.value, found.low, found.high])
+    assert ends == pytest.approx([r[f"{shape}.cubic_{which}"] for which in ("best", "low", "high")], abs=2 * step)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -31,6 +31,26 @@ report <- function(name, data, formula, richer) {
     show(paste0(name, ".lm_t_", end), t)
     show(paste0(name, ".lm_p_", end), if (end == "low") pt(t, df) else pt(t, df, lower.tail = FALSE))
   }
+  # the cubic: where its slope is not told from zero around its minimum, by root search
+  cubic <- lm(update(formula, . ~ . + I(u^3)), data = data)
+  w <- vcovHC(cubic, "HC3")
+  terms <- c("u", "I(u^2)", "I(u^3)")
+  c3 <- coef(cubic)[terms]
+  grid <- seq(min(data$u), max(data$u), length.out = 1e5)
+  best <- grid[which.min(c3[1] * grid + c3[2] * grid^2 + c3[3] * grid^3)]
+  excess <- Vectorize(function(at) {
+    g <- c(1, 2 * at, 3 * at^2)
+    sum(g * c3)^2 - qt(0.975, cubic$df.residual)^2 * as.numeric(t(g) %*% w[terms, terms] %*% g)
+  })
+  show(paste0(name, ".cubic_best"), mean(data$x) + best)
+  inside <- excess(grid) <= 0
+  at <- which.min(abs(grid - best))
+  low <- at
+  while (low > 1 && inside[low - 1]) low <- low - 1
+  high <- at
+  while (high < length(grid) && inside[high + 1]) high <- high + 1
+  show(paste0(name, ".cubic_low"), mean(data$x) + grid[low])
+  show(paste0(name, ".cubic_high"), mean(data$x) + grid[high])
   test <- waldtest(fit, lm(richer, data = data), vcov = function(m) vcovHC(m, "HC3"))
   show(paste0(name, ".lack_f"), test$F[2])
   show(paste0(name, ".lack_p"), test$`Pr(>F)`[2])

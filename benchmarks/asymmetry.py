@@ -1,0 +1,58 @@
+"""Does the believed interval cover the optimum of a U that is not quite a parabola? A table of docs/methods.
+
+``python -m benchmarks.asymmetry`` prints it: error = 0.2 + exp(k u) - k u - 1, scaled to a height of 0.1, u the log
+ratio over the optimum, parameters uniform over a factor of 4, noise 0.02. At k = 0 it is the parabola.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from benchmarks.measure import print_rows
+from prunestats.evidence import gather
+from prunestats.regression import points
+from prunestats.verdict import judge
+
+HEIGHT, NOISE = 0.1, 0.02
+REPEATS = {60: 200, 120: 200, 300: 200, 1000: 60}
+
+
+def curve(k: float, u: np.ndarray) -> np.ndarray:
+    """The U with its minimum at 0, scaled to HEIGHT over the range of u."""
+    shape = (lambda at: at**2) if k == 0 else (lambda at: np.exp(k * at) - k * at - 1)
+    return HEIGHT * shape(u) / np.ptp(shape(np.linspace(-np.log(2), np.log(2), 201)))
+
+
+def cell(k: float, n: int, repeats: int) -> tuple[float, ...]:
+    """Shares of interior, the quadratic believed, and the optimum covered; and how many times as long as Fieller's."""
+    rng = np.random.default_rng([n, int(10 * k)])
+    said = quadratic = fieller = covered = 0
+    ratios, alone = [], []
+    for _ in range(repeats):
+        u = -np.log(rng.uniform(0.5, 2.0, n))
+        data = points(u, 0.2 + curve(k, u) + NOISE * rng.standard_normal(n))
+        evidence = gather(data, rng=rng)
+        found = judge(data, evidence)
+        if found.verdict != "interior":
+            continue
+        said += 1
+        covered += found.belief.low <= 1.0 <= found.belief.high
+        if found.belief.believed == "quadratic":
+            quadratic += 1
+            fieller += 1.0 in evidence.quadratic.fieller
+            ratios.append(np.log(found.belief.high / found.belief.low))
+            alone.append(np.log(evidence.quadratic.fieller.high / evidence.quadratic.fieller.low))
+    longer = np.mean(ratios) / np.mean(alone) if ratios else float("nan")
+    return said / repeats, quadratic / said, fieller / max(quadratic, 1), covered / said, longer
+
+
+if __name__ == "__main__":
+    rows = [
+        (k, n, *(round(share, 2) for share in cell(k, n, repeats)))
+        for k in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+        for n, repeats in REPEATS.items()
+    ]
+    columns = ("k", "n", "interior", "quadratic believed", "Fieller alone covers", "believed covers", "times as long")
+    print_rows(columns, rows, *sys.argv[1:])
