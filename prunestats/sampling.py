@@ -173,14 +173,14 @@ def _too_few(space: Space, regime: Regime, found: str, attempts: int, passed: ND
     start = f"space {space.name!r} gave {found} subnetworks at {regime.flops:g} of the FLOPs in {attempts} attempts"
     if repeats > passed[-1] / 2:
         return (
-            f"{start}: {repeats} more repeated one of them: draw fewer, or widen the tolerance ({regime.tolerance:g}) or "
-            "the constraints"
+            f"{start}: {repeats} more repeated one of them: draw fewer, or widen the tolerance ({regime.tolerance:g}) "
+            "or the constraints"
         )
     shares = passed[1:] / np.maximum(passed[:-1], 1)
     worst = int(np.argmin(shares)) if shares.size and passed[0] else None
     if worst is None or shares[worst] > passed[0] / attempts:
         return f"{start}: widen the tolerance ({regime.tolerance:g}), draw fewer, or change the sampler"
     return (
-        f"{start}: of {passed[worst]} proposals before it, {passed[worst + 1]} had {space.conditions[worst].law}: widen "
-        "that constraint, draw fewer, or change the sampler"
+        f"{start}: of {passed[worst]} proposals before it, {passed[worst + 1]} had {space.conditions[worst].law}: "
+        "widen that constraint, draw fewer, or change the sampler"
     )
