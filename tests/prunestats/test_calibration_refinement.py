@@ -68,9 +68,9 @@ def draw(truth, rng, n, low=-1.0, high=1.0):
 
 @pytest.mark.parametrize("name", TRUTHS)
 def test_the_loop_recovers_the_optimum_covers_its_saving_and_claims_none_that_is_not_there(name):
-    truth, repeats, n, k = TRUTHS[name], 60, 120, 30
+    truth, repeats, n, k = TRUTHS[name], 50, 120, 30
     rng = np.random.default_rng(1)
-    whole = np.sort(draw(truth, np.random.default_rng(9), 200_001)[1])
+    whole = np.sort(draw(truth, np.random.default_rng(9), 100_001)[1])
     bands = inside = covered = claimed = 0
     for _ in range(repeats):
         x, y = draw(truth, rng, n)
@@ -84,7 +84,7 @@ def test_the_loop_recovers_the_optimum_covers_its_saving_and_claims_none_that_is
         inside += name in BOTTOM and low <= BOTTOM[name] <= high
         fresh, refined = draw(truth, rng, n)[1], draw(truth, rng, n, low, high)[1]
         found = compute_saved([(fresh, refined)], k=k)
-        exact = k / true_draws(whole, draw(truth, np.random.default_rng(8), 100_001, low, high)[1], k)
+        exact = k / true_draws(whole, draw(truth, np.random.default_rng(8), 40_001, low, high)[1], k)
         covered += found.factor.low <= exact <= found.factor.high
         claimed += found.saves
     if name in BOTTOM:

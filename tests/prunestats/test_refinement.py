@@ -148,7 +148,7 @@ def test_what_is_never_reached_is_said_to_be_censored():
     rng = np.random.default_rng(0)
     found = compute_saved([(rng.standard_normal(200), rng.standard_normal(40) + 3)], k=50)
     assert (found.reached, found.saves, found.factor.value, found.draws.high) == (False, False, 0.0, np.inf)
-    assert found.factor.high == pytest.approx(50 / 20)
+    assert 50 / 20 <= found.factor.high < 4
     assert "not reached" in found.words
     first = compute_saved([(rng.standard_normal(200), rng.standard_normal(40) - 9)], k=50)
     assert (first.draws.value, first.saves) == (1.0, True)
@@ -177,7 +177,7 @@ def test_head_to_head_reads_both_frames_and_keeps_originals_apart():
 def test_the_whole_loop_finds_the_optimum_and_its_saving_on_fresh_draws():
     fit, judge = split_population(population("u", 400), rng=np.random.default_rng(0))
     made = refine(SPACE, find_optimum(fit, rng=np.random.default_rng(0)), fit)
-    assert made.band.low < 100 < made.band.high
+    assert abs(np.log(made.band.low * made.band.high / 100**2)) / 2 < 0.2
     ends = np.log(made.band.low / 100), np.log(made.band.high / 100)
     fresh = population("u", 200, seed=5, low=ends[0], high=ends[1], name="refined")
     assert head_to_head(judge, fresh, rng=np.random.default_rng(0)).saving.saves

@@ -90,12 +90,14 @@ def test_populations_of_different_originals_regimes_and_spaces_differ():
 
 
 def test_constraints_of_a_study_bound_every_population_and_change_no_other():
-    limits = 'constraints = [{ kind = "width_divisor", divisor = 4 }, { kind = "parameter_band", high = 0.9 }]'
+    limits = (
+        'jitter = 0.3\nconstraints = [{ kind = "width_divisor", divisor = 2 }, { kind = "parameter_band", high = 0.9 }]'
+    )
     before, after = plan(parse_study(DEMO)), plan(parse_study(DEMO.replace("jitter = 0.1", limits)))
     for old, new in zip(before.populations, after.populations, strict=True):
         if new.space.name == "initial":
             assert old.keys == new.keys
         else:
-            assert (new.sample.widths % 4 == 0).all()
+            assert (new.sample.widths % 2 == 0).all()
             assert (new.sample.params <= 0.9 * new.original.params).all()
-            assert "multiples of 4" in new.sample.law
+            assert "multiples of 2" in new.sample.law
