@@ -8,32 +8,36 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Comparison, seconds
+from prunestats.cost import CostModel
 from prunestats.runners import build_network, trace
+from prunestats.runners.networks import NETWORKS
 from prunestats.sampling import sample
 from prunestats.spaces import Independent, Regime, Space
 
+SHAPES = {"resnet_digits": (1, 1, 8, 8), "resnet56": (1, 3, 32, 32), "resnet50": (1, 3, 224, 224)}
+SPACE = Space("initial", Independent())
+
 
 def comparisons() -> Iterator[Comparison]:
-    for name, shape in (("resnet_digits", (1, 1, 8, 8)), ("resnet56", (1, 3, 32, 32))):
-        cost = trace(build_network(name, seed=0), torch.zeros(shape)).cost
-        regime = Regime(0.25, 0.02)
-        low, high = regime.bounds(int(cost.flops(cost.sizes)[0]))
-        space = Space("initial", Independent())
+    for name in SHAPES:
+        if name not in NETWORKS:
+            continue
+        cost = trace(build_network(name, seed=0), torch.zeros(SHAPES[name])).cost
+        for regime, n in ((Regime(0.25, 0.02), 1_000), (Regime(0.5, 0.01), 10_000)):
+            if name == "resnet_digits" and n > 1_000:
+                continue
+            yield Comparison(
+                f"{name}, {n:,} at {regime.flops:g} ± {100 * regime.tolerance:g} %",
+                "subnetwork drawn",
+                seconds(lambda: sample(SPACE, cost, regime, n, rng=np.random.default_rng(0)), n, repeats=2),  # noqa: B023
+                "one proposal at a time",
+                seconds(lambda: one_at_a_time(cost, regime, 20), 20, repeats=1),  # noqa: B023
+            )
 
-        def loop(n: int, cost=cost, low=low, high=high) -> int:
-            rng, found = np.random.default_rng(0), 0
-            while found < n:
-                widths = rng.integers(1, cost.sizes, endpoint=True)
-                found += bool(low <= cost.flops(widths)[0] <= high)
-            return found
 
-        def vectorised(n: int, cost=cost, regime=regime, space=space):
-            return sample(space, cost, regime, n, rng=np.random.default_rng(0))
-
-        yield Comparison(
-            f"{name} at 0.25 ± 2 %",
-            "subnetwork drawn",
-            seconds(lambda: vectorised(1000), 1000),
-            "one proposal at a time",
-            seconds(lambda: loop(20), 20, repeats=1),
-        )
+def one_at_a_time(cost: CostModel, regime: Regime, n: int) -> int:
+    low, high = regime.bounds(int(cost.flops(cost.sizes)[0]))
+    rng, found, least = np.random.default_rng(0), 0, SPACE.support(cost).least(0.05)
+    while found < n:
+        found += bool(low <= cost.flops(rng.integers(least, cost.sizes, endpoint=True))[0] <= high)
+    return found

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from prunestats.cost import CostModel
 from prunestats.errors import InputError
-from prunestats.spaces import Regime, Space
+from prunestats.spaces import FlopsBand, Regime, Space
+from prunestats.support import Support, Widths
 
 # Fixed, so that the first n draws are the same whatever the size of the population.
 _BLOCK = 8192
@@ -28,7 +29,7 @@ class Sample:
     attempts : int
         Proposals looked at, up to and including the last one kept.
     accepted : int
-        Proposals inside the band, repeats of an earlier one counted too.
+        Proposals that lie in the regime and satisfy the constraints, repeats of an earlier one counted too.
     law : str
         The distribution that the draws follow.
     """
@@ -65,7 +66,7 @@ def sample(
     Parameters
     ----------
     space : Space
-        The distribution over widths.
+        The distribution over widths, and its constraints.
     cost : CostModel
         Cost of the original's subnetworks.
     regime : Regime
@@ -84,12 +85,14 @@ def sample(
     Raises
     ------
     InputError
-        If no subnetwork can lie in the band, or fewer than `n` were found in `max_attempts` proposals.
+        If no subnetwork can lie in the band or satisfy a constraint, or fewer than `n` were found in `max_attempts`
+        proposals; the message names the constraint that most fail.
 
     Notes
     -----
-    The law is the space's own, conditioned on the band and drawn without replacement. Nothing is scaled into the
-    band, which would bias the population.
+    The law is the space's own, conditioned on the band and the constraints and drawn without replacement. Nothing is
+    scaled into the band, which would bias the population. How the law compares with others, and what it costs, is in
+    docs/methods/sampling.md.
 
     Examples
     --------
@@ -102,15 +105,16 @@ def sample(
     >>> bool(np.all(abs(drawn.flops / (9 * 64 * 64) / 0.5 - 1) <= 0.02))
     True
     """
-    low, high = feasible_band(cost, regime)
+    support = space.support(cost)
+    band = feasible_band(cost, regime, space, support)
+    # how many proposals met the band, and then each condition with all before it
+    passed = np.zeros(1 + len(space.conditions), dtype=np.int64)
     kept: dict[tuple[int, ...], None] = {}
     attempts = accepted = 0
     while len(kept) < n and attempts < max_attempts:
-        proposals = space.sampler.propose(cost.sizes, _BLOCK, rng)
-        flops = cost.flops(proposals)
-        inside = np.flatnonzero((low <= flops) & (flops <= high))
+        proposals = support.check(space.sampler.propose(support, _BLOCK, rng), space.sampler_name)
         looked_at = _BLOCK
-        for position in inside:
+        for position in _accepted(space, cost, proposals, band, passed):
             kept.setdefault(tuple(proposals[position].tolist()))
             accepted += 1
             if len(kept) == n:
@@ -118,30 +122,65 @@ def sample(
                 break
         attempts += looked_at
     if len(kept) < n:
-        raise InputError(
-            f"space {space.name!r} gave {len(kept)} of {n} subnetworks at {regime.flops:g} of the FLOPs "
-            f"in {attempts} attempts: widen the tolerance ({regime.tolerance:g}), draw fewer, or change the sampler"
-        )
+        raise InputError(_too_few(space, regime, f"{len(kept)} of {n}", attempts, passed, accepted - len(kept)))
     widths = np.array(list(kept), dtype=np.int64).reshape(n, cost.n_groups)
-    law = f"{space.sampler.law}; given FLOPs in {regime.flops:g} (1 ± {regime.tolerance:g}) of the original's; distinct"
+    law = f"{space.law}; given FLOPs in {regime.flops:g} (1 ± {regime.tolerance:g}) of the original's; distinct"
     flops, params = (cost.flops(widths), cost.params(widths)) if n else (np.empty(0, np.int64), np.empty(0, np.int64))
     return Sample(widths, flops, params, attempts, accepted, law)
 
 
-def feasible_band(cost: CostModel, regime: Regime) -> tuple[float, float]:
-    """Least and most FLOPs of a regime, after refusing a band that no subnetwork can reach.
+def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Support) -> tuple[float, float]:
+    """Least and most FLOPs of a regime, after refusing a band or a constraint that no subnetwork can meet.
 
     Raises
     ------
     InputError
-        If the band lies below the smallest subnetwork.
+        If the band lies below the smallest subnetwork or apart from a constraint on FLOPs, or a constraint refuses.
     """
     full = int(cost.flops(cost.sizes)[0])
-    least = int(cost.flops(np.ones_like(cost.sizes))[0])
+    least = int(cost.flops(support.least())[0])
     low, high = regime.bounds(full)
     if high < least:
         raise InputError(
-            f"{regime.flops:g} of the FLOPs is below the smallest subnetwork, one filter a group, "
+            f"{regime.flops:g} of the FLOPs is below the smallest subnetwork of space {space.name!r}, "
             f"which has {least / full:.3g}: ask for more"
         )
+    for constraint in space.constraints:
+        reason = constraint.refusal(support)
+        if isinstance(constraint, FlopsBand) and not constraint.overlaps(low / full, high / full):
+            reason = f"the regime asks for {low / full:.3g} to {high / full:.3g}: drop one of them"
+        if reason is not None:
+            raise InputError(f"space {space.name!r} cannot have {constraint.law}: {reason}")
     return low, high
+
+
+def _accepted(
+    space: Space, cost: CostModel, proposals: Widths, band: tuple[float, float], passed: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Rows of `proposals` inside the band and all conditions, in their order; what each lets pass is added up."""
+    rows = cost.inside(proposals, *band)
+    passed[0] += rows.size
+    for number, condition in enumerate(space.conditions, start=1):
+        if rows.size == 0:
+            break
+        rows = rows[condition.holds(cost, proposals[rows])]
+        passed[number] += rows.size
+    return rows
+
+
+def _too_few(space: Space, regime: Regime, found: str, attempts: int, passed: NDArray[np.int64], repeats: int) -> str:
+    """Say that there are too few, and what lets the fewest pass: the band, a condition, or that all were drawn."""
+    start = f"space {space.name!r} gave {found} subnetworks at {regime.flops:g} of the FLOPs in {attempts} attempts"
+    if repeats > passed[-1] / 2:
+        return (
+            f"{start}: {repeats} more repeated one of them: draw fewer, or widen the tolerance ({regime.tolerance:g}) "
+            "or the constraints"
+        )
+    shares = passed[1:] / np.maximum(passed[:-1], 1)
+    worst = int(np.argmin(shares)) if shares.size and passed[0] else None
+    if worst is None or shares[worst] > passed[0] / attempts:
+        return f"{start}: widen the tolerance ({regime.tolerance:g}), draw fewer, or change the sampler"
+    return (
+        f"{start}: of {passed[worst]} proposals before it, {passed[worst + 1]} had {space.conditions[worst].law}: "
+        "widen that constraint, draw fewer, or change the sampler"
+    )

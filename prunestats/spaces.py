@@ -2,102 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from prunestats.constraints import Constraint, MinimalWidth, WidthDivisor, constraint_of, stored_constraint
+from prunestats.cost import CostModel
 from prunestats.errors import InputError, StudyError
+from prunestats.laws import Independent, JitteredUniform, LinearInDepth, SpreadControlled, StageWise, check_fraction
+from prunestats.limits import FlopsBand, ParameterBand, RatioBand
+from prunestats.samplers import SAMPLERS, Sampler, named_sampler
+from prunestats.support import Support
 
-
-class Sampler(Protocol):
-    """What a space needs to draw widths: a law in words and a vectorised proposal.
-
-    A sampler of your own is any object with these two; a frozen dataclass whose fields are its parameters is stored
-    in the database with them.
-    """
-
-    @property
-    def law(self) -> str:
-        """The distribution of one draw, in words and symbols."""
-        ...
-
-    def propose(self, sizes: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw `n` independent widths vectors, shape (n, groups), each from 1 to `sizes`."""
-        ...
-
-
-@dataclass(frozen=True)
-class Independent:
-    """Every group keeps a uniform number of filters, independently of the others.
-
-    Parameters
-    ----------
-    min_keep : float
-        Least fraction of a group's filters that is kept, in (0, 1].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Independent(min_keep=0.5).propose(np.array([4, 8]), 2, np.random.default_rng(0)).shape
-    (2, 2)
-    """
-
-    min_keep: float = 0.05
-
-    def __post_init__(self) -> None:
-        _check_fraction("min_keep", self.min_keep)
-
-    @property
-    def law(self) -> str:
-        """The law of one draw."""
-        return f"w_g ~ Uniform{{max(1, ceil({self.min_keep:g} W_g)), ..., W_g}}, independent over groups g"
-
-    def propose(self, sizes: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw `n` widths vectors, shape (n, groups)."""
-        return rng.integers(_least(sizes, self.min_keep), sizes, size=(n, len(sizes)), endpoint=True)
-
-
-@dataclass(frozen=True)
-class JitteredUniform:
-    """One keep ratio for the whole network, with a little log-normal jitter in each group.
-
-    Parameters
-    ----------
-    jitter : float
-        Standard deviation of the log keep ratio between groups, 0 or more; 0 is uniform pruning.
-    min_keep : float
-        Least keep ratio of the network, and least fraction of a group that is kept, in (0, 1].
-    """
-
-    jitter: float = 0.1
-    min_keep: float = 0.05
-
-    def __post_init__(self) -> None:
-        _check_fraction("min_keep", self.min_keep)
-        if not self.jitter >= 0:
-            raise InputError(f"jitter must be 0 or more; found {self.jitter:g}")
-
-    @property
-    def law(self) -> str:
-        """The law of one draw."""
-        return (
-            f"k ~ Uniform({self.min_keep:g}, 1), z_g ~ Normal(0, {self.jitter:g}); "
-            f"w_g = round(k exp(z_g) W_g), clipped to [max(1, ceil({self.min_keep:g} W_g)), W_g]"
-        )
-
-    def propose(self, sizes: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw `n` widths vectors, shape (n, groups)."""
-        keep = rng.uniform(self.min_keep, 1.0, size=(n, 1))
-        keep = keep * np.exp(self.jitter * rng.standard_normal((n, len(sizes))))
-        return np.clip(np.rint(keep * sizes).astype(np.int64), _least(sizes, self.min_keep), sizes)
-
-
-SAMPLERS: dict[str, type[Independent] | type[JitteredUniform]] = {
-    "independent": Independent,
-    "jittered_uniform": JitteredUniform,
-}
+__all__ = [
+    "FlopsBand", "Independent", "JitteredUniform", "LinearInDepth", "MinimalWidth", "ParameterBand", "RatioBand",
+    "Regime", "Sampler", "Space", "SpreadControlled", "StageWise", "WidthDivisor",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,18 +29,22 @@ class Space:
     name : str
         What tables and figures call it.
     sampler : Sampler
-        How widths are drawn, before the regime bounds their FLOPs.
+        How widths are drawn, before the constraints and the regime bound them.
+    constraints : tuple of Constraint
+        What every subnetwork satisfies besides: `RatioBand`, `ParameterBand`, `FlopsBand`, `MinimalWidth`,
+        `WidthDivisor`.
 
     Examples
     --------
-    >>> Space("initial", Independent(min_keep=0.1)).sampler_name
-    'independent'
+    >>> Space("narrow", Independent(min_keep=0.1), (WidthDivisor(8),)).law.split("; ")[1]
+    'among widths that are multiples of 8, or W_g'
     """
 
     name: str
     sampler: Sampler
+    constraints: tuple[Constraint, ...] = ()
 
-    _names: ClassVar[dict[type, str]] = {kind: name for name, kind in SAMPLERS.items()}
+    _names: ClassVar[dict[object, str]] = {kind: name for name, kind in SAMPLERS.items()}
 
     @property
     def sampler_name(self) -> str:
@@ -129,26 +53,53 @@ class Space:
         return self._names.get(kind, f"{kind.__module__}:{kind.__qualname__}")
 
     @property
+    def law(self) -> str:
+        """The distribution of one draw before the regime bounds its FLOPs, in words and symbols."""
+        shapes = [each.law for each in self.constraints if not each.is_condition]
+        conditions = [each.law for each in self.constraints if each.is_condition]
+        among = [f"among {' and '.join(shapes)}"] if shapes else []
+        given = [f"given {' and '.join(conditions)}"] if conditions else []
+        return "; ".join([self.sampler.law, *among, *given])
+
+    @property
     def parameters(self) -> dict[str, Any]:
-        """The sampler's parameters."""
-        return asdict(self.sampler) if hasattr(self.sampler, "__dataclass_fields__") else {}  # type: ignore[call-overload]
+        """The sampler's parameters, and the constraints where there are any."""
+        own = asdict(self.sampler) if hasattr(self.sampler, "__dataclass_fields__") else {}  # type: ignore[call-overload]
+        limits = [stored_constraint(constraint) for constraint in self.constraints]
+        return own | ({"constraints": limits} if limits else {})
+
+    @property
+    def conditions(self) -> tuple[Constraint, ...]:
+        """The constraints that are met by drawing again."""
+        return tuple(constraint for constraint in self.constraints if constraint.is_condition)
+
+    def support(self, cost: CostModel) -> Support:
+        """Return the widths that the constraints leave to the sampler to choose from."""
+        left = Support(cost)
+        for constraint in self.constraints:
+            left = constraint.narrow(left)
+        return left
 
     @classmethod
-    def named(cls, name: str, sampler: str, **parameters: Any) -> Space:
+    def named(
+        cls, name: str, sampler: str, *, constraints: Iterable[Mapping[str, Any]] = (), **parameters: Any
+    ) -> Space:
         """A space from names and numbers, as a study file gives them.
 
         Raises
         ------
         StudyError
-            If the sampler or one of its parameters is unknown or out of range.
+            If the sampler, a constraint or one of their parameters is unknown or out of range.
+
+        Examples
+        --------
+        >>> space = Space.named("s", "independent", min_keep=0.1, constraints=[{"kind": "ratio_band", "low": 95.0}])
+        >>> Space.named("s", space.sampler_name, **space.parameters) == space
+        True
         """
-        if sampler not in SAMPLERS:
-            raise StudyError(f"sampler must be one of {', '.join(SAMPLERS)}; found {sampler!r}")
-        known = [field.name for field in fields(SAMPLERS[sampler])]
-        for key in parameters:
-            if key not in known:
-                raise StudyError(f"{key} is no parameter of sampler {sampler!r}, which takes {', '.join(known)}")
-        return cls(name, SAMPLERS[sampler](**parameters))
+        if not isinstance(constraints, (list, tuple)):
+            raise StudyError(f"constraints must be a list of tables, each with its kind; found {constraints!r}")
+        return cls(name, named_sampler(sampler, **parameters), tuple(map(constraint_of, constraints)))
 
 
 @dataclass(frozen=True)
@@ -172,7 +123,7 @@ class Regime:
     tolerance: float = 0.02
 
     def __post_init__(self) -> None:
-        _check_fraction("flops", self.flops)
+        check_fraction("flops", self.flops)
         if not 0 < self.tolerance < 1:
             raise InputError(f"tolerance must be between 0 and 1; found {self.tolerance:g}")
 
@@ -180,13 +131,3 @@ class Regime:
         """Least and most FLOPs of the band, in multiply-adds."""
         target = self.flops * original_flops
         return target * (1 - self.tolerance), target * (1 + self.tolerance)
-
-
-def _least(sizes: NDArray[np.int64], min_keep: float) -> NDArray[np.int64]:
-    least: NDArray[np.int64] = np.maximum(1, np.ceil(min_keep * sizes - 1e-9).astype(np.int64))
-    return least
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 < value <= 1:
-        raise InputError(f"{name} must be a fraction above 0 and at most 1; found {value:g}")

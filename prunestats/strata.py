@@ -114,7 +114,7 @@ def quantile_difference(
     >>> from prunestats.quantile_law import resampled_quantile
     >>> laws = [(resampled_quantile(a, 0.5), resampled_quantile(b, 0.5))]
     >>> print(quantile_difference(strata_of([(a, b)]), laws, 0.5, level=0.95))
-    -10 [-17.01, -2.99]
+    -10 [-17.01, -2.993]
     """
     value = sum(s.weight * (middle_quantile(s.a, q) - middle_quantile(s.b, q)) for s in strata)
     terms = [term for s, (a, b) in zip(strata, laws, strict=True) for term in ((s.weight, a), (-s.weight, b))]

@@ -223,7 +223,7 @@ def _store_populations(engine: Engine, planned: Plan, study_id: int, original_id
                 name=space.name,
                 sampler=space.sampler_name,
                 parameters=space.parameters,
-                law=space.sampler.law,
+                law=space.law,
             )
             for space in (config.space() for config in planned.study.spaces)
         }

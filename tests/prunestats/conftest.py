@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from prunestats.cost import CostModel, Layer
 from prunestats.regression import Points, points
 
 _GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +42,47 @@ def golden_points() -> Callable[..., Points]:
         return points(x, curve + e + shift * originals, names if originals else None)
 
     return make
+
+
+def _resnet50() -> CostModel:
+    """Bottleneck ResNet-50 at 224 x 224, stride in the 3 x 3 convolution: every layer written out."""
+    names, sizes, layers = ["stem"], [64], []
+
+    def layer(name: str, inputs: int | None, output: int | None, kernel: int, positions: int) -> None:
+        into = () if inputs is None else ((inputs, 1),)
+        out = () if output is None else ((output, 1),)
+        weights = kernel**2
+        conv = Layer(name, "Conv2d", into, 3 * (inputs is None), out, 1000 * (output is None), weights * positions, 0,
+                     weights, 1 if output is None else 0)  # fmt: skip
+        layers.append(conv)
+        if output is not None:
+            layers.append(Layer(f"{name}.norm", "BatchNorm2d", out, 0, out, 0, 0, 0, 0, 2))
+
+    layer("stem", None, 0, 7, 112**2)
+    stream = 0
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        width, here = 64 * 2**stage, (56 // 2**stage) ** 2
+        for block in range(blocks):
+            before = stream
+            first = len(names)
+            names += [f"{stage}.{block}.conv1", f"{stage}.{block}.conv2"]
+            sizes += [width, width]
+            layer(f"{stage}.{block}.conv1", before, first, 1, here * (4 if block == 0 and stage else 1))
+            layer(f"{stage}.{block}.conv2", first, first + 1, 3, here)
+            if block == 0:
+                stream = len(names)
+                names.append(f"{stage}.stream")
+                sizes.append(4 * width)
+                layer(f"{stage}.shortcut", before, stream, 1, here)
+            layer(f"{stage}.{block}.conv3", first + 1, stream, 1, here)
+    layer("fc", stream, None, 1, 1)
+    return CostModel(tuple(names), tuple(sizes), tuple(layers))
+
+
+@pytest.fixture(scope="session")
+def resnet50_cost() -> CostModel:
+    """The cost model of ResNet-50, made without torch."""
+    return _resnet50()
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -47,6 +48,31 @@ def test_many_subnetworks_cost_what_each_costs_alone(monkeypatch):
     np.testing.assert_array_equal(CHAIN.flops(widths), whole[0])
     np.testing.assert_array_equal(CHAIN.buckets(widths, 64), whole[1])
     assert whole[0].tolist() == [by_hand(a, b)[0] for a, b in widths.tolist()]
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_rows_inside_a_band_are_found_exactly(first, second):
+    widths = np.array(list(itertools.product(range(1, 7), range(1, 11))))
+    flops = CHAIN.flops(widths)
+    low, high = sorted((int(np.sort(flops)[first % 60]), int(np.sort(flops)[second % 60])))
+    expected = np.flatnonzero((flops >= low) & (flops <= high))
+    np.testing.assert_array_equal(CHAIN.inside(widths, low, high), expected)
+    # ends that miss a value by one multiply-add leave it out
+    np.testing.assert_array_equal(
+        CHAIN.inside(widths, low + 1, high - 1), np.flatnonzero((flops >= low + 1) & (flops <= high - 1))
+    )
+
+
+def test_single_precision_never_loses_a_row_of_a_large_network(resnet50_cost):
+    widths = np.random.default_rng(0).integers(1, resnet50_cost.sizes, size=(4000, 37), endpoint=True)
+    flops = resnet50_cost.flops(widths)
+    edges = np.sort(flops)[[1000, 1001]]
+    np.testing.assert_array_equal(np.sort(flops[resnet50_cost.inside(widths, *edges)]), edges)
+
+
+def test_resnet50_costs_what_is_published(resnet50_cost):
+    assert round(resnet50_cost.flops(resnet50_cost.sizes)[0] / 1e9, 2) == 4.09
+    assert resnet50_cost.params(resnet50_cost.sizes).tolist() == [25_557_032]
 
 
 def test_a_cost_model_survives_json():

@@ -8,6 +8,7 @@ from prunestats.cost import CostModel, Layer
 from prunestats.errors import InputError, StudyError
 from prunestats.sampling import sample
 from prunestats.spaces import Independent, JitteredUniform, Regime, Space
+from prunestats.support import Support
 
 COST = CostModel(
     ("a", "b", "c"),
@@ -46,8 +47,22 @@ def test_same_seed_same_draws_other_seed_others():
     assert (draw(seed=3).widths != draw(seed=4).widths).any()
 
 
-def test_the_law_is_uniform_over_the_band():
+@pytest.mark.parametrize(
+    ("sampler", "widths", "attempts"),
+    [
+        (Independent(), [[7, 8, 9], [5, 8, 16], [6, 8, 9], [7, 9, 1]], 8),
+        (JitteredUniform(0.3), [[6, 6, 7], [5, 6, 12], [6, 7, 14], [8, 6, 7]], 30),
+    ],
+)
+def test_studies_that_were_drawn_before_draw_the_same_again(sampler, widths, attempts):
+    drawn = draw(sampler, n=4)
+    assert drawn.widths.tolist() == widths
+    assert drawn.attempts == attempts
+
+
+def test_the_law_is_uniform_over_the_band(monkeypatch):
     """Independent's first draw, given the band, is uniform over all widths in it: chi-square over the enumeration."""
+    monkeypatch.setattr("prunestats.sampling._BLOCK", 128)
     everything = np.array(list(itertools.product(range(1, 9), range(1, 13), range(1, 17))))
     regime = Regime(0.4, 0.05)
     low, high = regime.bounds(int(COST.flops(COST.sizes)[0]))
@@ -61,7 +76,7 @@ def test_the_law_is_uniform_over_the_band():
 
 def test_acceptance_estimates_the_mass_of_the_band():
     rng = np.random.default_rng(5)
-    proposals = Independent().propose(COST.sizes, 200_000, rng)
+    proposals = Independent().propose(Support(COST), 200_000, rng)
     low, high = WIDE.bounds(int(COST.flops(COST.sizes)[0]))
     mass = np.mean((COST.flops(proposals) >= low) & (COST.flops(proposals) <= high))
     drawn = draw(n=200)
@@ -81,12 +96,12 @@ def test_an_exhausted_space_says_how_many_it_gave():
 
 
 def test_jitter_zero_keeps_one_ratio_for_all_groups():
-    widths = JitteredUniform(jitter=0.0).propose(COST.sizes, 500, np.random.default_rng(0))
+    widths = JitteredUniform(jitter=0.0).propose(Support(COST), 500, np.random.default_rng(0))
     assert (np.abs(widths[:, 1] - 1.5 * widths[:, 0]) <= 1.25).all()
 
 
 def test_min_keep_bounds_every_group():
-    widths = Independent(min_keep=0.5).propose(COST.sizes, 500, np.random.default_rng(0))
+    widths = Independent(min_keep=0.5).propose(Support(COST), 500, np.random.default_rng(0))
     assert widths.min(axis=0).tolist() == [4, 6, 8]
     assert widths.max(axis=0).tolist() == [8, 12, 16]
 
@@ -111,7 +126,8 @@ def test_a_sampler_of_the_users_own_is_enough():
     class Halves:
         law = "w_g = W_g / 2 or W_g with equal chance"
 
-        def propose(self, sizes, n, rng):
+        def propose(self, support, n, rng):
+            sizes = support.sizes
             return np.where(rng.random((n, len(sizes))) < 0.5, sizes // 2, sizes)
 
     space = Space("halves", Halves())

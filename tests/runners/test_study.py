@@ -32,6 +32,14 @@ def test_the_fingerprint_knows_the_content_and_not_the_layout():
         ('sampler = "independent"', 'sampler = "indep"', r"spaces\.0: sampler must be one of .*'indep'"),
         ("jitter = 0.1", "jiter = 0.1", r"spaces\.1: jiter is no parameter"),
         ("jitter = 0.1", 'jitter = "much"', r"spaces\.1"),
+        ("jitter = 0.1", 'constraints = [{ kind = "ratio" }]', r"spaces\.1: a constraint must have a kind, one of"),
+        ("jitter = 0.1", 'constraints = { kind = "ratio_band" }', r"spaces\.1: constraints must be a list of tables"),
+        ("jitter = 0.1", 'constraints = [{ kind = "ratio_band" }]', r"spaces\.1: ratio_band needs low, high or both"),
+        (
+            'sampler = "independent"',
+            'sampler = "nomodule:Mine"',
+            r"spaces\.0: sampler 'nomodule:Mine' cannot be imported",
+        ),
         ('criterion = "l1"', 'criterion = "l7"', r"protocol\.criterion: .*found 'l7'"),
         ('name = "demo" ', "", r"name is missing"),
         ("seed = 2304", "seed = = 3", r"not valid TOML"),
@@ -53,6 +61,11 @@ def test_a_wrong_key_is_named_in_one_line(old, new, complaint):
         ('name = "digits" ', 'name = "cifar10"\nfolder = "no/where" ', r"data\.folder: .*found nothing at 'no/where'"),
         ('network = "resnet_digits"', 'network = "nomodule:f"', r"originals\.0\.network: .*cannot be imported"),
         ("seeds = [0, 1]", "seeds = [1, 1]", "the same one twice"),
+        (
+            "jitter = 0.1",
+            'constraints = [{ kind = "parameter_band", high = 1e-4 }]',
+            r"0\.5 of resnet_digits: space 'uniform' cannot have parameters at most 0\.0001",
+        ),
     ],
 )
 def test_an_impossible_study_is_refused_before_anything_is_trained(old, new, complaint):
@@ -84,3 +97,17 @@ def test_a_key_that_came_later_is_left_out_where_it_is_not_set():
     assert measured.protocol.parameters == {**study.protocol.parameters, "latency": True}
     assert measured.fingerprint != study.fingerprint
     assert Study.model_validate_json(measured.model_dump_json()) == measured
+
+
+def test_constraints_of_a_study_bound_every_population_and_change_no_other():
+    limits = (
+        'jitter = 0.3\nconstraints = [{ kind = "width_divisor", divisor = 2 }, { kind = "parameter_band", high = 0.9 }]'
+    )
+    before, after = plan(parse_study(DEMO)), plan(parse_study(DEMO.replace("jitter = 0.1", limits)))
+    for old, new in zip(before.populations, after.populations, strict=True):
+        if new.space.name == "initial":
+            assert old.keys == new.keys
+        else:
+            assert (new.sample.widths % 2 == 0).all()
+            assert (new.sample.params <= 0.9 * new.original.params).all()
+            assert "multiples of 2" in new.sample.law
