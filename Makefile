@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/prunestats demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n logical --dist loadfile
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prunestats.distribution import Edf
 from prunestats.optimum import Optimum
-from prunestats.reports.findings import has_estimate
+from prunestats.reports.findings import has_estimate, ratio_range
 from prunestats.reports.style import (
     GREY,
     INK,
@@ -102,8 +102,9 @@ def draw_response(
         return
     ratio = subnetworks["ratio"].to_numpy(dtype=float)
     values = _scale(subnetworks[f"val_{response}"].to_numpy(dtype=float), response)
+    for low, high in () if optimum is None else optimum.pieces:
+        axes.axvspan(low, high, color=YELLOW, alpha=0.38, linewidth=0.8, zorder=0.5)
     if optimum is not None and has_estimate(optimum):
-        axes.axvspan(optimum.low, optimum.high, color=YELLOW, alpha=0.38, linewidth=0, zorder=0.5)
         axes.axvline(optimum.ratio, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.5)
     for original in originals:
         mine = (subnetworks["original"] == original).to_numpy()
@@ -133,7 +134,8 @@ def verdict_label(optimum: Optimum | None) -> str:
     if optimum is None:
         return "no verdict: not computed"
     if not has_estimate(optimum):
-        return f"{optimum.verdict}: no optimum to believe"
+        places = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
+        return f"{optimum.verdict}: {places}" if places else f"{optimum.verdict}: no optimum to believe"
     digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
     ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
     return f"{optimum.verdict}: {ratio} [{low}, {high}]"
