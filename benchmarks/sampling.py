@@ -10,28 +10,25 @@ import torch
 from benchmarks.measure import Comparison, seconds
 from prunestats.cost import CostModel
 from prunestats.runners import build_network, trace
-from prunestats.runners.networks import NETWORKS
 from prunestats.sampling import sample
 from prunestats.spaces import Independent, Regime, Space
 
 SHAPES = {"resnet_digits": (1, 1, 8, 8), "resnet56": (1, 3, 32, 32), "resnet50": (1, 3, 224, 224)}
+# the digits net has few subnetworks, and one in five thousand proposals for ResNet-50 is in this band
+MOST = {"resnet_digits": 1_000, "resnet56": 10_000, "resnet50": 1_000}
 SPACE = Space("initial", Independent())
 
 
 def comparisons() -> Iterator[Comparison]:
     for name in SHAPES:
-        if name not in NETWORKS:
-            continue
         cost = trace(build_network(name, seed=0), torch.zeros(SHAPES[name])).cost
-        for regime, n in ((Regime(0.25, 0.02), 1_000), (Regime(0.5, 0.01), 10_000)):
-            if name == "resnet_digits" and n > 1_000:
-                continue
+        for regime, n in ((Regime(0.25, 0.02), 1_000), (Regime(0.5, 0.01), MOST[name])):
             yield Comparison(
                 f"{name}, {n:,} at {regime.flops:g} ± {100 * regime.tolerance:g} %",
                 "subnetwork drawn",
                 seconds(lambda: sample(SPACE, cost, regime, n, rng=np.random.default_rng(0)), n, repeats=2),  # noqa: B023
                 "one proposal at a time",
-                seconds(lambda: one_at_a_time(cost, regime, 20), 20, repeats=1),  # noqa: B023
+                seconds(lambda: one_at_a_time(cost, regime, 5), 5, repeats=1),  # noqa: B023
             )
 
 

@@ -11,7 +11,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from prunestats import __version__
-from prunestats.cli import database, deployment, exchange, maintenance, optima, reporting, statistics, studies
+from prunestats.cli import (
+    database,
+    deployment,
+    exchange,
+    maintenance,
+    optima,
+    refinement,
+    reporting,
+    statistics,
+    studies,
+)
 from prunestats.cli.options import app
 from prunestats.errors import InputError, PrunestatsError
 from prunestats.terminal import complain, leave_progress, say
@@ -24,6 +34,7 @@ __all__ = [
     "main",
     "maintenance",
     "optima",
+    "refinement",
     "reporting",
     "statistics",
     "studies",

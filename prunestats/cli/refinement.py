@@ -1,0 +1,104 @@
+"""Commands that close the loop: refine a study's space, and compare what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from prunestats.cli.options import Db, Form, StudyFile, StudyName, app
+from prunestats.cli.selection import Bucket, Level, Response, Seed, Split, ask, ends, finish, known, note
+from prunestats.errors import InputError
+from prunestats.terminal import print_rows, say
+
+
+@app.command()
+def refine(
+    study: StudyFile,
+    db: Db = "prunestats.db",
+    regime: Annotated[float | None, typer.Option(help="FLOPs fraction; needed where the study has several.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; by default beside the study.")
+    ] = None,
+    response: Response = "log_loss",
+    bucket: Bucket = 1,
+    subnetworks: Annotated[
+        int | None, typer.Option(min=2, help="Subnetworks of each population of the new study.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Write the study that puts a regime's optimal ratio to the test: initial, refined and control space, fresh draws.
+
+    Where the data show no optimum it says what they do support, and writes nothing they do not.
+    """
+    from prunestats.runners.refining import refined_study
+    from prunestats.runners.study import read_study
+
+    content = read_study(study)
+    if regime is None and len(content.regimes.flops) > 1:
+        known_regimes = ", ".join(f"{value:g}" for value in content.regimes.flops)
+        raise InputError(f"one regime at a time is refined; the study has {known_regimes}: choose with --regime")
+    chosen = content.regimes.flops[0] if regime is None else regime
+    initial = content.spaces[0].name
+    asked = ask(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
+    made = refined_study(
+        content, asked.frame, regime=chosen, response=response, bucket=bucket, subnetworks=subnetworks, seed=seed
+    )
+    for reason in made.refinement.reasons:
+        say(f"- {reason}")
+    if made.text is None:
+        say("No study was written.")
+        return
+    file = output or study.with_name(f"{study.stem}-refined-{chosen:g}.toml")
+    if file.exists():
+        raise InputError(f"{file} is there already and is left as it is: name another with -o")
+    file.write_text(made.text, encoding="utf-8")
+    say(f"Wrote {file}. Read it, then: prunestats run {quote(str(file))} --db {quote(db)}")
+
+
+@app.command("head-to-head")
+def head_to_head(
+    db: Db = "prunestats.db",
+    study: StudyName = None,
+    regime: Annotated[float | None, typer.Option(help="FLOPs fraction, where there are several.")] = None,
+    split: Split = "test",
+    response: Response = "error",
+    k: Annotated[int, typer.Option("-k", min=1, help="Draws of the first space whose best is to be reached.")] = 100,
+    level: Level = 0.95,
+    seed: Seed = 0,
+    form: Form = "table",
+) -> None:
+    """Tell what each space of a study gained over its first one: chance to be better, and draws saved."""
+    import numpy as np
+
+    from prunestats.contest import head_to_head as contest
+
+    chosen = {"response": response, "k": k, "level": level, "seed": seed}
+    asked = ask(db, study, None if regime is None else [regime], None, split, chosen)
+    spaces = list(dict.fromkeys(asked.frame["space"]))
+    if len(spaces) < 2:
+        raise InputError(f"a head-to-head needs two spaces; found {spaces[0]}: refine a study first")
+    found = {}
+    for fraction, runs in asked.regimes():
+        initial = runs[runs["space"] == spaces[0]]
+        for space in spaces[1:]:
+            other = runs[runs["space"] == space]
+            rng = np.random.default_rng(seed)
+            found[fraction, space] = contest(initial, other, response=response, k=k, level=level, rng=rng)
+    columns = ("p_better", "low", "high", "k", "times_fewer", "times_low", "times_high", "saves")
+    rows = [
+        (*where, *ends(one.p_better), one.saving.k, *ends(one.saving.factor), "yes" if one.saving.saves else "no")
+        for where, one in found.items()
+    ]
+    print_rows(("regime", "space", *columns), rows, form)
+    for (fraction, space), one in found.items():
+        note(f"{fraction:g}, {space}: {one.saving.words}", form)
+        for sentence in one.notes:
+            note(f"{fraction:g}, {space}: {sentence}", form)
+    finish(
+        asked,
+        "head-to-head",
+        [{"regime": known(fraction), "space": space, **one.to_dict()} for (fraction, space), one in found.items()],
+    )
