@@ -78,7 +78,7 @@ def plan(study: Study) -> Plan:
         PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
         for original in originals
         for regime in study.regime_bands
-        for space in (config.space() for config in study.spaces)
+        for space in (config.space() for config in study.spaces if config.is_drawn_in(regime))
     )
     return Plan(study, data, tuple(originals), populations)
 

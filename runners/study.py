@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.tables import Count, DataConfig, Name, OriginalConfig, ProtocolConfig, Seed, Table, nearest
@@ -26,12 +26,21 @@ class RegimesConfig(Table):
 
 
 class SpaceConfig(BaseModel):
-    """``[[spaces]]``: a sampler and its parameters."""
+    """``[[spaces]]``: a sampler and its parameters; `regimes` came later and is left out where it is not said."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     name: Name
     sampler: str
+    regimes: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "regimes" or value is not None}
+
+    def is_drawn_in(self, regime: Regime) -> bool:
+        """Whether the space is drawn in a regime."""
+        return self.regimes is None or regime.flops in self.regimes
 
     def space(self) -> Space:
         """The space that this table describes."""
@@ -127,6 +136,9 @@ def parse_study(text: str, source: str = "study") -> Study:
             config.space()
         except (InputError, TypeError) as error:
             raise StudyError(f"{source}: spaces.{number}: {error}") from error
+        if unknown := set(config.regimes or ()) - set(study.regimes.flops):
+            known = list(study.regimes.flops)
+            raise StudyError(f"{source}: spaces.{number}.regimes must be among {known}; found {min(unknown):g}")
     for key, values in (
         ("spaces", [space.name for space in study.spaces]),
         ("regimes.flops", list(study.regimes.flops)),

@@ -32,6 +32,8 @@ def test_the_fingerprint_knows_the_content_and_not_the_layout():
         ('sampler = "independent"', 'sampler = "indep"', r"spaces\.0: sampler must be one of .*'indep'"),
         ("jitter = 0.1", "jiter = 0.1", r"spaces\.1: jiter is no parameter"),
         ("jitter = 0.1", 'jitter = "much"', r"spaces\.1"),
+        ("jitter = 0.1", "regimes = [0.3]", r"spaces\.1\.regimes must be among \[0\.5, 0\.25, 0\.1\]; found 0\.3"),
+        ("jitter = 0.1", "regimes = []", r"spaces\.1\.regimes"),
         ("jitter = 0.1", 'constraints = [{ kind = "ratio" }]', r"spaces\.1: a constraint must have a kind, one of"),
         ("jitter = 0.1", 'constraints = { kind = "ratio_band" }', r"spaces\.1: constraints must be a list of tables"),
         ("jitter = 0.1", 'constraints = [{ kind = "ratio_band" }]', r"spaces\.1: ratio_band needs low, high or both"),
@@ -111,3 +113,29 @@ def test_constraints_of_a_study_bound_every_population_and_change_no_other():
             assert (new.sample.widths % 2 == 0).all()
             assert (new.sample.params <= 0.9 * new.original.params).all()
             assert "multiples of 2" in new.sample.law
+
+
+def test_the_first_draws_of_the_demo_are_those_from_before_there_were_constraints():
+    populations = plan(parse_study(DEMO)).populations
+    assert [population.sample.widths[0].tolist() for population in populations[:6]] == [
+        [16, 9, 25, 23, 39, 15],
+        [11, 10, 22, 25, 46, 46],
+        [2, 7, 31, 17, 49, 32],
+        [8, 8, 16, 16, 31, 32],
+        [5, 5, 27, 2, 11, 43],
+        [6, 5, 7, 9, 21, 18],
+    ]
+    assert [population.space.parameters for population in populations[:2]] == [
+        {"min_keep": 0.05},
+        {"jitter": 0.1, "min_keep": 0.05},
+    ]
+
+
+def test_a_space_is_drawn_in_its_regimes_only_and_no_other_draw_changes():
+    everywhere = parse_study(DEMO)
+    some = parse_study(DEMO.replace("jitter = 0.1", "jitter = 0.1\nregimes = [0.25]"))
+    assert "regimes" not in everywhere.model_dump(mode="json")["spaces"][1]
+    assert some.fingerprint != everywhere.fingerprint
+    assert Study.model_validate_json(some.model_dump_json()) == some
+    kept = [p for p in plan(everywhere).populations if p.space.name == "initial" or p.regime.flops == 0.25]
+    assert [p.keys for p in plan(some).populations] == [p.keys for p in kept]
