@@ -71,7 +71,7 @@ def _loading(path: Path, folder: Path) -> Iterator[Comparison]:
     unit = f"{len(frame):,} runs"
     others = {"pandas.read_sql": seconds(lambda: pd.read_sql("SELECT * FROM results", engine), repeats=1)}
     frame.to_csv(folder / "results.csv", index=False, quoting=csv.QUOTE_MINIMAL)
-    others["pandas.read_csv"] = seconds(lambda: pd.read_csv(folder / "results.csv"), repeats=1)
+    others["pandas.read_csv"] = seconds(lambda: pd.read_csv(folder / "results.csv", low_memory=False), repeats=1)
     (folder / "results.pickle").write_bytes(pickle.dumps(frame.to_dict("records")))
     del frame
     others["a pickle of dicts"] = seconds(

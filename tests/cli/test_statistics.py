@@ -92,6 +92,25 @@ def test_noise_says_what_one_seed_cannot_tell(db, prunestats):
     assert "run a pilot with two seeds" in refused.stderr
 
 
+def test_refine_says_why_it_writes_nothing(db, prunestats):
+    study = db.parent / "study.toml"
+    prunestats("init", study)
+    study.write_text(study.read_text().replace("subnetworks = 60 ", "subnetworks = 4 "))
+    told = prunestats("refine", study, "--db", db, "--regime", 0.25).stdout
+    assert "The verdict on the ratio is unidentified: 8 subnetworks" in told
+    assert "No study was written." in told
+    assert list(db.parent.glob("*refined*")) == []
+    assert "choose with --regime" in prunestats("refine", study, "--db", db, code=2).stderr
+
+
+def test_head_to_head_compares_every_space_with_the_first(db, prunestats):
+    found = rows(prunestats("head-to-head", "--db", db, "-f", "csv"))
+    assert [(row["regime"], row["space"]) for row in found] == [(f, "uniform") for f in ("0.5", "0.25", "0.1")]
+    assert all(0 <= float(row["low"]) <= float(row["p_better"]) <= float(row["high"]) <= 1 for row in found)
+    refused = prunestats("head-to-head", "--db", db, "-k", 0, code=2)
+    assert "-k" in refused.stderr
+
+
 @pytest.mark.parametrize("command", ["edf", "compare", "optimum", "best-of"])
 def test_plots_are_written_and_analyses_are_on_record_once(db, prunestats, tmp_path, command):
     picture = tmp_path / f"{command}.png"
