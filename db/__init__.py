@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
+from prunestats.db.declared import Declaration, declaration
 from prunestats.db.engine import open_database, read, write
 from prunestats.db.find import find_runs
 from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
@@ -42,6 +43,7 @@ _LATER = {
 
 __all__ = [
     "AnalysisRow",
+    "Declaration",
     "EpochMetric",
     "ImportSummary",
     "MergeSummary",
@@ -53,6 +55,7 @@ __all__ = [
     "SubnetworkRow",
     "backup_database",
     "check_database",
+    "declaration",
     "export_results",
     "find_analysis",
     "find_original",

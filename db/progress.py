@@ -18,16 +18,16 @@ from prunestats.db.types import now, utc
 _SLACK_S = 30.0
 _RECENT = 200
 
-_PLANNED = """
+PLANNED = """
 FROM run r
 JOIN plan w ON w.protocol_id = r.protocol_id AND w.seed = r.seed
 WHERE w.study_id = :study AND r.subnetwork_id IN (
     SELECT d.subnetwork_id FROM draw d JOIN population p ON p.id = d.population_id WHERE p.study_id = :study
 )
 """
-_COUNTS = f"SELECT count(*) AS stored, count(r.failure) AS failed, avg(r.wall_s) AS wall_s {_PLANNED}"
-_LATEST = f"SELECT r.created_at AS created_at, r.wall_s AS wall_s {_PLANNED} ORDER BY r.id DESC LIMIT {_RECENT}"
-_FAILED = f"SELECT r.failure, count(*) {_PLANNED} AND r.failure IS NOT NULL GROUP BY r.failure ORDER BY r.failure"
+_COUNTS = f"SELECT count(*) AS stored, count(r.failure) AS failed, avg(r.wall_s) AS wall_s {PLANNED}"
+_LATEST = f"SELECT r.created_at AS created_at, r.wall_s AS wall_s {PLANNED} ORDER BY r.id DESC LIMIT {_RECENT}"
+_FAILED = f"SELECT r.failure, count(*) {PLANNED} AND r.failure IS NOT NULL GROUP BY r.failure ORDER BY r.failure"
 _ASKED = """
 SELECT
     (SELECT count(DISTINCT d.subnetwork_id) FROM draw d JOIN population p ON p.id = d.population_id

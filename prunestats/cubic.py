@@ -27,8 +27,8 @@ def cubic_optimum(data: Points, *, level: float = 0.95) -> Interval | None:
     -----
     Estimand: the ratio in the range seen at which the best cubic approximation of E(response | ratio) is least. The set
     inverts the t test, with HC3, that the cubic's slope b1 + 2 b2 u + 3 b3 u^2 is zero at u, as Fieller's set does
-    for a quadratic: its ends are roots of a quartic. It is at least as long as the asymmetry that the lack-of-fit test
-    lets pass unseen would have it.
+    for a quadratic: its ends are roots of a quartic, or the ends of the ratios seen. Where the fitted cubic is least at
+    such an end and surely falls towards it, the set is that end.
 
     References
     ----------

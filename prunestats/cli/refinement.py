@@ -74,6 +74,7 @@ def head_to_head(
     import numpy as np
 
     from prunestats.contest import head_to_head as contest
+    from prunestats.db import declaration, open_database, read
 
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
     asked = ask(db, study, None if regime is None else [regime], None, split, chosen)
@@ -93,6 +94,10 @@ def head_to_head(
         for where, one in found.items()
     ]
     print_rows(("regime", "space", *columns), rows, form)
+    engine = open_database(db, create=False)
+    with read(engine) as connection:
+        note(declaration(connection, asked.parameters["study"]).words, form)
+    engine.dispose()
     for (fraction, space), one in found.items():
         note(f"{fraction:g}, {space}: {one.saving.words}", form)
         for sentence in one.notes:

@@ -107,6 +107,9 @@ def test_head_to_head_compares_every_space_with_the_first(db, prunestats):
     found = rows(prunestats("head-to-head", "--db", db, "-f", "csv"))
     assert [(row["regime"], row["space"]) for row in found] == [(f, "uniform") for f in ("0.5", "0.25", "0.1")]
     assert all(0 <= float(row["low"]) <= float(row["p_better"]) <= float(row["high"]) <= 1 for row in found)
+    told = prunestats("head-to-head", "--db", db, "--regime", 0.25).stdout
+    assert "Study 'demo' was stored with hash" in told
+    assert "before any of its 48 runs." in told
     refused = prunestats("head-to-head", "--db", db, "-k", 0, code=2)
     assert "-k" in refused.stderr
 
