@@ -60,6 +60,8 @@ def comparisons(runs: int = RUNS) -> Iterator[Comparison]:
         )
         size = path.stat().st_size / len(outcomes)
         print(f"{len(outcomes):,} runs: {1 / stored:,.0f} stored a second, {size:.0f} bytes of file each")
+        # a user who loads results has no million outcomes in memory for the garbage collector to go through
+        del outcomes, few
         yield from _loading(path, Path(folder))
         yield from _asking(path)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -80,6 +83,19 @@ def _matrix(texts: NDArray[Any]) -> NDArray[np.int64]:
 
 def _tuples(matrix: NDArray[np.int64]) -> NDArray[Any]:
     rows = np.empty(len(matrix), dtype=object)
-    # by columns: no list is made for a row
-    rows[:] = list(zip(*(column.tolist() for column in matrix.T), strict=True))
+    with _uncollected():
+        # by columns: no list is made for a row
+        rows[:] = list(zip(*(column.tolist() for column in matrix.T), strict=True))
     return rows
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Collect no garbage meanwhile: a million new tuples would set the collector off over and over, and hold none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
