@@ -58,7 +58,7 @@ def comparisons(runs: int = RUNS) -> Iterator[Comparison]:
 
 
 def _storing(path: Path, runs: int) -> Comparison:
-    """Store outcomes in bulk; they are gone before anything is loaded, as the garbage collector would go through them."""
+    """Store outcomes in bulk; they are gone before anything is loaded, or the garbage collector would visit them."""
     outcomes = _store_populations(path, runs // len(SEEDS))
     stored = seconds(lambda: _store(path, outcomes), len(outcomes), repeats=1)
     size = path.stat().st_size / len(outcomes)
