@@ -68,7 +68,7 @@ def panel(study, **changes):
 
 
 def test_a_believed_optimum_is_drawn_with_its_interval(study):
-    axes = panel(study, verdict="interior", ratio=100.0, low=90.0, high=120.0)
+    axes = panel(study, verdict="interior", ratio=100.0, low=90.0, high=120.0, pieces=((90.0, 120.0),))
     (span,) = [patch for patch in axes.patches if patch.get_width() == pytest.approx(30)]
     assert span.get_x() == pytest.approx(90)
     assert any(list(line.get_xdata()) == [100, 100] for line in axes.lines)
@@ -76,7 +76,7 @@ def test_a_believed_optimum_is_drawn_with_its_interval(study):
 
 
 def test_where_there_is_none_the_picture_says_so(study):
-    axes = panel(study, verdict="flat", ratio=float("nan"), low=float("nan"), high=float("nan"))
+    axes = panel(study, verdict="flat", ratio=float("nan"), low=float("nan"), high=float("nan"), pieces=())
     assert not axes.patches
     assert "flat: no optimum to believe" in [text.get_text() for text in axes.texts]
 
