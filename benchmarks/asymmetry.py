@@ -16,7 +16,7 @@ from prunestats.regression import points
 from prunestats.verdict import judge
 
 HEIGHT, NOISE = 0.1, 0.02
-REPEATS = {60: 200, 120: 200, 300: 200, 1000: 60}
+REPEATS = {60: 200, 120: 200, 300: 200, 1000: 300}
 
 
 def curve(k: float, u: np.ndarray) -> np.ndarray:
