@@ -14,7 +14,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" -n logical --dist loadfile
 
 test-all: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
