@@ -21,3 +21,5 @@ if __name__ == "__main__":
     if unknown:
         sys.exit(f"benchmarks are {', '.join(NAMES)}; found {', '.join(unknown)}")
     print_comparisons(row for name in chosen for row in import_module(f"benchmarks.{name}").comparisons())
+    if "runners" in chosen:
+        print(import_module("benchmarks.runners").memory())
