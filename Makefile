@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
 
+# pytest-xdist fills the cores by processes
+test test-all: export OMP_NUM_THREADS := 1
+
 .PHONY: demo test test-all lint docs bench clean
 
 demo: $(STAMP)

@@ -24,6 +24,9 @@ _WORKER_ENVIRONMENT = {
 _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
     "distributed.scheduler.allowed-failures": 1,
+    # A worker that died is started anew. Dask would give its place up for good if, this long after a death, none was
+    # there: as when a machine is so busy that starting takes longer, or when the next one has died meanwhile.
+    "distributed.deploy.lost-worker-timeout": "365 days",
     # What a worker holds is its data, which it can neither spill nor wait to be rid of: it goes on until it is stopped
     # for taking more than its share, and its run is a failed row.
     **dict.fromkeys((f"distributed.worker.memory.{what}" for what in ("target", "spill", "pause")), False),
@@ -33,19 +36,21 @@ _SETTINGS = {
 @contextmanager
 def local_client(workers: int | None) -> Iterator[Any]:
     """A client of one-thread worker processes on this machine: by default one a GPU, or else one a core."""
+    import dask
     import torch
     from dask.system import CPU_COUNT
     from distributed import Client
 
     _silence()
-    cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
-    try:
-        with _closing(Client(cluster)) as client:
-            yield client
-    finally:
-        # What a worker is in the middle of would be thrown away anyway; its process ends with this one at the latest.
-        with suppress(TimeoutError):
-            cluster.close(timeout=_CLOSING_S)
+    with dask.config.set(_SETTINGS):
+        cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
+        try:
+            with _closing(Client(cluster)) as client:
+                yield client
+        finally:
+            # What a worker is in the middle of would be thrown away anyway; its process ends with this one at latest.
+            with suppress(TimeoutError):
+                cluster.close(timeout=_CLOSING_S)
 
 
 @contextmanager
@@ -96,19 +101,17 @@ def _silence() -> None:
 
 
 def _start_cluster(workers: int) -> Any:
-    import dask
     from distributed import LocalCluster
 
-    with dask.config.set(_SETTINGS):
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            # no dashboard, and its port is any: the default one may be another study's
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        # no dashboard, and its port is any: the default one may be another study's
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def _apart(start: Callable[..., Any], *arguments: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 
+import dask
 import pytest
 from distributed import KilledWorker
 
@@ -50,6 +51,14 @@ def test_only_what_kills_its_worker_by_itself_is_given_up(pool):
     results = dict(found)
     assert isinstance(results.pop(2), KilledWorker)
     assert results == {n: n + 100 for n in range(12) if n != 2}
+
+
+def test_a_worker_is_started_anew_however_long_that_takes():
+    """Dask alone gives up the place of a worker that is not back in time; a study without workers waits forever."""
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), executor(1) as alone:
+        death = alone.client.submit(os._exit, 9, retries=0, pure=False)
+        assert isinstance(death.exception(timeout=60), KilledWorker)
+        assert alone.client.submit(os.getpid, pure=False).result(timeout=60) != os.getpid()
 
 
 def test_tasks_are_drawn_as_they_are_needed(pool):
