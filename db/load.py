@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +14,8 @@ import pandas as pd
 from sqlalchemy import Connection, Engine
 
 from prunestats.db.engine import read_only_engine
-from prunestats.db.reader import Fetch, reading
-from prunestats.db.selection import Level, Runs, check_names, select_runs
+from prunestats.db.reader import Begin, Fetch, reading
+from prunestats.db.selection import OF_A_RUN, Level, Runs, check_names, place_runs, select_members
 from prunestats.db.widths import add_widths, cost_models
 from prunestats.errors import InputError
 
@@ -132,23 +134,25 @@ def load_results(
     filters = {"study": study, "original": original, "space": space, "regime": regime, "protocol": protocol}
     given = {name: _listed(value) for name, value in filters.items() if value is not None}
     needs_widths = bucket > 1 or bool({"widths", "layer_params"} & set(chosen))
-    with _reading(source) as (connection, fetch):
+    with _reading(source) as (connection, fetch, begin):
         check_names(connection, given)
-        found = select_runs(fetch, given, state, widths=needs_widths)
-        originals = found.populations.frame["original_id"].to_numpy()
+        selected = select_members(fetch, given, state, widths=needs_widths)
+        populations, members, of_population = selected.populations, selected.members, selected.of_population
+        originals = populations["original_id"].to_numpy()
         costs = cost_models(fetch, originals) if needs_widths else {}
+        runs = begin(selected.runs, OF_A_RUN)
+        add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
+        members["flops_fraction"] = (
+            members["flops"].to_numpy() / populations["original_flops"].to_numpy()[of_population]
+        )
+        found = place_runs(selected, runs())
     _derive(found, "val" if split == "validation" else "test")
-    members = found.members.frame
-    of_population = np.searchsorted(found.populations.frame["population_id"].to_numpy(), members["population_id"])
-    add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
-    members["flops_fraction"] = (
-        members["flops"].to_numpy() / found.populations.frame["original_flops"].to_numpy()[of_population]
-    )
-    return pd.DataFrame({name: _spread(found, name) for name in chosen}, copy=False)
+    with ThreadPoolExecutor() as beside:
+        return pd.DataFrame(dict(zip(chosen, beside.map(partial(_spread, found), chosen), strict=True)), copy=False)
 
 
 @contextmanager
-def _reading(source: Source) -> Iterator[tuple[Connection, Fetch]]:
+def _reading(source: Source) -> Iterator[tuple[Connection, Fetch, Begin]]:
     if isinstance(source, Engine):
         with reading(source) as found:
             yield found

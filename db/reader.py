@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -18,6 +20,8 @@ Kind = Literal["whole", "real", "text"]
 Types = Mapping[str, Kind]
 # From the text of a query without parameters, and the types of its columns, to a frame.
 Fetch = Callable[[str, Types], pd.DataFrame]
+# The same for what is called to have the frame: until then nothing else may be fetched.
+Begin = Callable[[str, Types], Callable[[], pd.DataFrame]]
 
 # str from pandas 3 on, object before
 TEXT = pd.Series(["text"]).dtype
@@ -25,7 +29,7 @@ _ROWS = 100_000
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[tuple[Connection, Fetch]]:
+def reading(engine: Engine) -> Iterator[tuple[Connection, Fetch, Begin]]:
     """Open a transaction that reads, with the fastest way to whole columns.
 
     Yields
@@ -33,15 +37,21 @@ def reading(engine: Engine) -> Iterator[tuple[Connection, Fetch]]:
     sqlalchemy.Connection
     callable
         All that it fetches is of one moment: it stays on one connection, in one transaction.
+    callable
+        Begins to fetch the same way, beside what the caller goes on to do where the driver lets it.
     """
     with ExitStack() as stack:
         connection = stack.enter_context(read(engine))
         if fast(engine.dialect.name):
             from prunestats.db.arrow import arrow_reader
 
-            yield connection, stack.enter_context(arrow_reader(engine.url))
+            fetch = stack.enter_context(arrow_reader(engine.url))
+            beside = stack.enter_context(ThreadPoolExecutor(1))
+            yield connection, fetch, lambda sql, types: beside.submit(fetch, sql, types).result
         else:
-            yield connection, lambda sql, types: _fetch(connection, sql, types)
+            ordinary = partial(_fetch, connection)
+            # Python's driver holds the interpreter while it reads: there is no beside
+            yield connection, ordinary, lambda sql, types: partial(ordinary, sql, types)
 
 
 def fast(dialect: str) -> bool:

@@ -56,7 +56,7 @@ SELECT d.population_id, d.subnetwork_id, d.position, s.key, s.flops, s.params, C
 FROM draw d
 JOIN subnetwork s ON s.id = d.subnetwork_id
 """
-_OF_A_RUN: Types = {
+OF_A_RUN: Types = {
     "subnetwork_id": "whole",
     "protocol_id": "whole",
     "environment_id": "whole",
@@ -75,7 +75,7 @@ _OF_A_RUN: Types = {
     "speedup_1": "real",
     "speedup_64": "real",
 }
-_RUNS = f"SELECT {', '.join(_OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
+_RUNS = f"SELECT {', '.join(OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
 _OF_A_PROTOCOL: Types = {"protocol_id": "whole", "protocol": "text", "protocol_key": "text"}
 _PROTOCOLS = "SELECT id, name, key FROM protocol ORDER BY id"
 _OF_AN_ENVIRONMENT: Types = {"environment_id": "whole", "host": "text"}
@@ -160,7 +160,30 @@ def _same(wanted: Any, there: Any) -> bool:
     return bool(wanted == there)
 
 
-def select_runs(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Runs:
+@dataclass(frozen=True)
+class Members:
+    """Subnetworks in populations that filters name, in the order of drawing, and what else is known before their runs.
+
+    Parameters
+    ----------
+    populations, members, protocols, environments, plans : pandas.DataFrame
+        One row each.
+    of_population : array of int, shape (n_members,)
+        The row of the population of each member.
+    runs : str
+        The query of their runs, for `OF_A_RUN`.
+    """
+
+    populations: pd.DataFrame
+    members: pd.DataFrame
+    protocols: pd.DataFrame
+    environments: pd.DataFrame
+    plans: pd.DataFrame
+    of_population: NDArray[np.int64]
+    runs: str
+
+
+def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Members:
     """Read what the filters name; `widths` says whether their texts are read, too."""
     populations = _chosen(fetch(_POPULATIONS, _OF_A_POPULATION), given, ("study", "original", "space", "regime"))
     populations["original_seed"] = _whole_where_known(populations["original_seed"])
@@ -174,20 +197,33 @@ def select_runs(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *,
     conditions += [_ids("protocol_id", protocols)] if "protocol" in given else []
     conditions += [f"state = '{state}'"] if state is not None else []
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    runs = fetch(_RUNS + where, _OF_A_RUN)
     members = members.take(np.lexsort((members["draw"], members["population_id"])))
-    order = np.lexsort((runs["seed"], runs["protocol_id"], runs["subnetwork_id"]))
-    of_member, of_run = _matches(members["subnetwork_id"].to_numpy(), runs["subnetwork_id"].to_numpy(), order)
-    of_population = _places(populations["population_id"], members["population_id"])
-    planned = _planned(fetch, populations["study_id"].to_numpy()[of_population][of_member], runs, of_run)
+    return Members(
+        populations,
+        members,
+        protocols,
+        fetch(_ENVIRONMENTS, _OF_AN_ENVIRONMENT),
+        fetch(_PLANS, _OF_A_PLAN),
+        _places(populations["population_id"], members["population_id"]),
+        _RUNS + where,
+    )
+
+
+def place_runs(found: Members, runs: pd.DataFrame) -> Runs:
+    """Give each run its member, population, protocol and environment, as often as it is in a population."""
+    keys = [runs[name].to_numpy() for name in ("seed", "protocol_id", "subnetwork_id")]
+    # what is the same everywhere orders nothing, and sorting by it takes as long
+    order = np.lexsort([key for key in keys[:-1] if len(key) and (key[0] != key).any()] + keys[-1:])
+    of_member, of_run = _matches(found.members["subnetwork_id"].to_numpy(), runs["subnetwork_id"].to_numpy(), order)
+    studies = found.populations["study_id"].to_numpy()[found.of_population][of_member]
+    planned = _planned(found.plans, studies, runs, of_run)
     of_member, of_run = of_member[planned], of_run[planned]
-    environments = fetch(_ENVIRONMENTS, _OF_AN_ENVIRONMENT)
     return Runs(
-        Level(populations, of_population[of_member]),
-        Level(members, of_member),
+        Level(found.populations, found.of_population[of_member]),
+        Level(found.members, of_member),
         Level(runs, of_run),
-        Level(protocols, _places(protocols["protocol_id"], runs["protocol_id"])[of_run]),
-        Level(environments, _places(environments["environment_id"], runs["environment_id"])[of_run]),
+        Level(found.protocols, _places(found.protocols["protocol_id"], runs["protocol_id"])[of_run]),
+        Level(found.environments, _places(found.environments["environment_id"], runs["environment_id"])[of_run]),
     )
 
 
@@ -225,18 +261,20 @@ def _matches(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each run of each member, the row of the member and the row of the run; `order` sorts the runs."""
     sorted_runs = runs[order]
-    first = np.searchsorted(sorted_runs, members, side="left")
-    counts = np.searchsorted(sorted_runs, members, side="right") - first
+    starts = np.flatnonzero(np.diff(sorted_runs, prepend=-1))
+    bounds = np.append(starts, len(runs))
+    place = np.searchsorted(sorted_runs[starts], members)
+    there = np.append(sorted_runs[starts], -1)[place] == members
+    first, counts = bounds[place], np.where(there, np.diff(bounds, append=len(runs))[place], 0)
     of_member = np.repeat(np.arange(len(members)), counts)
     within = np.arange(len(of_member)) - np.repeat(np.cumsum(counts) - counts, counts)
     return of_member, order[first[of_member] + within]
 
 
 def _planned(
-    fetch: Fetch, studies: NDArray[np.int64], runs: pd.DataFrame, of_run: NDArray[np.int64]
+    plans: pd.DataFrame, studies: NDArray[np.int64], runs: pd.DataFrame, of_run: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Whether each run is one that its study planned; a study without a plan owns every run of its subnetworks."""
-    plans = fetch(_PLANS, _OF_A_PLAN)
     pairs = list(zip(plans["protocol_id"], plans["seed"], strict=True))
     numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
     known = np.unique(studies)

@@ -57,8 +57,12 @@ def add_widths(
     buckets = members["params"].to_numpy(copy=True)
     for original, cost in costs.items():
         rows = np.flatnonzero(originals == original)
-        known = _matrix(texts[rows]) if cost is not None and not pd.isna(texts[rows]).any() else None
-        if known is not None and cost is not None:
+        there = rows[~pd.isna(texts[rows])]
+        if cost is None:
+            # an import may hold networks of several depths
+            widths[there] = _objects([tuple(json.loads(text)) for text in texts[there]])
+        if cost is not None and len(there) == len(rows):
+            known = _matrix(texts[rows])
             widths[rows] = _tuples(known)
             if layers:
                 layer_params[rows] = _tuples(cost.layer_params(known))
@@ -82,10 +86,14 @@ def _matrix(texts: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _tuples(matrix: NDArray[np.int64]) -> NDArray[Any]:
-    rows = np.empty(len(matrix), dtype=object)
     with _uncollected():
         # by columns: no list is made for a row
-        rows[:] = list(zip(*(column.tolist() for column in matrix.T), strict=True))
+        return _objects(list(zip(*(column.tolist() for column in matrix.T), strict=True)))
+
+
+def _objects(values: list[tuple[int, ...]]) -> NDArray[Any]:
+    rows = np.empty(len(values), dtype=object)
+    rows[:] = values
     return rows
 
 

@@ -287,6 +287,13 @@ def test_widths_are_kept_and_tell_subnetworks_apart(engine, url):
     with read(engine) as connection:
         widths = connection.scalars(select(schema.subnetwork.c.widths).order_by(schema.subnetwork.c.id)).all()
     assert sorted(widths) == [[k, 7] for k in range(1, 7)]
+    assert sorted(load_results(engine)["widths"]) == [(k, 7) for k in range(1, 7)]
+
+
+def test_widths_of_networks_of_several_depths_come_back(engine, url):
+    deep = [[1, 7], [2, 7, 5], [3], [4, 4]]
+    import_results(url, simple(4).drop(columns="arch").assign(widths=deep), study="depths", **SAID)
+    assert sorted(load_results(engine)["widths"]) == sorted(map(tuple, deep))
 
 
 def test_a_study_that_was_run_takes_no_import(url, engine, fill):

@@ -247,20 +247,20 @@ def test_names_of_any_kind_come_back_either_way(url, engine, fill, way):
 def test_all_that_is_read_is_of_one_moment(url, engine, fill, way):
     stored = fill(engine, runs=0)
     count = {"n": "whole"}
-    with reader.reading(engine) as (_, fetch):
+    with reader.reading(engine) as (_, fetch, _begin):
         before = fetch("SELECT count(*) FROM run", count)["n"].tolist()
         with write(engine) as connection:
             key = {"subnetwork_id": 1, "protocol_id": stored.protocol_id, "seed": 0, "environment_id": None}
             store_outcome(connection, **key, outcome=Outcome("done", 0.5))
         assert fetch("SELECT count(*) FROM run", count)["n"].tolist() == before == [0]
-    with reader.reading(engine) as (_, fetch):
+    with reader.reading(engine) as (_, fetch, _begin):
         assert fetch("SELECT count(*) FROM run", count)["n"].tolist() == [1]
 
 
 def test_a_reader_cannot_write(url, engine, fill, way):
     fill(engine, n=2)
     reading = read_only_engine(url)
-    with pytest.raises(DatabaseError), reader.reading(reading) as (_, fetch):
+    with pytest.raises(DatabaseError), reader.reading(reading) as (_, fetch, _begin):
         fetch("DELETE FROM plan", {})
     reading.dispose()
     assert query(url, "SELECT count(*) FROM plan").rows == [(2,)]
