@@ -10,6 +10,7 @@ import numpy as np
 
 from prunestats.errors import StudyError
 from prunestats.laws import Independent, JitteredUniform, LinearInDepth, SpreadControlled, StageWise
+from prunestats.listed import Listed
 from prunestats.support import Support, Widths
 
 
@@ -36,6 +37,7 @@ SAMPLERS: dict[str, Callable[..., Sampler]] = {
     "stage_wise": StageWise,
     "linear_in_depth": LinearInDepth,
     "spread_controlled": SpreadControlled,
+    "listed": Listed,
 }
 
 

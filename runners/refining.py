@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tomli_w
 
 from prunestats.buckets import bucket_counts
 from prunestats.errors import InputError
 from prunestats.limits import RatioBand
 from prunestats.optimum import find_optimum
 from prunestats.refinement import Refinement, refine
-from prunestats.runners.study import Study, parse_study
+from prunestats.runners.study import Study, parse_study, study_text
 from prunestats.spaces import Space
 
 _STEPS = 1001
@@ -91,7 +90,7 @@ def refined_study(
     if control is not None:
         spaces.append(Space(f"{space.name}-control", space.sampler, (*space.constraints, control)))
     content = _content(study, regime, spaces, subnetworks or study.population.subnetworks)
-    text = _comments(study, refinement, has_control=control is not None) + tomli_w.dumps(content)
+    text = _comments(study, refinement, has_control=control is not None) + study_text(content)
     parse_study(text)
     return RefinedStudy(refinement, text)
 
@@ -122,17 +121,10 @@ def _content(study: Study, regime: float, spaces: list[Space], subnetworks: int)
         "name": f"{study.name} refined {regime:g}",
         "seed": study.seed + 1,
         "regimes": {"flops": [regime], "tolerance": study.regimes.tolerance},
-        "spaces": [_without_none(table) for table in tables],
+        "spaces": tables,
         "population": {"subnetworks": subnetworks},
         "protocol": content["protocol"] | {"seeds": fresh},
     }
-
-
-def _without_none(value: Any) -> Any:
-    """TOML has no word for what is open: the key is left out."""
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list) else value
 
 
 def _comments(study: Study, refinement: Refinement, *, has_control: bool) -> str:

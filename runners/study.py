@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from prunestats.errors import InputError, StudyError
@@ -147,6 +148,23 @@ def parse_study(text: str, source: str = "study") -> Study:
         if len(set(values)) < len(values):
             raise StudyError(f"{source}: {key} must differ from one another; found {values}")
     return study
+
+
+def study_text(content: Any) -> str:
+    """Write the content of a study as a file would say it; TOML has no word for None, and the key is left out.
+
+    Examples
+    --------
+    >>> study_text({"name": "a", "regimes": None})
+    'name = "a"\\n'
+    """
+    return tomli_w.dumps(_without_none(content))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _first_line(error: ValidationError) -> str:

@@ -19,6 +19,7 @@ from prunestats.cli import (
     optima,
     refinement,
     reporting,
+    searching,
     statistics,
     studies,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "optima",
     "refinement",
     "reporting",
+    "searching",
     "statistics",
     "studies",
 ]

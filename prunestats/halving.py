@@ -1,0 +1,109 @@
+"""Successive halving: many short trainings, and the better part of them again for longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prunestats.errors import InputError
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One round of a search.
+
+    Parameters
+    ----------
+    epochs : int
+        Epochs of each training.
+    candidates : int
+        Subnetworks that are trained.
+    """
+
+    epochs: int
+    candidates: int
+
+
+def halving_rungs(
+    epochs: int, budget: float, *, eta: int = 3, least_epochs: int = 1, finalists: int = 1
+) -> tuple[Rung, ...]:
+    """Return the rounds of successive halving that a budget pays for.
+
+    Parameters
+    ----------
+    epochs : int
+        Epochs of a full training, which is the last round's.
+    budget : float
+        What all rounds may cost, in full trainings.
+    eta : int
+        Each round keeps the best 1 / `eta` and trains `eta` times as long; 2 or more.
+    least_epochs : int
+        Epochs of the shortest training.
+    finalists : int
+        Subnetworks that the last round trains at least.
+
+    Returns
+    -------
+    tuple of Rung
+        From the shortest to the longest; their cost is at most the budget.
+
+    Raises
+    ------
+    InputError
+        For a budget that does not pay for `finalists` full trainings, or numbers out of range.
+
+    Notes
+    -----
+    Every round trains from the pruned original with a schedule of its own length, so that its learning rate ends at
+    zero and rounds compare networks that are trained to the end. The price is that nothing is gone on with: a bracket
+    costs up to 1 + 1 / `eta` + 1 / `eta`^2 ... times what continuing would. Where `epochs` is too few for a shorter
+    round there is one round, which is random search.
+
+    References
+    ----------
+    K. Jamieson and A. Talwalkar (2016). Non-stochastic best arm identification and hyperparameter optimization.
+    AISTATS, figure 3 (successive halving).
+
+    Examples
+    --------
+    >>> halving_rungs(9, 30)
+    (Rung(epochs=1, candidates=90), Rung(epochs=3, candidates=30), Rung(epochs=9, candidates=10))
+    """
+    if eta < 2 or finalists < 1 or not 1 <= least_epochs <= epochs:
+        raise InputError(
+            "expected eta of 2 or more, a finalist or more, and 1 <= least_epochs <= epochs; "
+            f"found eta {eta}, {finalists} finalists, {least_epochs} of {epochs} epochs"
+        )
+    if budget < finalists:
+        raise InputError(f"expected a budget of {finalists} trainings or more for the search; found {budget:g}")
+    lengths = [epochs]
+    while lengths[0] // eta >= least_epochs:
+        lengths.insert(0, lengths[0] // eta)
+    few, many = finalists, int(budget * epochs / lengths[0]) + 1
+    # the rounds' cost rises with the first one's candidates
+    while many - few > 1:
+        middle = (few + many) // 2
+        if search_cost(_rungs(lengths, middle, eta, finalists)) <= budget:
+            few = middle
+        else:
+            many = middle
+    rungs = _rungs(lengths, few, eta, finalists)
+    return rungs if search_cost(rungs) <= budget else (Rung(epochs, int(budget)),)
+
+
+def search_cost(rungs: tuple[Rung, ...]) -> float:
+    """Cost of rounds in full trainings.
+
+    Examples
+    --------
+    >>> search_cost((Rung(1, 9), Rung(3, 3)))
+    6.0
+    """
+    return sum(rung.epochs * rung.candidates for rung in rungs) / rungs[-1].epochs
+
+
+def _rungs(lengths: list[int], candidates: int, eta: int, finalists: int) -> tuple[Rung, ...]:
+    rungs = []
+    for epochs in lengths:
+        rungs.append(Rung(epochs, candidates))
+        candidates = min(candidates, max(finalists, -(-candidates // eta)))
+    return tuple(rungs)

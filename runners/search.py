@@ -1,0 +1,299 @@
+"""Searching a good subnetwork for a budget of trainings: studies that follow one another, each stored as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import select
+
+from prunestats.confirmation import Confirmation, confirm
+from prunestats.db import load_results, open_database, read, schema
+from prunestats.errors import StudyError
+from prunestats.intervals import Interval, plain
+from prunestats.runners.plan import plan_originals
+from prunestats.runners.run import Progress, run_study
+from prunestats.runners.searching import SearchOptions, SearchPlan, search_plan, uniform_widths
+from prunestats.runners.study import Study, content_key, read_study
+from prunestats.spaces import Space
+
+_RESPONSE = "log_loss"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One study of a search, as it went.
+
+    Parameters
+    ----------
+    study : str
+    epochs, subnetworks, seeds : int
+    failed : int
+        Subnetworks without a run that is done.
+    best_val_error : float
+        Lowest mean validation error of a subnetwork.
+    """
+
+    study: str
+    epochs: int
+    subnetworks: int
+    seeds: int
+    failed: int
+    best_val_error: float
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Parameters
+    ----------
+    name : str
+        What its studies are called, with their part added.
+    winner : str
+        Key of the subnetwork.
+    protocol : str
+        Key of the protocol of the full trainings.
+    widths : tuple of int
+        Kept filters in each group.
+    flops_fraction, params_fraction : float
+        Of the original's.
+    uniform : str or None
+        Key of uniform pruning to the same FLOPs, which stands among the finalists and may have won; None where its
+        rounding leaves the band.
+    test, validation : Confirmation
+        Mean errors of the two over seeds that had no part in choosing.
+    val_error_seen : float
+        Mean validation error of the winner over the seeds that chose it.
+    rounds : tuple of Round
+    trainings : float
+        What was trained, in full trainings; it is at most the budget.
+    space : str
+        Law of the space that candidates were drawn from.
+    reasons : tuple of str
+        Why from there.
+    """
+
+    name: str
+    winner: str
+    protocol: str
+    widths: tuple[int, ...]
+    flops_fraction: float
+    params_fraction: float
+    uniform: str | None
+    test: Confirmation
+    validation: Confirmation
+    val_error_seen: float
+    rounds: tuple[Round, ...]
+    trainings: float
+    space: str
+    reasons: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What it means."""
+        test, n = self.test, self.test.n_seeds
+        luck = self.val_error_seen < self.validation.winner.value
+        said = [f"Its test error, over {n} seeds that had no part in choosing it: {_percent(test.winner)}."]
+        if self.uniform == self.winner:
+            said.append(
+                "It is uniform pruning itself, which stood among the finalists: nothing that was drawn beat it."
+            )
+        elif test.other is not None and test.difference is not None:
+            better = "better than" if test.difference.high < 0 else "worse than" if test.difference.low > 0 else None
+            verdict = f"it is {better} uniform pruning" if better else "the two are not told apart"
+            said.append(
+                f"Uniform pruning to the same FLOPs, same seeds: {_percent(test.other)}; the difference is "
+                f"{_percent(test.difference)} points: {verdict}."
+            )
+        said.append(
+            f"When it was chosen its validation error was {100 * self.val_error_seen:.3g} %; fresh seeds give "
+            f"{_percent(self.validation.winner)}: {'it looked better by luck' if luck else 'it did not win by luck'}."
+        )
+        said.append(f"{self.trainings:.4g} full trainings were spent.")
+        return tuple(said)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain lists and numbers."""
+        result: dict[str, Any] = plain(self)
+        return result
+
+
+def _percent(found: Interval) -> str:
+    value, low, high = (100 * number for number in (found.value, found.low, found.high))
+    return f"{value:.3g} % [{low:.3g}, {high:.3g}]"
+
+
+def search(
+    study: str | Path | Study,
+    db: str | Path = "prunestats.db",
+    *,
+    flops: float,
+    budget: int,
+    network: str | None = None,
+    finalists: int = 3,
+    finalist_seeds: int = 2,
+    confirm_seeds: int = 3,
+    eta: int = 3,
+    seed: int = 0,
+    level: float = 0.95,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    weights: str | Path | None = None,
+    progress: Progress = lambda phase, done, total: None,
+    on_round: Callable[[str, int, int], None] = lambda study, subnetworks, epochs: None,
+) -> SearchResult:
+    """Find a good subnetwork at some FLOPs for a budget of trainings.
+
+    Parameters
+    ----------
+    study : str, Path or Study
+        Its first network and seed are pruned; its data, first space and protocol are used.
+    db : str or Path
+        Results database: results of the study in it bound the space, and all that is trained is stored in it.
+    flops : float
+        FLOPs as a fraction of the original's.
+    budget : int
+        Full trainings that everything may cost together, confirmation included.
+    network : str, optional
+        Which network of the study, where there are several.
+    finalists, finalist_seeds : int
+        Subnetworks that are trained again, with how many new seeds each; the best mean validation loss wins.
+    confirm_seeds : int
+        Further seeds of the winner and of uniform pruning, for their test errors.
+    eta : int
+        Each round keeps 1 / `eta` and trains `eta` times as long.
+    seed : int
+        Another one draws other candidates.
+    level : float
+    workers, scheduler, weights, progress
+        As in `run_study`.
+    on_round : callable
+        Receives the study, subnetworks and epochs of each round before it runs.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    StudyError, InputError, DatabaseError
+        As `run_study`; for a budget that is too small; or where every candidate of a round fails.
+
+    Notes
+    -----
+    Candidates are drawn around the optimal ratio where the study's results show one, else from its first space, and
+    thinned out by successive halving over epochs [1]_ on validation loss. Seeds that choose and seeds that report are
+    apart, so the test error of the winner needs no correction for having been chosen: the difference between the
+    validation error seen when choosing and that of fresh seeds is the luck that it had. Every round is a study in the
+    database; the same call goes on where it was stopped.
+
+    References
+    ----------
+    .. [1] K. Jamieson and A. Talwalkar (2016). Non-stochastic best arm identification and hyperparameter optimization.
+       AISTATS, figure 3.
+
+    Examples
+    --------
+    >>> found = search("study.toml", flops=0.25, budget=40)     # doctest: +SKIP
+    >>> print(found.test.difference)                            # doctest: +SKIP
+    """
+    content = study if isinstance(study, Study) else read_study(study)
+    options = SearchOptions(flops, budget, network, finalists, finalist_seeds, confirm_seeds, eta, seed)
+    search_plan(content, options)  # refuses before a database is made
+    planned = _resumed(search_plan(content, options, _results(content, options, db)), content, options, db)
+    rounds: list[Round] = []
+    trained = 0.0
+
+    def run(part: Study) -> pd.DataFrame:
+        nonlocal trained
+        epochs, seeds, asked = part.protocol.epochs, len(part.protocol.seeds), part.population.subnetworks
+        on_round(part.name, asked, epochs)
+        run_study(part, db, workers=workers, scheduler=scheduler, weights=weights, progress=progress)
+        frame = load_results(db, study=part.name, split="validation")
+        if frame.empty:
+            raise StudyError(f"every run of study {part.name!r} failed: `prunestats status` says why")
+        means = frame.groupby("subnetwork")["error"].mean()
+        rounds.append(Round(part.name, epochs, asked, seeds, asked - len(means), float(means.min())))
+        trained += asked * seeds * epochs / planned.rungs[-1].epochs
+        return frame
+
+    frame = run(planned.first_rung())
+    for number in range(1, len(planned.rungs)):
+        frame = run(planned.later_rung(number, _best(frame, planned.rungs[number].candidates)))
+    uniform = _uniform(planned)
+    frame = run(planned.finalists(_with(_best(frame, options.finalists), uniform)))
+    winner = _best(frame, 1)[0]
+    last = planned.confirmation(_with([winner], uniform))
+    fresh = run(last)
+    keys = dict(zip(fresh["widths"], fresh["subnetwork"], strict=True))
+    if tuple(winner) not in keys:
+        raise StudyError(f"every run of the winner in study {last.name!r} failed: `prunestats status` says why")
+    key = keys[tuple(winner)]
+    beside = None if uniform is None else keys.get(tuple(uniform))
+    other = None if beside == key else beside
+    tested = load_results(db, study=last.name, split="test")
+    noise = load_results(db, study=rounds[-2].study, split="test")
+    row = fresh[fresh["subnetwork"] == key].iloc[0]
+    return SearchResult(
+        name=planned.name,
+        winner=key,
+        protocol=content_key(last.protocol.parameters),
+        widths=tuple(winner),
+        flops_fraction=float(row["flops_fraction"]),
+        params_fraction=float(row["params"] / row["original_params"]),
+        uniform=beside,
+        test=confirm(tested, key, other, noise=noise, level=level),
+        validation=confirm(fresh, key, other, noise=frame, level=level),
+        val_error_seen=float(frame.loc[frame["subnetwork"] == key, "error"].mean()),
+        rounds=tuple(rounds),
+        trainings=trained,
+        space=planned.space.law,
+        reasons=planned.reasons,
+    )
+
+
+def _results(study: Study, options: SearchOptions, db: str | Path) -> pd.DataFrame | None:
+    """Results of the study's first space in the regime of a search, None where there are none."""
+    if options.flops not in study.regimes.flops or not _stored(db, study.name):
+        return None
+    frame = load_results(db, study=study.name, space=study.spaces[0].name, regime=options.flops, split="validation")
+    return frame[frame["network"] == (options.network or study.originals[0].network)]
+
+
+def _resumed(planned: SearchPlan, study: Study, options: SearchOptions, db: str | Path) -> SearchPlan:
+    """The plan with the space that an earlier call of the same search drew from, if there was one."""
+    text = _stored(db, f"{planned.name}, rung 1")
+    if text is None:
+        return planned
+    space: Space = Study.model_validate_json(text).spaces[0].space()
+    return planned if space == planned.space else search_plan(study, options, space=space)
+
+
+def _stored(db: str | Path, name: str) -> str | None:
+    """Text of the stored study of a name; None where there is none, or no database yet."""
+    engine = open_database(db, create=True)
+    try:
+        with read(engine) as connection:
+            found: str | None = connection.scalar(select(schema.study.c.text).where(schema.study.c.name == name))
+            return found
+    finally:
+        engine.dispose()
+
+
+def _best(frame: pd.DataFrame, count: int) -> list[list[int]]:
+    """Widths of the subnetworks with the lowest mean validation loss, the lowest first."""
+    means = frame.groupby(["subnetwork", "widths"], sort=False)[_RESPONSE].mean().sort_values(kind="stable")
+    return [list(widths) for _, widths in means.index[:count]]
+
+
+def _with(widths: list[list[int]], another: list[int] | None) -> list[list[int]]:
+    return widths if another is None or another in widths else [*widths, another]
+
+
+def _uniform(planned: SearchPlan) -> list[int] | None:
+    _, originals = plan_originals(planned.study)
+    return uniform_widths(originals[0].cost, planned.space, planned.study.regime_bands[0])
