@@ -196,3 +196,36 @@ def test_every_sampler_survives_storage_and_draws_the_first_ones_alike(sampler, 
         sample(space, resnet50_cost, Regime(0.5, 0.02), n, rng=np.random.default_rng(4)).widths for n in (5, 15)
     )
     np.testing.assert_array_equal(few, many[:5])
+
+
+def test_listed_subnetworks_are_drawn_once_in_their_order_and_left_out_outside_the_band():
+    cost = CostModel(("a", "b"), (64, 64), (Layer("conv", "Conv2d", ((0, 1),), 0, ((1, 1),), 0, 9, 0, 9, 0),))
+    rows = [[40, 51], [64, 64], [51, 40], [45, 45]]
+    space = Space.named("mine", "listed", widths=rows)
+    drawn = sample(space, cost, Regime(0.5, 0.02), 3, rng=np.random.default_rng(0))
+    assert drawn.widths.tolist() == [rows[0], rows[2], rows[3]]
+    with pytest.raises(InputError, match="draw fewer"):
+        sample(space, cost, Regime(0.5, 0.02), 4, rng=np.random.default_rng(0), max_attempts=20_000)
+
+
+@pytest.mark.parametrize(
+    ("widths", "reason"),
+    [
+        ([], "a list with a list"),
+        ([3, 4], "a list with a list"),
+        ([[3, 0]], r"1 or more; found \[3, 0\]"),
+        ([[3, 4.0]], "whole numbers"),
+        ([[3], [3, 4]], "one number a group"),
+        ([[3, 4], [3, 4]], "found some twice"),
+    ],
+)
+def test_lists_that_name_no_subnetworks_are_refused(widths, reason):
+    with pytest.raises(InputError, match=reason):
+        Space.named("mine", "listed", widths=widths)
+
+
+def test_lists_for_another_network_are_refused():
+    cost = CostModel(("a", "b"), (64, 64), (Layer("conv", "Conv2d", ((0, 1),), 0, ((1, 1),), 0, 9, 0, 9, 0),))
+    space = Space.named("mine", "listed", widths=[[3, 4, 5]])
+    with pytest.raises(InputError, match="each of 2 groups; found 3"):
+        sample(space, cost, Regime(0.5, 0.02), 1, rng=np.random.default_rng(0))

@@ -1,0 +1,170 @@
+"""Searching at equal compute: ``python -m benchmarks.search [REPETITIONS] [FLOPS]`` (needs ``pip install optuna``).
+
+Each repetition has an original of its own (another seed). Every way that searches spends as many full trainings on
+choosing, chooses by validation loss, and is judged by its choice's mean test error over seeds that did not choose.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import torch
+import torch_pruning as tp
+from scipy import stats
+
+from prunestats.db import load_results
+from prunestats.laws import Independent
+from prunestats.runners.plan import plan_originals
+from prunestats.runners.run import run_study
+from prunestats.runners.search import search
+from prunestats.runners.searching import uniform_widths
+from prunestats.runners.study import Study, demo_study_file, parse_study, read_study, study_text
+from prunestats.runners.weights import weights_file, weights_folder
+from prunestats.runners.work import prepare, run_task, train_subnetwork
+from prunestats.spaces import Space
+from prunestats.terminal import print_rows
+
+CHOOSING = 40
+CONFIRM_SEEDS = 4
+EPOCHS = 6
+TOLERANCE = 0.02
+LEARNT_FROM = 120
+
+
+def main(repetitions: int, flops: float) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        done = list(pool.map(_repetition, range(repetitions), [flops] * repetitions))
+    found = [one[0] for one in done]
+    ways = list(found[0])
+    errors = {way: np.array([one[way] for one in found]) for way in ways}
+    rows = []
+    for way in ways:
+        apart = errors[way] - errors["search"]
+        reach = stats.t.ppf(0.975, repetitions - 1) * stats.sem(apart) if way != "search" else np.nan
+        mean = apart.mean()
+        rows.append((way, *(100 * number for number in (errors[way].mean(), mean, mean - reach, mean + reach))))
+    print(
+        f"Digits at {flops:g} of the FLOPs: {CHOOSING} trainings of {EPOCHS} epochs to choose, {repetitions} originals;"
+        f" test error in percent over {CONFIRM_SEEDS} fresh seeds, and how much more than `search` (95 %, paired)"
+    )
+    print_rows(("way", "test error", "more than search", "low", "high"), rows)
+    refined = sum(one[1] for one in done)
+    print(f"In {refined} of {repetitions} repetitions the study of {LEARNT_FROM} runs had an optimum to refine on.")
+
+
+def _repetition(number: int, flops: float) -> tuple[dict[str, float], bool]:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        db = Path(name) / "search.db"
+        return _ways(_study(number, flops), db, number, flops)
+
+
+def _ways(study: Study, db: Path, number: int, flops: float) -> tuple[dict[str, float], bool]:
+    """Test error of what each way chose, and whether the study before had an optimum to refine on."""
+    paid = {"budget": CHOOSING + 2 * CONFIRM_SEEDS, "confirm_seeds": CONFIRM_SEEDS, "workers": 0}
+    found = search(study, db, flops=flops, **paid)
+    chosen = {"search": list(found.widths)}
+    run_study(study, db, workers=0)
+    refined = search(study, db, flops=flops, seed=1, **paid)
+    chosen[f"search, refined by {LEARNT_FROM} runs before"] = list(refined.widths)
+    original = plan_originals(study)[1][0]
+    weights = weights_file(weights_folder("sqlite", str(db)), original.task).read_bytes()
+    prepared = prepare(original.task, weights)
+    chosen["random search"] = _random(study, db)
+    chosen["Optuna's TPE"] = _tpe(study, original, weights, number)
+    uniform = uniform_widths(original.cost, Space("uniform", Independent()), study.regime_bands[0])
+    assert uniform is not None
+    chosen["uniform pruning"] = uniform
+    chosen["global magnitude (Torch-Pruning)"] = _global_magnitude(prepared, original, flops)
+    errors = {way: _confirmed(study, original, weights, widths) for way, widths in chosen.items()}
+    return errors, refined.space != found.space
+
+
+def _study(number: int, flops: float) -> Study:
+    demo = read_study(demo_study_file())
+    content = demo.model_dump(mode="json", exclude_none=True)
+    content |= {
+        "name": f"bench {number}",
+        "seed": 1_000 * number,
+        "originals": [content["originals"][0] | {"seeds": [number]}],
+        "regimes": {"flops": [flops], "tolerance": TOLERANCE},
+        "spaces": content["spaces"][:1],
+        "population": {"subnetworks": LEARNT_FROM},
+        "protocol": content["protocol"] | {"epochs": EPOCHS},
+    }
+    return parse_study(study_text(content))
+
+
+def _random(study: Study, db: Path) -> list[int]:
+    content = study.model_dump(mode="json", exclude_none=True)
+    content |= {"name": "random", "seed": study.seed + 500, "population": {"subnetworks": CHOOSING}}
+    run_study(parse_study(study_text(content)), db, workers=0)
+    frame = load_results(db, study="random", split="validation")
+    return list(frame.sort_values("loss").iloc[0]["widths"])
+
+
+def _tpe(study: Study, original: Any, weights: bytes, number: int) -> list[int]:
+    """Keep ratios are what TPE suggests; all are scaled alike until the FLOPs are right."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tried: dict[int, list[int]] = {}
+
+    def loss(trial: optuna.Trial) -> float:
+        keeps = np.array([trial.suggest_float(f"keep_{g}", 0.05, 1.0) for g in range(original.cost.n_groups)])
+        widths = _scaled(original.cost, keeps, study.regimes.flops[0])
+        if widths is None:
+            raise optuna.TrialPruned
+        tried[trial.number] = widths
+        return float(_train(study, original, weights, widths, seed=900).val_loss)
+
+    made = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=number, multivariate=True))
+    while len(tried) < CHOOSING:
+        made.optimize(loss, n_trials=1)
+    return tried[made.best_trial.number]
+
+
+def _scaled(cost: Any, keeps: Any, flops: float) -> list[int] | None:
+    factors = np.geomspace(0.1, 20, 2001)[:, None]
+    widths = np.clip(np.rint(factors * keeps * cost.sizes), np.ceil(0.05 * cost.sizes), cost.sizes).astype(np.int64)
+    share = cost.flops(widths) / cost.flops(cost.sizes)[0]
+    best = int(np.argmin(np.abs(share - flops)))
+    return widths[best].tolist() if abs(share[best] / flops - 1) <= TOLERANCE else None
+
+
+def _global_magnitude(prepared: Any, original: Any, flops: float) -> list[int]:
+    """Widths of Torch-Pruning's global ranking whose FLOPs are nearest to what is asked."""
+    best: tuple[float, list[int]] = (np.inf, [])
+    for ratio in np.linspace(0.02, 0.9, 89):
+        network = copy.deepcopy(prepared.network)
+        heads = [module for module in network.modules() if isinstance(module, torch.nn.Linear)]
+        pruner = tp.pruner.MagnitudePruner(
+            network, prepared.data.example_input, tp.importance.GroupMagnitudeImportance(p=1),
+            global_pruning=True, pruning_ratio=float(ratio), ignored_layers=heads,
+        )  # fmt: skip
+        pruner.step()
+        modules = dict(network.named_modules())
+        widths = [modules[group.name].out_channels for group in prepared.trace.groups]
+        share = float(original.cost.flops(widths)[0] / original.flops)
+        best = min(best, (abs(share / flops - 1), widths))
+    return best[1]
+
+
+def _train(study: Study, original: Any, weights: bytes, widths: list[int], seed: int) -> Any:
+    task = run_task(original.task.key, str(widths), 0, widths, study.protocol.parameters, seed)
+    return train_subnetwork(task, original.task, weights)[0]
+
+
+def _confirmed(study: Study, original: Any, weights: bytes, widths: list[int]) -> float:
+    outcomes = [_train(study, original, weights, widths, 1_000 + place) for place in range(CONFIRM_SEEDS)]
+    return float(np.mean([outcome.test_error for outcome in outcomes]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10, float(sys.argv[2]) if len(sys.argv) > 2 else 0.25)
