@@ -82,7 +82,7 @@ class CostModel:
         -------
         ndarray of int64, shape (n,)
         """
-        return _quadratic_form(self._flops_form, self._check(widths))
+        return _quadratic_form(self.flops_form, self._check(widths))
 
     def params(self, widths: ArrayLike) -> NDArray[np.int64]:
         """Parameters of each subnetwork, shape (n,); `widths` as in `flops`."""
@@ -125,10 +125,10 @@ class CostModel:
         """
         vectors = np.ones((len(widths), self.n_groups + 1), dtype=np.float32)
         vectors[:, :-1] = widths
-        rough = np.einsum("ng,ng->n", vectors @ self._flops_form.astype(np.float32), vectors)
+        rough = np.einsum("ng,ng->n", vectors @ self.flops_form.astype(np.float32), vectors)
         slack = 4 * (self.n_groups + 3) * float(np.finfo(np.float32).eps)
         near = np.flatnonzero((rough >= low * (1 - slack)) & (rough <= high * (1 + slack)))
-        flops = _quadratic_form(self._flops_form, widths[near].astype(np.float64))
+        flops = _quadratic_form(self.flops_form, widths[near].astype(np.float64))
         return near[(low <= flops) & (flops <= high)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -194,7 +194,8 @@ class CostModel:
         return form
 
     @cached_property
-    def _flops_form(self) -> NDArray[np.float64]:
+    def flops_form(self) -> NDArray[np.float64]:
+        """Matrix Q, shape (groups + 1, groups + 1), with FLOPs = v Q v' for v = (widths, 1)."""
         return self._form([y.flops_per_pair for y in self.layers], [y.flops_per_out for y in self.layers])
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Drawing populations: rejection from a space into a regime, exact for the declared law."""
+"""Drawing populations: rejection from a space, or from its tilt, into a regime, exact for the declared law."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from prunestats.cost import CostModel
 from prunestats.errors import InputError
 from prunestats.spaces import FlopsBand, Regime, Space
 from prunestats.support import Support, Widths
+from prunestats.tilting import Tilt, tilt_towards
 
 # Fixed, so that the first n draws are the same whatever the size of the population.
-_BLOCK = 8192
+_BLOCK, _TILTED_BLOCK = 8192, 16384
+# Proposals after which the tilt is turned to, if a smaller share of them lay in the band.
+_PILOT, _SCARCE = 32 * 8192, 2e-3
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,12 @@ class Sample:
     attempts : int
         Proposals looked at, up to and including the last one kept.
     accepted : int
-        Proposals that lie in the regime and satisfy the constraints, repeats of an earlier one counted too.
+        Proposals that the scheme took as draws of the law, all in the regime and within the constraints, repeats of an
+        earlier one counted too.
     law : str
         The distribution that the draws follow.
+    scheme : str
+        What was proposed: draws of the space, or these and then draws of its tilt towards the band.
     """
 
     widths: NDArray[np.int64]
@@ -40,6 +46,7 @@ class Sample:
     attempts: int
     accepted: int
     law: str
+    scheme: str
 
     @property
     def duplicates(self) -> int:
@@ -48,7 +55,11 @@ class Sample:
 
     @property
     def acceptance(self) -> float:
-        """Estimated probability that a draw of the space falls inside the band."""
+        """Share of the proposals that were accepted.
+
+        Where the scheme is rejection alone, it estimates the probability that a draw of the space is in the regime and
+        within the constraints; with tilted proposals it only says how well the scheme did.
+        """
         return self.accepted / self.attempts if self.attempts else float("nan")
 
 
@@ -61,7 +72,7 @@ def sample(
     rng: np.random.Generator,
     max_attempts: int = 20_000_000,
 ) -> Sample:
-    """Subnetworks of a space whose FLOPs lie in a regime's band, by rejection.
+    """Subnetworks of a space whose FLOPs lie in a regime's band.
 
     Parameters
     ----------
@@ -91,8 +102,10 @@ def sample(
     Notes
     -----
     The law is the space's own, conditioned on the band and the constraints and drawn without replacement. Nothing is
-    scaled into the band, which would bias the population. How the law compares with others, and what it costs, is in
-    docs/methods/sampling.md.
+    scaled into the band, which would bias the population. The first 262,144 proposals are the space's; if fewer than
+    two in a thousand of them lay in the band, the rest come from the space tilted towards it where it can be
+    (`prunestats.tilting.tilt_towards`), which draws the same law faster. How the law compares with others,
+    and what it costs, is in docs/methods/sampling.md.
 
     Examples
     --------
@@ -111,10 +124,19 @@ def sample(
     passed = np.zeros(1 + len(space.conditions), dtype=np.int64)
     kept: dict[tuple[int, ...], None] = {}
     attempts = accepted = 0
+    tilt: Tilt | None = None
     while len(kept) < n and attempts < max_attempts:
-        proposals = support.check(space.sampler.propose(support, _BLOCK, rng), space.sampler_name)
-        looked_at = _BLOCK
-        for position in _accepted(space, cost, proposals, band, passed):
+        if attempts == _PILOT and passed[0] < _SCARCE * _PILOT:
+            tilt = tilt_towards(space.sampler, cost, support, band)
+        if tilt is None:
+            proposals = support.check(space.sampler.propose(support, _BLOCK, rng), space.sampler_name)
+            rows = cost.inside(proposals, *band)
+        else:
+            proposals = tilt.propose(_TILTED_BLOCK, rng)
+            rows = cost.inside(proposals, *band)
+            rows = rows[tilt.keeps(cost.flops(proposals[rows]), rng)]
+        looked_at = len(proposals)
+        for position in _accepted(space, cost, proposals, rows, passed):
             kept.setdefault(tuple(proposals[position].tolist()))
             accepted += 1
             if len(kept) == n:
@@ -126,7 +148,8 @@ def sample(
     widths = np.array(list(kept), dtype=np.int64).reshape(n, cost.n_groups)
     law = f"{space.law}; given FLOPs in {regime.flops:g} (1 ± {regime.tolerance:g}) of the original's; distinct"
     flops, params = (cost.flops(widths), cost.params(widths)) if n else (np.empty(0, np.int64), np.empty(0, np.int64))
-    return Sample(widths, flops, params, attempts, accepted, law)
+    scheme = "rejection" if tilt is None else f"rejection, after {_PILOT:,} proposals from {tilt.law}"
+    return Sample(widths, flops, params, attempts, accepted, law, scheme)
 
 
 def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Support) -> tuple[float, float]:
@@ -155,10 +178,9 @@ def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Suppor
 
 
 def _accepted(
-    space: Space, cost: CostModel, proposals: Widths, band: tuple[float, float], passed: NDArray[np.int64]
+    space: Space, cost: CostModel, proposals: Widths, rows: NDArray[np.int64], passed: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Rows of `proposals` inside the band and all conditions, in their order; what each lets pass is added up."""
-    rows = cost.inside(proposals, *band)
+    """Those of the rows inside the band that meet all conditions, in their order; what each lets pass is added up."""
     passed[0] += rows.size
     for number, condition in enumerate(space.conditions, start=1):
         if rows.size == 0:

@@ -87,6 +87,11 @@ class Support:
         steps = rng.integers(self._bottom(min_keep), self._top, size=shape, endpoint=True)
         return steps if self.divisor == 1 else np.minimum(steps * self.divisor, self.sizes)
 
+    def levels(self, min_keep: float = 0.0) -> list[Widths]:
+        """Widths that `uniform` chooses from in each group, rising."""
+        steps = zip(self._bottom(min_keep), self._top, self.sizes, strict=True)
+        return [np.minimum(np.arange(low, top + 1) * self.divisor, size) for low, top, size in steps]
+
     def nearest(self, target: Floats, min_keep: float = 0.0) -> Widths:
         """Replace real widths, shape (n, groups), by the nearest that are left open."""
         steps = np.rint(target / self.divisor).astype(np.int64)

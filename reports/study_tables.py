@@ -67,8 +67,8 @@ def populations_table(facts: StudyFacts, study: StudyAnalysis) -> Table:
     rows = facts.populations
     return Table(
         "populations",
-        "How each population was drawn: proposals from the space's law, and how many of them lay in the regime's "
-        "band of FLOPs.",
+        "How each population was drawn: proposals from the space's law, or tilted towards the regime's band of FLOPs "
+        "where few of its draws lie there, and how many of those in the band were taken as draws of the law.",
         (
             _regimes(row.regime for row in rows),
             words("space", (row.space for row in rows)),
