@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
-from prunestats.db.declared import Declaration, declaration
+from prunestats.db.declared import Declaration, declaration, refinements
 from prunestats.db.engine import open_database, read, write
 from prunestats.db.find import find_runs
 from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
@@ -68,6 +68,7 @@ __all__ = [
     "open_database",
     "query",
     "read",
+    "refinements",
     "rows_hash",
     "store_analysis",
     "store_environment",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -48,6 +50,28 @@ class Declaration:
             f"{stored}; {self.runs_before:,} of its {self.runs:,} runs were there before it: what they show may have "
             "been known when it was written."
         )
+
+
+def refinements(connection: Connection) -> dict[str, str]:
+    """Return the studies that refine another's space, in the order of storing, each with the study that it refines.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    """
+    rows = connection.execute(select(schema.study.c.name, schema.study.c.text).order_by(schema.study.c.id)).all()
+    found = {row.name: _content(row.text).get("refines") for row in rows}
+    return {name: str(refined) for name, refined in found.items() if refined is not None}
+
+
+def _content(text: str) -> dict[str, Any]:
+    """What a study file says; nothing where the results came from outside."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def declaration(connection: Connection, study: str) -> Declaration:

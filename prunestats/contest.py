@@ -143,7 +143,12 @@ def head_to_head(
     both = pd.concat([initial.assign(space=names[0]), refined.assign(space=names[1])], ignore_index=True)
     pair = compare(both, by="space", response=response, level=level, rng=draws).pairs[0]
     pairs = _pairs(one, other, response)
-    saving = compute_saved([values for _, values in pairs], k=k, level=level)
+    saving = compute_saved(
+        [values for _, values in pairs],
+        k=k,
+        level=level,
+        name="the refined space" if names[1] == "refined" else f"space {names[1]!r}",
+    )
     curves = tuple(
         Curves(
             original,

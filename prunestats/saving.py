@@ -57,7 +57,9 @@ class Saving:
         return result
 
 
-def compute_saved(pairs: list[tuple[Floats, Floats]], *, k: int = 100, level: float = 0.95) -> Saving:
+def compute_saved(
+    pairs: list[tuple[Floats, Floats]], *, k: int = 100, level: float = 0.95, name: str = "the refined space"
+) -> Saving:
     """Compare the draws that two spaces need for an equally good best subnetwork.
 
     Parameters
@@ -68,6 +70,8 @@ def compute_saved(pairs: list[tuple[Floats, Floats]], *, k: int = 100, level: fl
     k : int
         Draws of the initial space to match; lowered to a quarter of its smallest population.
     level : float
+    name : str
+        What the sentence calls the refined space.
 
     Returns
     -------
@@ -111,7 +115,9 @@ def compute_saved(pairs: list[tuple[Floats, Floats]], *, k: int = 100, level: fl
     fewest = float(most) if np.isinf(least) else least
     interval = Interval(value, fewest, worst, float(level))
     factor = Interval(size / value, size / worst, size / fewest, float(level))
-    return Saving(size, target, interval, factor, most, bool(np.isfinite(value)), _words(size, interval, factor, most))
+    return Saving(
+        size, target, interval, factor, most, bool(np.isfinite(value)), _words(size, interval, factor, most, name)
+    )
 
 
 def _matched(pairs: list[tuple[Floats, Floats]], k: int) -> int:
@@ -158,11 +164,11 @@ def _crossing(draws: Counts, curve: Floats) -> float:
     return float(np.exp(np.log(draws[last - 1]) + step * np.log(draws[last] / draws[last - 1])))
 
 
-def _words(k: int, draws: Interval, factor: Interval, most: int) -> str:
+def _words(k: int, draws: Interval, factor: Interval, most: int, name: str) -> str:
     start = f"The expected best of {k} subnetworks of the initial space"
     if np.isinf(draws.value):
         return (
-            f"{start} is not reached by the refined space's curve, known up to {most} draws: it saves nothing that "
+            f"{start} is not reached by the curve of {name}, known up to {most} draws: it saves nothing that "
             f"these data show, and at most a factor of {factor.high:.3g}."
         )
     took = "1 draw" if draws.value == 1 else f"{draws.value:.3g} draws"
@@ -170,4 +176,4 @@ def _words(k: int, draws: Interval, factor: Interval, most: int) -> str:
     times = f"{factor.value:.3g} times fewer [{factor.low:.3g}, {factor.high:.3g}]"
     claim = "" if factor.low > 1 else " As the interval holds 1, no saving is claimed."
     first = " It is reached by the first draw already, so the factor can be no larger." if draws.value == 1 else ""
-    return f"{start} is the expected best of {took} [{bound}] of the refined space: {times}.{first}{claim}"
+    return f"{start} is the expected best of {took} [{bound}] of {name}: {times}.{first}{claim}"

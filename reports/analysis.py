@@ -11,6 +11,7 @@ from prunestats.comparison import Comparison
 from prunestats.distribution import Edf
 from prunestats.optimum import Optimum
 from prunestats.regime_trend import RegimeTrend
+from prunestats.reports.refined import Refined
 
 # Of the test error, in tables and in what is stored.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -137,6 +138,8 @@ class StudyAnalysis:
         Reasons of failed runs and how many there were, most frequent first.
     trend : RegimeTrend or None
         Whether the optimum of log loss moves with the regime; None with fewer than two regimes that have one.
+    refined : tuple of Refined
+        Studies that refine this one.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -146,6 +149,7 @@ class StudyAnalysis:
     bucket: int
     failures: tuple[tuple[str, int], ...]
     trend: RegimeTrend | None = None
+    refined: tuple[Refined, ...] = ()
 
     @property
     def n_done(self) -> int:
@@ -174,6 +178,7 @@ class StudyAnalysis:
             "failures": [list(failure) for failure in self.failures],
             "regimes": [_regime_dict(regime) for regime in self.regimes],
             "trend": _trend_dict(self.trend),
+            "refined": [study.to_dict() for study in self.refined],
         }
 
 

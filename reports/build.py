@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.engine import make_url
 
-from prunestats.db import load_results, open_database, read, rows_hash, store_analysis, study_status, write
+from prunestats.db import (
+    declaration,
+    open_database,
+    read,
+    rows_hash,
+    store_analysis,
+    study_status,
+    write,
+)
 from prunestats.db import schema as t
-from prunestats.errors import InputError
 from prunestats.reports.analyse import analyse_study
 from prunestats.reports.analysis import StudyAnalysis
 from prunestats.reports.blocks import settings
 from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
 from prunestats.reports.findings import verdict_sentence
 from prunestats.reports.provenance import code_versions, seconds
+from prunestats.reports.refined import analyse_refined
 from prunestats.reports.render import draw_figures, render, write_figures, write_in_one_step
-from prunestats.reports.tables import plain
+from prunestats.reports.rows import find_study, report_frames
 
 # Not by row number, which is the order of training: two runs of one study give one report.
 _ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)
-_SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -108,15 +115,20 @@ def _build(
     engine: Engine, output: Path, name: str | None, bucket: int, made_at: int, seed: int, figures: Path | None
 ) -> BuiltReport:
     with read(engine) as connection:
-        study = _find_study(connection, name)
+        study = find_study(connection, name)
         facts = _load_facts(connection, study, engine)
-    validation, test = (
-        load_results(engine, study=facts.name, state=None, split=split, bucket=bucket) for split in _SPLITS
-    )
+    validation, test, *others = frames = report_frames(engine, facts.name, bucket)
+    rng = np.random.default_rng(seed)
     spaces = [space.name for space in facts.spaces]
-    analysis = analyse_study(validation, test, bucket=bucket, rng=np.random.default_rng(seed), spaces=spaces)
-    hashed = rows_hash(pd.concat([validation, test]))
-    provenance = Provenance(hashed, len(validation), seed, code_versions(), made_at)
+    analysis = analyse_study(validation, test, bucket=bucket, rng=rng, spaces=spaces)
+    with read(engine) as connection:
+        declared = [declaration(connection, str(frame["study"].iloc[0])) for frame in others]
+    refined = tuple(
+        analyse_refined(said.study, said.words, frame, child)
+        for said, frame, child in zip(declared, others, rng.spawn(len(others)), strict=True)
+    )
+    analysis = replace(analysis, refined=refined)
+    provenance = Provenance(rows_hash(pd.concat(frames)), len(validation), seed, code_versions(), made_at)
     drawn = draw_figures(analysis, facts)
     write_in_one_step(output, render(analysis, facts, provenance, drawn))
     if figures is not None:
@@ -134,17 +146,6 @@ def _build(
         )
     verdicts = tuple(verdict_sentence(regime.optimum, regime.regime) for regime in analysis.regimes)
     return BuiltReport(output, verdicts, analysis, analysis_id)
-
-
-def _find_study(connection: Connection, name: str | None) -> dict[str, Any]:
-    rows = [dict(row) for row in connection.execute(select(t.study).order_by(t.study.c.id)).mappings()]
-    wanted = [row for row in rows if name is None or row["name"] == name]
-    found = ", ".join(plain(row["name"]) for row in rows) or "none"
-    if not wanted:
-        raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")
-    if len(wanted) > 1:
-        raise InputError(f"a report is of one study; found {found}: name one with study=")
-    return wanted[0]
 
 
 def _load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:

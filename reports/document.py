@@ -27,6 +27,7 @@ from prunestats.reports.facts import Provenance, StudyFacts
 from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, trend_sentence, verdict_sentence
 from prunestats.reports.methods import methods
 from prunestats.reports.record import provenance_blocks, what_was_run
+from prunestats.reports.refined import refined_blocks
 from prunestats.reports.tables import count, counted, plain, ratio_unit, share
 
 _AXES = "Axes are logarithmic, those of error only where errors span more than a factor of 5."
@@ -47,7 +48,7 @@ def document(
     provenance : Provenance
     pictures : mapping of str to Picture
         ``populations``; ``edfs-1`` and so on, one for every `ROWS` regimes; ``responses-1`` and so on, one a regime;
-        ``optima`` where the study has a trend.
+        ``optima`` where the study has a trend; ``refined-1`` and so on, one a study that refines it.
 
     Returns
     -------
@@ -64,6 +65,7 @@ def document(
         *_comparisons(study),
         *_optima(study, pictures),
         *_winners(study),
+        *refined_blocks(study.refined, pictures),
         *_methods(study),
         *provenance_blocks(facts, provenance),
     ]

@@ -106,7 +106,7 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
             axes.set_ylabel(f"validation {RESPONSE_NAMES[response]}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
-    _place_legend(figure, _response_handles(study))
+    place_legend(figure, _response_handles(study))
     return figure
 
 
@@ -205,7 +205,7 @@ def _legend(
     if dots:
         looks = [{"color": look["color"], "linestyle": "", "marker": "o", "markersize": 4} for look in looks]
     named = [(Line2D([], [], **look), label(space)) for look, space in zip(looks, study.spaces, strict=True)]
-    _place_legend(figure, [*named, *more])
+    place_legend(figure, [*named, *more])
 
 
 def _response_handles(study: StudyAnalysis) -> list[tuple[Line2D, str]]:
@@ -224,7 +224,8 @@ def _response_handles(study: StudyAnalysis) -> list[tuple[Line2D, str]]:
     return handles
 
 
-def _place_legend(figure: Figure, named: Sequence[tuple[Line2D, str]]) -> None:
+def place_legend(figure: Figure, named: Sequence[tuple[Line2D, str]]) -> None:
+    """Put a legend above the panels, in as many columns as fit; `named` holds a handle and its name each."""
     if not named:
         return
     longest = max(len(name) for _, name in named)

@@ -137,6 +137,7 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
         *((trend_sentence(study.trend),) if study.trend else ()),
         *_against_initial(study),
         *((winner_sentence(winners),) if winners else ()),
+        *(refined.sentence for refined in study.refined if refined.contests),
         counts_sentence(study),
     )
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import Engine
 
-from prunestats.db import find_analysis, load_results, open_database, read, rows_hash
+from prunestats.db import find_analysis, open_database, read, rows_hash
 from prunestats.db.analyses import AnalysisRow, analysis_result
 from prunestats.errors import DatabaseError, InputError
 from prunestats.reports.build import BuiltReport, build_report
 from prunestats.reports.provenance import code_versions
+from prunestats.reports.rows import report_frames
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,8 @@ def rebuild_report(
 
 
 def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int) -> None:
-    frames = [
-        load_results(engine, study=row.study, state=None, split="validation", bucket=bucket),
-        load_results(engine, study=row.study, state=None, split="test", bucket=bucket),
-    ]
+    assert row.study is not None
+    frames = report_frames(engine, row.study, bucket)
     found = rows_hash(pd.concat(frames))
     if found != row.rows_hash:
         raise DatabaseError(

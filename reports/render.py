@@ -17,6 +17,7 @@ from prunestats.reports.blocks import Picture
 from prunestats.reports.document import chunks, document, to_json
 from prunestats.reports.facts import Provenance, StudyFacts
 from prunestats.reports.figures import plot_edfs, plot_populations, plot_responses, plot_summary, png, svg
+from prunestats.reports.refined_figure import plot_refined
 from prunestats.reports.regime_figure import plot_optimum_by_regime
 from prunestats.reports.style import report_style
 
@@ -33,7 +34,7 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     -------
     dict of str to Figure
         ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for
-        each, and ``optima`` where two regimes or more have one.
+        each, ``optima`` where two regimes or more have one, and ``refined-1`` and so on for studies that refine it.
     """
     # Originals of one network stand on one point: one star each.
     stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
@@ -45,6 +46,9 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
             drawn[f"responses-{place}"] = plot_responses(study, [regime])
         if study.trend is not None:
             drawn["optima"] = plot_optimum_by_regime(study.trend)
+        for place, refined in enumerate(study.refined, 1):
+            if refined.contests:
+                drawn[f"refined-{place}"] = plot_refined(refined.contests)
     return drawn
 
 

@@ -120,6 +120,7 @@ def _content(study: Study, regime: float, spaces: list[Space], subnetworks: int)
     return content | {
         "name": f"{study.name} refined {regime:g}",
         "seed": study.seed + 1,
+        "refines": study.name,
         "regimes": {"flops": [regime], "tolerance": study.regimes.tolerance},
         "spaces": tables,
         "population": {"subnetworks": subnetworks},

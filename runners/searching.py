@@ -171,6 +171,7 @@ def search_plan(
     )
     content = study.model_dump(mode="json", exclude_none=True) | {
         "seed": study.seed + 2 + options.seed,
+        "refines": None,
         "originals": [original.model_dump(mode="json", exclude_none=True) | {"seeds": [original.seeds[0]]}],
         "regimes": {"flops": [options.flops], "tolerance": study.regimes.tolerance},
     }

@@ -64,8 +64,11 @@ class Study(Table):
     ('demo', [0.5, 0.25, 0.1])
     """
 
+    later_keys = frozenset({"refines"})
+
     name: Name
     seed: Seed = 0
+    refines: Name | None = None
     data: DataConfig = DataConfig()
     originals: Annotated[tuple[OriginalConfig, ...], Field(min_length=1)]
     regimes: RegimesConfig

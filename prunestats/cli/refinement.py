@@ -77,7 +77,7 @@ def head_to_head(
     from prunestats.db import declaration, open_database, read
 
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
-    asked = ask(db, study, None if regime is None else [regime], None, split, chosen)
+    asked = ask(db, study, None if regime is None else [regime], None, split, chosen, refining=True)
     spaces = list(dict.fromkeys(asked.frame["space"]))
     if len(spaces) < 2:
         raise InputError(f"a head-to-head needs two spaces; found {spaces[0]}: refine a study first")

@@ -64,11 +64,16 @@ def ask(
     options: Mapping[str, Any],
     *,
     first: bool = False,
+    refining: bool = False,
 ) -> Asked:
-    """Load the runs of one study that the options name, `first` of its first space alone."""
+    """Load the runs of one study that the options name, `first` of its first space alone.
+
+    Without a name it is the only study that does not refine another; or, `refining`, the only one that does.
+    """
     from prunestats.db import load_results
 
     bucket = int(options.get("bucket", 1))
+    study = study or _only(db, refining=refining)
     frame = load_results(db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket)
     studies = list(dict.fromkeys(frame["study"]))
     if len(studies) > 1:
@@ -79,6 +84,21 @@ def ask(
     if first:
         frame = frame[frame["space"] == frame["space"].iloc[0]]
     return Asked(db, frame, {**chosen, **options})
+
+
+def _only(db: str, *, refining: bool) -> str | None:
+    """The one study that an analysis can mean; None where there are several, or none."""
+    from sqlalchemy import select
+
+    from prunestats.db import open_database, read, refinements, schema
+
+    engine = open_database(db, create=False)
+    with read(engine) as connection:
+        others = refinements(connection)
+        names = connection.scalars(select(schema.study.c.name)).all()
+    engine.dispose()
+    wanted = [name for name in names if (name in others) == refining]
+    return wanted[0] if len(wanted) == 1 else None
 
 
 def finish(asked: Asked, kind: str, result: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -16,17 +17,18 @@ QUERIES = (
     (
         "which regime loses least, space by space",
         "SELECT regime, space, count(*) AS runs, avg(test_error) AS mean_test_error, min(test_error) AS best "
-        "FROM results WHERE state = 'done' GROUP BY regime, space ORDER BY regime DESC, mean_test_error",
+        "FROM results WHERE study = 'demo' AND state = 'done' GROUP BY regime, space "
+        "ORDER BY regime DESC, mean_test_error",
     ),
     (
         "the subnetworks that validation chooses, with their test error",
         "SELECT regime, space, subnetwork, widths, ratio, val_error, test_error "
-        "FROM results WHERE state = 'done' ORDER BY val_loss LIMIT 10",
+        "FROM results WHERE study = 'demo' AND state = 'done' ORDER BY val_loss LIMIT 10",
     ),
     (
         "error against the FLOPs-to-parameter ratio, in bins of 5",
         "SELECT regime, 5 * cast(ratio / 5 AS integer) AS ratio_from, count(*) AS runs, avg(test_error) AS mean_error "
-        "FROM results WHERE space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
+        "FROM results WHERE study = 'demo' AND space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
     ),
 )
 
@@ -39,10 +41,10 @@ def demo(
         int | None, typer.Option(min=1, help="Subnetworks a population, for a shorter demo.")
     ] = None,
 ) -> None:
-    """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, report."""
+    """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, refine, compare, report."""
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
-    from prunestats.runners.study import demo_study_file
+    from prunestats.runners.study import demo_study_file, read_study
 
     _make_folder(folder)
     text = demo_study_file().read_text(encoding="utf-8")
@@ -55,9 +57,14 @@ def demo(
     with show_progress() as progress:
         summary = run_study(study, db, workers=workers, progress=progress)
     say(_summary_sentence(summary))
-    report = build_report(db, pdf, figures=folder / "figures")
+    refined = _refined_demo(study, db)
+    if refined is not None:
+        with show_progress() as progress:
+            summary = run_study(refined, db, workers=workers, progress=progress)
+        say(_summary_sentence(summary))
+    report = build_report(db, pdf, study=read_study(study).name, figures=folder / "figures")
     say("")
-    for sentence in report.verdicts:
+    for sentence in (*report.verdicts, *(one.sentence for one in report.analysis.refined)):
         say(sentence)
     say("")
     say(f"Database: {db}")
@@ -68,6 +75,31 @@ def demo(
     for purpose, query in QUERIES:
         say(f"\n# {purpose}")
         say(f'prunestats sql --db {quote(str(db))} "{query}"')
+
+
+def _refined_demo(study: Path, db: Path) -> Path | None:
+    """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
+    from prunestats.db import load_results
+    from prunestats.runners.refining import refined_study
+    from prunestats.runners.study import read_study
+
+    content = read_study(study)
+    files = {regime: study.with_name(f"{study.stem}-refined-{regime:g}.toml") for regime in content.regimes.flops}
+    found = {}
+    for regime, file in files.items():
+        if file.exists():
+            return file
+        frame = load_results(db, study=content.name, space=content.spaces[0].name, regime=regime)
+        with suppress(InputError):
+            found[regime] = refined_study(content, frame, regime=regime)
+    for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better end of the ratios")):
+        for regime, made in found.items():
+            if made.refinement.kind == kind and made.text is not None:
+                files[regime].write_text(made.text, encoding="utf-8")
+                say(f"{files[regime]} puts {words} at {regime:g} of the FLOPs to the test on fresh draws.")
+                return files[regime]
+    say("No regime shows where to refine the space.")
+    return None
 
 
 @app.command()

@@ -1,0 +1,49 @@
+"""All rows that a report looks at, whether it is built or built again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, select
+
+from prunestats.db import load_results, read, refinements, schema
+from prunestats.errors import InputError
+from prunestats.reports.tables import plain
+
+
+def find_study(connection: Connection, name: str | None) -> dict[str, Any]:
+    """The row of a study; without a name, of the only one that does not refine another."""
+    rows = [dict(row) for row in connection.execute(select(schema.study).order_by(schema.study.c.id)).mappings()]
+    refining = refinements(connection)
+    wanted = [row for row in rows if (name is None and row["name"] not in refining) or row["name"] == name]
+    found = ", ".join(plain(row["name"]) for row in rows) or "none"
+    if not wanted:
+        raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")
+    if len(wanted) > 1:
+        raise InputError(f"a report is of one study; found {found}: name one with study=")
+    return wanted[0]
+
+
+def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]:
+    """Load both splits of a study, and the test split of each study that refines it.
+
+    Parameters
+    ----------
+    engine : Engine
+    study : str
+        Its name.
+    bucket : int
+        Parameters a bucket.
+
+    Returns
+    -------
+    list of DataFrame
+        Validation and test of all of its runs; then a frame for each refining study with a finished run.
+    """
+    validation = load_results(engine, study=study, state=None, split="validation", bucket=bucket)
+    test = load_results(engine, study=study, state=None, split="test", bucket=bucket)
+    with read(engine) as connection:
+        refining = [name for name, refined in refinements(connection).items() if refined == study]
+    others = [load_results(engine, study=name, state="done", split="test") for name in refining]
+    return [validation, test, *(frame for frame in others if not frame.empty)]
