@@ -1,0 +1,120 @@
+"""What the optima of several designs support, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from prunestats.belief import p_words
+from prunestats.intervals import Interval
+from prunestats.meta import MetaOptimum
+from prunestats.optimum import Optimum
+
+VERDICTS = {
+    "follows": "The ratio of the original says where its optimum is",
+    "opposes": "The ratio of the original says where its optimum is, the other way round",
+    "not seen": "The ratio of the original is not seen to say where its optimum is",
+    "drawn apart": "Whether the ratio of the original says where its optimum is cannot be told here",
+    "too few": "Whether the ratio of the original says where its optimum is cannot be told here",
+}
+_WIDE = 10.0
+
+
+def slope_words(meta: MetaOptimum, verdict: str) -> tuple[str, ...]:
+    """Say the verdict with slope and heterogeneity; the notes say why there is none."""
+    if meta.slope is None or meta.fit is None:
+        return (f"{VERDICTS[verdict]}: no slope is fitted.",)
+    tau2, fit = meta.fit.tau2, meta.fit
+    found = [
+        f"{VERDICTS[verdict]}: slope {meta.slope} of log optimum in log ratio of the original (p of none "
+        f"{p_words(meta.slope_p)}; 1 is in proportion), {meta.n_estimates} optima of {meta.n_originals} designs."
+    ]
+    if meta.regime_slope is not None:
+        found.append(f"The optimum moves with the FLOPs fraction by a slope of {meta.regime_slope}.")
+    within = f", within them by {_factor(fit.tau2_within)}" if meta.design.repeated else ""
+    found.append(
+        f"Beyond the line, designs differ by a factor of {_factor(tau2.value)} (one standard deviation){within}: "
+        f"I2 {100 * fit.i2:.0f} %, p of no difference {p_words(fit.q_p)}."
+    )
+    return tuple(found)
+
+
+def overlap_words(used: Sequence[tuple[float | None, Optimum]]) -> tuple[str, ...]:
+    """Say in which regimes the designs have no ratio in common, where one optimum could not have been found."""
+    apart = []
+    order = sorted(used, key=lambda one: -(one[0] or 0))
+    for regime, group in groupby(order, key=lambda one: one[0]):
+        optima = [optimum for _, optimum in group]
+        if max(one.x_q10 for one in optima) > min(one.x_q90 for one in optima):
+            apart.append("" if regime is None else f"{regime:g}")
+    if not apart:
+        return ()
+    where = f" in the regimes {', '.join(apart)}" if all(apart) else ""
+    return (
+        f"No ratio is among the middle 80 % of those drawn of all designs{where}: one optimum for all could not have "
+        "been found there, so that optima differ between originals says as much about the ratios drawn.",
+    )
+
+
+def drawn_words(slope: float) -> tuple[str, ...]:
+    """Say how the ratios drawn move with the original."""
+    if not math.isfinite(slope):
+        return ()
+    return (
+        f"The middle of the ratios drawn moves with the ratio of the original by a slope of {slope:.3g}: an optimum "
+        "that keeps one place among the ratios drawn has that slope, whatever the network.",
+    )
+
+
+def beyond_words(placed: MetaOptimum) -> tuple[str, ...]:
+    """Say whether the optimum keeps its place among the ratios drawn."""
+    if placed.slope is None:
+        return ()
+    keeps = placed.slope_p >= 1 - placed.level
+    says = "is not seen to move" if keeps else "moves"
+    return (
+        f"Its place among the ratios drawn {says} with the original (slope {placed.slope}, p "
+        f"{p_words(placed.slope_p)})"
+        + (
+            ": nothing beyond the draw is shown to tie the optimum to the original."
+            if keeps
+            else ": the optimum does more than follow the draw."
+        ),
+    )
+
+
+def prediction_notes(
+    meta: MetaOptimum, shared: bool, ratio: float, regime: float | None, new: Interval
+) -> tuple[str, ...]:
+    """Say what a prediction takes for granted, and where it goes beyond what was studied."""
+    notes = []
+    kept = [not one.refusal for one in meta.estimates]
+    seen = [value for value, used in zip(meta.original_ratio, kept, strict=True) if used]
+    if not min(seen) <= ratio <= max(seen):
+        notes.append(
+            f"A ratio of {ratio:.4g} lies outside those of the designs studied, {min(seen):.4g} to {max(seen):.4g}: "
+            "the line is taken further than it was seen."
+        )
+    fractions = [value for value, used in zip(meta.regimes, kept, strict=False) if used]
+    if regime is not None and fractions and not min(fractions) <= regime <= max(fractions):
+        notes.append(
+            f"A regime of {regime:g} lies outside those studied, {min(fractions):g} to {max(fractions):g}: the line is "
+            "taken further than it was seen."
+        )
+    if regime is not None and "regimes" not in meta.design.moderators:
+        notes.append("No slope in the FLOPs fraction is fitted: the same is expected in every regime.")
+    if meta.slope is None:
+        notes.append("No slope in the ratio of the original is fitted: the same is expected of every original.")
+    if not shared:
+        notes.append("It holds for originals whose ratios are drawn as those of the designs studied are.")
+    if not new.low * _WIDE**2 >= new.high:
+        notes.append(
+            f"The interval spans a factor of {new.high / new.low:.3g}: {meta.n_originals} designs say next to nothing "
+            "of a new one; study more designs."
+        )
+    return tuple(notes)
+
+
+def _factor(variance: float) -> str:
+    return f"{math.exp(math.sqrt(variance)):.3g}"
