@@ -92,7 +92,9 @@ class MetaOptimum:
             Where nothing was fitted, or the ratio or the fraction is not positive.
         """
         if self.fit is None:
-            raise InputError(f"a prediction needs {LEAST} estimates; found {self.n_estimates}: {self.notes[-1]}")
+            raise InputError(
+                f"a prediction needs optima of {LEAST} originals; found {self.n_originals}: {self.notes[-1]}"
+            )
         if not (ratio > 0 and np.isfinite(ratio)):
             raise InputError(f"the ratio of an original must be above 0; found {ratio:g}: FLOPs over parameter buckets")
         if regime is not None and not (regime > 0 and np.isfinite(regime)):

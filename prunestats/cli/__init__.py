@@ -21,6 +21,7 @@ from prunestats.cli import (
     reporting,
     statistics,
     studies,
+    transfer,
 )
 from prunestats.cli.options import app
 from prunestats.errors import InputError, PrunestatsError
@@ -38,6 +39,7 @@ __all__ = [
     "reporting",
     "statistics",
     "studies",
+    "transfer",
 ]
 
 # Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
