@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from prunestats.intervals import check_level
 from prunestats.meta import MetaOptimum, meta_optimum
 from prunestats.optimum import Optimum, find_optimum
 from prunestats.transfer_result import DesignOptimum, PredictedOptimum, Transfer
-from prunestats.transfer_words import beyond_words, drawn_words, overlap_words, slope_words
+from prunestats.transfer_words import beyond_words, drawn_words, overlap_words, population_words, slope_words
 
 
 def transfer_optimum(
@@ -88,7 +89,7 @@ def transfer_optimum(
         DesignOptimum(design, regime, find_optimum(runs, bucket=bucket, response=response, level=level, rng=child))
         for (design, regime, runs), child in zip(parts, children, strict=True)
     )
-    return _put_together(optima, level)
+    return put_together(optima, level=level)
 
 
 def predict_optimum(
@@ -150,7 +151,28 @@ def _regimes(runs: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
     return [(float(regime), runs[runs["regime"] == regime]) for regime in sorted(runs["regime"].unique(), reverse=True)]
 
 
-def _put_together(optima: tuple[DesignOptimum, ...], level: float) -> Transfer:
+def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Transfer:
+    """Ask of the optima of several designs and regimes whether the ratio of the original says where they are.
+
+    Parameters
+    ----------
+    optima : sequence of DesignOptimum
+        Of one response and bucket.
+    level : float
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    InputError
+        For what `meta_optimum` refuses.
+
+    Notes
+    -----
+    See `transfer_optimum`.
+    """
     meta = _meta(optima, [one.optimum for one in optima], level)
     placed = _meta(optima, [_placed(one.optimum) for one in optima], level)
     used = [one for one, estimate in zip(optima, meta.estimates, strict=True) if not estimate.refusal]
@@ -161,12 +183,13 @@ def _put_together(optima: tuple[DesignOptimum, ...], level: float) -> Transfer:
         verdict=verdict,
         reasons=(
             *slope_words(meta, verdict),
+            *population_words([one.optimum.verdict for one in optima], len(used)),
             *apart,
             *drawn_words(drawn),
             *beyond_words(placed),
             *meta.notes,
         ),
-        optima=optima,
+        optima=tuple(optima),
         meta=meta,
         placed=placed,
         drawn_slope=drawn,
@@ -174,7 +197,7 @@ def _put_together(optima: tuple[DesignOptimum, ...], level: float) -> Transfer:
     )
 
 
-def _meta(optima: tuple[DesignOptimum, ...], found: list[Optimum], level: float) -> MetaOptimum:
+def _meta(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -> MetaOptimum:
     regimes = [one.regime for one in optima]
     several = len(set(regimes)) > 1
     return meta_optimum(

@@ -40,6 +40,17 @@ def slope_words(meta: MetaOptimum, verdict: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def population_words(verdicts: Sequence[str], used: int) -> tuple[str, ...]:
+    """Say in how many populations there is an optimum at all, and where the conjecture of one fails."""
+    counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(sorted(verdicts))}
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    without = counts.get("monotone", 0) + counts.get("edge", 0)
+    fails = f" In {without} the best ratio lies at the end of those drawn or beyond: no optimum is seen among them." * (
+        without > 0
+    )
+    return (f"{used} of {len(verdicts)} populations of a design in a regime have an optimum to use ({listed}).{fails}",)
+
+
 def overlap_words(used: Sequence[tuple[float | None, Optimum]]) -> tuple[str, ...]:
     """Say in which regimes the designs have no ratio in common, where one optimum could not have been found."""
     apart = []
@@ -50,10 +61,10 @@ def overlap_words(used: Sequence[tuple[float | None, Optimum]]) -> tuple[str, ..
             apart.append("" if regime is None else f"{regime:g}")
     if not apart:
         return ()
-    where = f" in the regimes {', '.join(apart)}" if all(apart) else ""
+    where = f" in {'the regimes' if len(apart) > 1 else 'regime'} {', '.join(apart)}" if all(apart) else ""
     return (
-        f"No ratio is among the middle 80 % of those drawn of all designs{where}: one optimum for all could not have "
-        "been found there, so that optima differ between originals says as much about the ratios drawn.",
+        f"No ratio is among the middle 80 % of those drawn of all designs with an optimum{where}: one optimum for "
+        "all could not have been found there, so that they differ says as much about the ratios drawn.",
     )
 
 

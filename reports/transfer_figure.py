@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +19,9 @@ from prunestats.transfer_result import DesignOptimum, PredictedOptimum, Transfer
 
 _COLUMNS = 3
 _POINTS = 60
+_WIDE = 7.0
 _NEW = "#0072B2"
+_MARKERS = {"edge": "v", "monotone": "^", "flat": "s", "unidentified": "x"}
 
 
 def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = ()) -> Figure:
@@ -83,13 +86,17 @@ def _heights(found: Transfer) -> tuple[float, float]:
 
 def _draw_optimum(axes: Axes, one: DesignOptimum) -> None:
     x, found = one.design.ratio, one.optimum
-    axes.plot([x] * 2, [found.x_q10, found.x_q90], color=PALE, linewidth=9, solid_capstyle="butt", zorder=1)
+    axes.plot([x] * 2, [found.x_q10, found.x_q90], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
     if found.verdict != "interior":
-        height = float(np.sqrt(found.x_q10 * found.x_q90))
-        axes.annotate(found.verdict, (x, height), ha="center", va="center", rotation=90, color=GREY, size=6.5, zorder=4)
+        axes.plot([x], [np.sqrt(found.x_q10 * found.x_q90)], zorder=4, **_look(found.verdict))
         return
     axes.plot([x] * 2, [found.low, found.high], color=INK, linewidth=1.4, zorder=3)
     axes.plot([x], [found.ratio], color=INK, marker="o", markersize=4.5, linestyle="", zorder=3)
+
+
+def _look(verdict: str) -> dict[str, Any]:
+    """The mark of a population without an optimum."""
+    return {"color": GREY, "marker": _MARKERS[verdict], "markersize": 5, "fillstyle": "none", "linestyle": ""}
 
 
 def _draw_line(axes: Axes, found: Transfer, regime: float | None) -> None:
@@ -125,6 +132,10 @@ def _legend(figure: Figure, found: Transfer, predicted: bool) -> None:
             Line2D([], [], label=f"line{slope}", **SPLINE_LINE),
             Patch(color=SPLINE_LINE["color"], alpha=0.13, label=f"a new original, {level}"),
         ]
+    there = {one.optimum.verdict for one in found.optima}
+    handles += [Line2D([], [], label=f"none: {name}", **_look(name)) for name in _MARKERS if name in there]
     if predicted:
         handles.append(Line2D([], [], color=_NEW, marker="D", markersize=4.5, linestyle="", label="predicted"))
-    figure.legend(handles=handles, loc="outside upper left", ncols=2, borderpad=0.1)
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=2 if figure.get_figwidth() < _WIDE else 3, borderpad=0.1
+    )

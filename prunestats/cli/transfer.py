@@ -119,7 +119,7 @@ def _predicted(
 
 def _words(name: str, predicted: Sequence[PredictedOptimum], found: Transfer) -> list[str]:
     if not predicted:
-        return [f"{name}: no prediction, as nothing is fitted; {found.meta.n_originals} designs have an optimum."]
+        return [f"{name}: no prediction, as nothing is fitted."]
     said, level = [], found.meta.level
     for one in predicted:
         where = "" if one.regime is None else f", at {one.regime:g} of the FLOPs"
