@@ -102,6 +102,20 @@ class MetaOptimum:
         log_regime = None if regime is None else float(np.log(regime))
         return predict_at(self.fit, self.design, float(np.log(ratio)), log_regime, self.level)
 
+    def careful_slope(self) -> tuple[Interval | None, float]:
+        """Return the slope and its p-value with no factor of Knapp and Hartung's below 1.
+
+        Notes
+        -----
+        Few estimates that happen to lie on a line give a factor near 0, and intervals shorter than their standard
+        errors allow.
+
+        References
+        ----------
+        C. Roever, G. Knapp and T. Friede, BMC Med. Res. Methodol. 15 (2015), 99.
+        """
+        return _slope(self.fit, self.design, "original_ratio", self.level, careful=True)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain lists and numbers."""
         result: dict[str, Any] = plain(self)
@@ -220,7 +234,9 @@ def _shown(names: list[str], fractions: tuple[float, ...]) -> list[str]:
     return [f"{name} at {fraction:g}" for name, fraction in zip(names, fractions, strict=True)] if fractions else names
 
 
-def _slope(fit: MetaRegression | None, design: MetaDesign, name: str, level: float) -> tuple[Interval | None, float]:
+def _slope(
+    fit: MetaRegression | None, design: MetaDesign, name: str, level: float, *, careful: bool = False
+) -> tuple[Interval | None, float]:
     if fit is None or name not in design.moderators:
         return None, float("nan")
-    return fit.coefficient(1 + design.moderators.index(name), level)
+    return fit.coefficient(1 + design.moderators.index(name), level, careful=careful)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from prunestats.designs import Costed, group_designs
 from prunestats.errors import InputError
-from prunestats.intervals import check_level
+from prunestats.intervals import Interval, check_level
 from prunestats.meta import MetaOptimum, meta_optimum
 from prunestats.optimum import Optimum, find_optimum
 from prunestats.transfer_result import DesignOptimum, PredictedOptimum, Transfer
-from prunestats.transfer_words import beyond_words, drawn_words, overlap_words, population_words, slope_words
+from prunestats.transfer_words import drawn_words, overlap_words, place_words, population_words, slope_words
 
 
 def transfer_optimum(
@@ -50,13 +50,14 @@ def transfer_optimum(
     Estimand: b in log optimum = a + b log(ratio of the original) + c log(FLOPs fraction), over the population of
     designs that these are drawn from. Originals that differ by their training seed are one design: within it they are
     strata of one optimum, and what its seeds do to that optimum is in the variance between designs and within them.
-    The ratios drawn move with the original, too, whatever the optimum does: `drawn_slope` and `placed` tell how far
-    the optimum goes beyond that. See docs/methods/transfer.md.
+    The ratios drawn move with the original, too, whatever the optimum does: `drawn_slope` and `place_slope` tell
+    how far the optimum goes beyond that. See docs/methods/transfer.md.
 
     References
     ----------
-    As of `prunestats.meta_regression.meta_regression` and `prunestats.prediction.predict_new`. The conjecture is of
-    H. He et al., Network Pruning Spaces (2023), arXiv 2304.09453.
+    As of `MetaOptimum.careful_slope`, `prunestats.meta_regression.meta_regression` and
+    `prunestats.prediction.predict_new`. The conjecture is of H. He et al., Network Pruning Spaces (2023), arXiv
+    2304.09453.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def transfer_optimum(
     ...     return frame.assign(original=name, original_flops=ratio * 30_000, original_params=30_000)
     >>> frame = pd.concat([population(f"net{ratio}", ratio) for ratio in (30, 50, 70, 90)])
     >>> found = transfer_optimum(frame, rng=rng)
-    >>> found.verdict, 0.3 in found.meta.slope, 30 * 60**0.3 in found.predict(60).new
+    >>> found.verdict, 0.3 in found.slope, 30 * 60**0.3 in found.predict(60).new
     ('follows', True, True)
     """
     check_level(level)
@@ -174,24 +175,29 @@ def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Tra
     See `transfer_optimum`.
     """
     meta = _meta(optima, [one.optimum for one in optima], level)
-    placed = _meta(optima, [_placed(one.optimum) for one in optima], level)
     used = [one for one, estimate in zip(optima, meta.estimates, strict=True) if not estimate.refusal]
+    (slope, p), (place_slope, place_p) = (
+        found.careful_slope() for found in (meta, _meta(optima, [_placed(one.optimum) for one in optima], level))
+    )
     drawn = _drawn_slope(used)
     apart = overlap_words([(one.regime, one.optimum) for one in used])
-    verdict = _verdict(meta, not apart)
+    verdict = _verdict(slope, p, not apart, level)
     return Transfer(
         verdict=verdict,
         reasons=(
-            *slope_words(meta, verdict),
+            *slope_words(meta, slope, p, verdict),
             *population_words([one.optimum.verdict for one in optima], len(used)),
             *apart,
             *drawn_words(drawn),
-            *beyond_words(placed),
+            *place_words(place_slope, place_p),
             *meta.notes,
         ),
         optima=tuple(optima),
+        slope=slope,
+        slope_p=p,
+        place_slope=place_slope,
+        place_slope_p=place_p,
         meta=meta,
-        placed=placed,
         drawn_slope=drawn,
         shared=not apart,
     )
@@ -229,11 +235,11 @@ def _drawn_slope(used: list[DesignOptimum]) -> float:
     return float(dx @ dy) / information if information > 0 else float("nan")
 
 
-def _verdict(meta: MetaOptimum, shared: bool) -> str:
-    if meta.slope is None:
+def _verdict(slope: Interval | None, p: float, shared: bool, level: float) -> str:
+    if slope is None:
         return "too few"
     if not shared:
         return "drawn apart"
-    if meta.slope_p >= 1 - meta.level:
+    if p >= 1 - level:
         return "not seen"
-    return "follows" if meta.slope.value > 0 else "opposes"
+    return "follows" if slope.value > 0 else "opposes"

@@ -76,11 +76,16 @@ class Transfer:
     reasons : tuple of str
         Sentences with the numbers that it rests on.
     optima : tuple of DesignOptimum
+    slope : Interval or None
+        Change of log optimum per unit of log ratio of the original; 1 means in proportion. None where it is not fitted.
+    slope_p : float
+        P-value that it is 0; nan without it.
+    place_slope : Interval or None
+        The same of the optimum over the middle of the ratios drawn: 0 is an optimum that keeps its place among them.
+    place_slope_p : float
     meta : MetaOptimum
-        Of the optima, with the design as random effect.
-    placed : MetaOptimum
-        The same of optimum over the middle of the ratios drawn: a slope of 0 is an optimum that keeps its place among
-        them.
+        What they are read off, with the design as random effect; its own intervals may be shorter, see
+        `MetaOptimum.careful_slope`.
     drawn_slope : float
         How the middle of the ratios drawn moves per unit of log ratio of the original; nan with fewer than two
         designs with an estimate.
@@ -91,15 +96,24 @@ class Transfer:
     verdict: str
     reasons: tuple[str, ...]
     optima: tuple[DesignOptimum, ...]
+    slope: Interval | None
+    slope_p: float
+    place_slope: Interval | None
+    place_slope_p: float
     meta: MetaOptimum
-    placed: MetaOptimum
     drawn_slope: float
     shared: bool
 
     def __repr__(self) -> str:
-        slope = "" if self.meta.slope is None else f", slope={self.meta.slope}"
+        slope = "" if self.slope is None else f", slope={self.slope}"
         designs = len({one.design.name for one in self.optima})
         return f"Transfer({self.verdict!r}{slope}, n_designs={designs}, response={self.meta.response!r})"
+
+    @property
+    def used(self) -> tuple[DesignOptimum, ...]:
+        """Those of the optima that have an estimate."""
+        pairs = zip(self.optima, self.meta.estimates, strict=True)
+        return tuple(one for one, estimate in pairs if not estimate.refusal)
 
     def predict(
         self, original: float | tuple[float, float] | Costed, *, regime: float | None = None
@@ -127,7 +141,7 @@ class Transfer:
             new=found.new,
             n_designs=self.meta.n_originals,
             n_estimates=self.meta.n_estimates,
-            notes=prediction_notes(self.meta, self.shared, ratio, regime, found.new),
+            notes=prediction_notes(self, ratio, regime, found.new),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from prunestats.belief import p_words
 from prunestats.intervals import Interval
 from prunestats.meta import MetaOptimum
 from prunestats.optimum import Optimum
+
+if TYPE_CHECKING:
+    from prunestats.transfer_result import Transfer
 
 VERDICTS = {
     "follows": "The ratio of the original says where its optimum is",
@@ -18,17 +22,17 @@ VERDICTS = {
     "drawn apart": "Whether the ratio of the original says where its optimum is cannot be told here",
     "too few": "Whether the ratio of the original says where its optimum is cannot be told here",
 }
-_WIDE = 10.0
+_WIDE = 100.0
 
 
-def slope_words(meta: MetaOptimum, verdict: str) -> tuple[str, ...]:
+def slope_words(meta: MetaOptimum, slope: Interval | None, p: float, verdict: str) -> tuple[str, ...]:
     """Say the verdict with slope and heterogeneity; the notes say why there is none."""
-    if meta.slope is None or meta.fit is None:
+    if slope is None or meta.fit is None:
         return (f"{VERDICTS[verdict]}: no slope is fitted.",)
     tau2, fit = meta.fit.tau2, meta.fit
     found = [
-        f"{VERDICTS[verdict]}: slope {meta.slope} of log optimum in log ratio of the original (p of none "
-        f"{p_words(meta.slope_p)}; 1 is in proportion), {meta.n_estimates} optima of {meta.n_originals} designs."
+        f"{VERDICTS[verdict]}: slope {slope} of log optimum in log ratio of the original (p of none "
+        f"{p_words(p)}; 1 is in proportion), {meta.n_estimates} optima of {meta.n_originals} designs."
     ]
     if meta.regime_slope is not None:
         found.append(f"The optimum moves with the FLOPs fraction by a slope of {meta.regime_slope}.")
@@ -78,48 +82,37 @@ def drawn_words(slope: float) -> tuple[str, ...]:
     )
 
 
-def beyond_words(placed: MetaOptimum) -> tuple[str, ...]:
+def place_words(slope: Interval | None, p: float) -> tuple[str, ...]:
     """Say whether the optimum keeps its place among the ratios drawn."""
-    if placed.slope is None:
+    if slope is None:
         return ()
-    keeps = placed.slope_p >= 1 - placed.level
-    says = "is not seen to move" if keeps else "moves"
-    return (
-        f"Its place among the ratios drawn {says} with the original (slope {placed.slope}, p "
-        f"{p_words(placed.slope_p)})"
-        + (
-            ": nothing beyond the draw is shown to tie the optimum to the original."
-            if keeps
-            else ": the optimum does more than follow the draw."
-        ),
-    )
+    found = f"with the original (slope {slope}, p {p_words(p)})"
+    if p >= 1 - slope.level:
+        tied = "nothing beyond the draw is shown to tie the optimum to the original"
+        return (f"Its place among the ratios drawn is not seen to move {found}: {tied}.",)
+    return (f"Its place among the ratios drawn moves {found}: the optimum does more than follow the draw.",)
 
 
-def prediction_notes(
-    meta: MetaOptimum, shared: bool, ratio: float, regime: float | None, new: Interval
-) -> tuple[str, ...]:
+def prediction_notes(found: Transfer, ratio: float, regime: float | None, new: Interval) -> tuple[str, ...]:
     """Say what a prediction takes for granted, and where it goes beyond what was studied."""
-    notes = []
-    kept = [not one.refusal for one in meta.estimates]
-    seen = [value for value, used in zip(meta.original_ratio, kept, strict=True) if used]
+    notes, meta = [], found.meta
+    beyond = "the line is taken further than it was seen"
+    seen = [one.design.ratio for one in found.used]
     if not min(seen) <= ratio <= max(seen):
         notes.append(
-            f"A ratio of {ratio:.4g} lies outside those of the designs studied, {min(seen):.4g} to {max(seen):.4g}: "
-            "the line is taken further than it was seen."
+            f"A ratio of {ratio:.4g} lies outside those of the designs with an optimum, {min(seen):.4g} to "
+            f"{max(seen):.4g}: {beyond}."
         )
-    fractions = [value for value, used in zip(meta.regimes, kept, strict=False) if used]
-    if regime is not None and fractions and not min(fractions) <= regime <= max(fractions):
-        notes.append(
-            f"A regime of {regime:g} lies outside those studied, {min(fractions):g} to {max(fractions):g}: the line is "
-            "taken further than it was seen."
-        )
-    if regime is not None and "regimes" not in meta.design.moderators:
+    fractions = {one.regime for one in found.used if one.regime is not None}
+    if regime is not None and "regimes" not in meta.design.moderators and fractions != {regime}:
         notes.append("No slope in the FLOPs fraction is fitted: the same is expected in every regime.")
-    if meta.slope is None:
+    elif regime is not None and not min(fractions) <= regime <= max(fractions):
+        notes.append(f"A regime of {regime:g} lies outside {min(fractions):g} to {max(fractions):g}: {beyond}.")
+    if found.slope is None:
         notes.append("No slope in the ratio of the original is fitted: the same is expected of every original.")
-    if not shared:
+    if not found.shared:
         notes.append("It holds for originals whose ratios are drawn as those of the designs studied are.")
-    if not new.low * _WIDE**2 >= new.high:
+    if not new.low * _WIDE >= new.high:
         notes.append(
             f"The interval spans a factor of {new.high / new.low:.3g}: {meta.n_originals} designs say next to nothing "
             "of a new one; study more designs."

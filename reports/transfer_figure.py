@@ -127,7 +127,7 @@ def _legend(figure: Figure, found: Transfer, predicted: bool) -> None:
         Patch(color=PALE, label="middle 80 % of the ratios drawn"),
     ]
     if found.meta.fit is not None:
-        slope = "" if found.meta.slope is None else f": slope {found.meta.slope}, {p_value(found.meta.slope_p)}"
+        slope = "" if found.slope is None else f": slope {found.slope}, {p_value(found.slope_p)}"
         handles += [
             Line2D([], [], label=f"line{slope}", **SPLINE_LINE),
             Patch(color=SPLINE_LINE["color"], alpha=0.13, label=f"a new original, {level}"),

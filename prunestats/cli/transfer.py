@@ -30,6 +30,7 @@ from prunestats.terminal import print_rows
 if TYPE_CHECKING:
     from prunestats.transfer_result import PredictedOptimum, Transfer
 
+_GIVEN = "ratio {:g}"
 _COLUMNS = (
     "original", "original_ratio", "regime", "verdict", "ratio", "low", "high", "n_originals", "n_subnetworks", "x_low",
     "x_high",
@@ -123,7 +124,8 @@ def _words(name: str, predicted: Sequence[PredictedOptimum], found: Transfer) ->
     said, level = [], found.meta.level
     for one in predicted:
         where = "" if one.regime is None else f", at {one.regime:g} of the FLOPs"
-        said.append(f"{name}, ratio {one.ratio:.4g}{where}: its optimum is expected at {one.new} ({100 * level:g} %).")
+        ratio = "" if name == _GIVEN.format(one.ratio) else f", ratio {one.ratio:.4g}"
+        said.append(f"{name}{ratio}{where}: its optimum is expected at {one.new} ({100 * level:g} %).")
     return said + [f"{name}: {sentence}" for sentence in dict.fromkeys(s for one in predicted for s in one.notes)]
 
 

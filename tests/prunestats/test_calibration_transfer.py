@@ -76,17 +76,17 @@ class World:
 
 
 def simulate(world, m, r, one_optimum):
-    """Count studies with a fit, and of these predictions that hold a new optimum, slopes that hold theirs, and claims."""
+    """Count studies with a fit, and among them new optima held by predictions, slopes held, and claims of a slope."""
     counts = np.zeros(4)
     for _ in range(r):
         found = world.study(m, one_optimum)
-        if found.meta.slope is None:
+        if found.slope is None:
             continue
         x, truth = world.design()
         regime = int(world.rng.integers(3))
         new = found.predict(float(np.exp(x)), regime=REGIMES[regime]).new
         says = found.verdict in ("follows", "opposes")
-        counts += [1, np.exp(truth[regime]) in new, world.slope in found.meta.slope, says]
+        counts += [1, np.exp(truth[regime]) in new, world.slope in found.slope, says]
     return counts
 
 
@@ -133,7 +133,7 @@ def test_from_the_runs_on_a_new_original_is_where_it_is_predicted(slope):
     for _ in range(r):
         frame = pd.concat(runs(rng, *world.design(), f"net {number}") for number in range(5))
         found = transfer_optimum(frame, rng=rng)
-        if found.meta.slope is None:
+        if found.slope is None:
             continue
         x, truth = world.design()
         fitted += 1

@@ -144,7 +144,7 @@ def test_an_optimum_that_follows_the_original_is_found_and_predicted():
     found = ps.transfer_optimum(frame, rng=np.random.default_rng(2))
     assert found.verdict == "follows"
     assert (found.meta.n_estimates, found.meta.n_originals) == (10, 5)
-    assert 1 in found.meta.slope
+    assert 1 in found.slope
     assert 0.2 in found.meta.regime_slope
     assert found.drawn_slope == pytest.approx(1, abs=0.2)
     assert any("nothing beyond the draw" in reason for reason in found.reasons)
@@ -173,6 +173,17 @@ def test_seeds_are_strata_of_one_optimum():
     assert [one.optimum.n_originals for one in found.optima] == [2, 2, 2]
     assert [one.optimum.n_subnetworks for one in found.optima] == [160] * 3
     assert {one.optimum.verdict for one in found.optima} == {"interior"}
+
+
+def test_three_designs_that_happen_to_lie_on_a_line_prove_little(optima):
+    """Their slope is no better known than their standard errors allow."""
+    ratios = np.array([10, 20, 40])
+    found = put_together(optima(1 + 0.5 * np.log(ratios) + np.array([0, 1e-4, 0]), ratios, se=0.3))
+    assert found.meta.slope_p < 0.001
+    assert found.verdict == "not seen"
+    information = ((np.log(ratios) - np.log(20)) ** 2).sum() / 0.3**2
+    half = stats.t.isf(0.025, 1) / np.sqrt(information)
+    assert (found.slope.low, found.slope.high) == pytest.approx((0.5 - half, 0.5 + half), rel=1e-3)
 
 
 def test_one_optimum_whatever_the_original_is_not_seen_to_follow(optima):
@@ -204,13 +215,13 @@ def test_populations_without_a_ratio_in_common_cannot_tell(optima):
 def test_an_optimum_that_does_more_than_follow_the_draw_is_told(optima):
     ratios = np.geomspace(10, 20, 8)
     still = put_together(optima(np.full(8, 2.5) + 0.01 * np.arange(8) % 0.03, ratios, drawn=(0, 0, 1.0)))
-    assert still.placed.slope.high < 0
+    assert still.place_slope.high < 0
     assert any("does more than follow the draw" in reason for reason in still.reasons)
 
 
 def test_too_few_designs_are_no_ground_for_a_prediction(optima):
     found = put_together(optima([3.0, 3.1, 3.5, 3.6], [10, 20], regimes=(0.5, 0.25)))
-    assert (found.verdict, found.meta.slope) == ("too few", None)
+    assert (found.verdict, found.slope) == ("too few", None)
     assert found.reasons[-1].startswith("4 estimates of 2 originals: fewer than 3")
     with pytest.raises(InputError, match="a prediction needs optima of 3 originals; found 2"):
         found.predict(15)
@@ -230,8 +241,8 @@ def test_going_beyond_what_was_studied_is_said(optima):
     found = put_together(optima(y, ratios, regimes=REGIMES))
     assert found.predict(50, regime=0.5).notes == ()
     outside = found.predict(500, regime=0.75).notes
-    assert outside[0].startswith("A ratio of 500 lies outside those of the designs studied, 10 to 160")
-    assert outside[1].startswith("A regime of 0.75 lies outside those studied, 0.1 to 0.5")
+    assert outside[0].startswith("A ratio of 500 lies outside those of the designs with an optimum, 10 to 160")
+    assert outside[1].startswith("A regime of 0.75 lies outside 0.1 to 0.5")
     flat = put_together(optima(np.full(5, 3.0) + 0.01 * np.arange(5), [20.0] * 4 + [20.0]))
     assert flat.verdict == "too few"
     with pytest.raises(InputError, match="a regime must be a FLOPs fraction above 0; found -1"):
