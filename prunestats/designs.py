@@ -97,6 +97,24 @@ def group_designs(frame: pd.DataFrame, bucket: int = 1) -> list[OriginalDesign]:
     return sorted(found, key=lambda design: (design.ratio, design.name))
 
 
+def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say that originals of several costs are taken together; nothing where there is one cost, or none is on record.
+
+    Examples
+    --------
+    >>> pooled_caution(pd.DataFrame({"original_flops": [9, 9, 7], "original_params": [3, 3, 3]}))[0][:44]
+    'Originals of 2 different costs are taken to '
+    """
+    if not set(_COSTS) <= set(frame.columns):
+        return ()
+    costs = len(frame[[*_COSTS]].drop_duplicates())
+    if costs == 1:
+        return ()
+    return (
+        f"Originals of {costs} different costs are taken to have one optimum here: transfer_optimum looks at each.",
+    )
+
+
 def ratio_of(original: float | tuple[float, float] | Costed, bucket: int = 1) -> float:
     """Return the ratio of an original that is given as its ratio, as (FLOPs, parameters), or as anything costed.
 
