@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from prunestats.transfer_result import PredictedOptimum, Transfer
 
 _GIVEN = "ratio {:g}"
-_COLUMNS = (
-    "original", "original_ratio", "regime", "verdict", "ratio", "low", "high", "n_originals", "n_subnetworks", "x_low",
-    "x_high",
-)  # fmt: skip
+_FOUND = ("ratio", "low", "high")
+_SEEN = ("n_subnetworks", "x_low", "x_high", "r2", "r2_widths")
+_COLUMNS = ("original", "original_ratio", "regime", "verdict", *_FOUND, "n_originals", *_SEEN)
 
 
 @app.command()
@@ -80,7 +79,7 @@ def transfer(
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
     print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)
-    for sentence in found.reasons:
+    for sentence in (*found.reasons, *_without(found)):
         note(sentence, form)
     for name in new:
         for sentence in _words(name, [one for where, one in predicted if where == name], found):
@@ -94,17 +93,26 @@ def _optima(found: Transfer) -> list[tuple[Any, ...]]:
     return [
         (
             *(one.design.name, one.design.ratio, one.regime, one.optimum.verdict),
-            *(known(getattr(one.optimum, name)) for name in ("ratio", "low", "high")),
-            *(len(one.design.originals), one.optimum.n_subnetworks, one.optimum.x_low, one.optimum.x_high),
+            *(known(getattr(one.optimum, name)) for name in _FOUND),
+            *(len(one.design.originals), *(known(getattr(one.optimum, name)) for name in _SEEN)),
         )
         for one in found.optima
+    ]
+
+
+def _without(found: Transfer) -> list[str]:
+    """Why each population without an optimum has none."""
+    return [
+        f"{one.design.name}{'' if one.regime is None else f' at {one.regime:g}'}: {one.optimum.reasons[0]}"
+        for one, estimate in zip(found.optima, found.meta.estimates, strict=True)
+        if estimate.refusal
     ]
 
 
 def _rows(predicted: Sequence[tuple[str, PredictedOptimum]]) -> list[tuple[Any, ...]]:
     return [
         (name, one.ratio, one.regime, "predicted", *(known(v) for v in (one.new.value, one.new.low, one.new.high)))
-        + (None,) * 4
+        + (None,) * (1 + len(_SEEN))
         for name, one in predicted
     ]
 
