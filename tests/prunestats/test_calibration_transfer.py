@@ -91,10 +91,10 @@ def simulate(world, m, r, one_optimum):
 
 
 @pytest.mark.parametrize("m", [3, 4, 6, 10])
-@pytest.mark.parametrize(("tau", "within"), [(0.0, 0.0), (0.1, 0.0), (0.3, 0.1)])
+@pytest.mark.parametrize(("tau", "within"), [(0.1, 0.0), (0.3, 0.1)])
 def test_a_new_original_is_where_it_is_predicted(m, tau, within, one_optimum):
     world = World(np.random.default_rng(m), 0.7, tau, within, missing=0.2)
-    fitted, new, slope, _ = simulate(world, m, 200, one_optimum)
+    fitted, new, slope, _ = simulate(world, m, 150, one_optimum)
     assert fitted > 100
     # what is left of the variance within designs as estimated: 0.93 where 0.95 is promised
     assert new >= at_least(fitted, 0.93)
@@ -102,10 +102,10 @@ def test_a_new_original_is_where_it_is_predicted(m, tau, within, one_optimum):
 
 
 @pytest.mark.parametrize("m", [3, 5, 8])
-@pytest.mark.parametrize(("tau", "within"), [(0.0, 0.0), (0.2, 0.0), (0.2, 0.1)])
+@pytest.mark.parametrize(("tau", "within"), [(0.0, 0.0), (0.2, 0.1)])
 def test_one_optimum_for_all_is_seldom_called_following(m, tau, within, one_optimum):
     world = World(np.random.default_rng(10 + m), 0.0, tau, within, missing=0.1)
-    fitted, _, _, says = simulate(world, m, 200, one_optimum)
+    fitted, _, _, says = simulate(world, m, 150, one_optimum)
     assert says <= at_most(fitted, 0.06)
 
 
