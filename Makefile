@@ -5,13 +5,28 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
 
-# pytest-xdist fills the cores by processes
-test test-all: export OMP_NUM_THREADS := 1
+# pytest-xdist and the workers of a study fill the cores by processes
+test test-all studies: export OMP_NUM_THREADS := 1
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo studies test test-all lint docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/prunestats demo
+
+# Databases stay in build; what is printed, drawn, reported and exported goes beside each study file. Two workers each.
+STUDIES := three_originals eight_originals
+WORKERS ?= 2
+studies: export PYTHONPATH := $(CURDIR)/studies
+studies: $(STUDIES:%=studies/%.pdf)
+
+studies/%.pdf: studies/%.toml $(STAMP)
+	@mkdir -p build/studies
+	$(BIN)/prunestats run $< --db build/studies/$*.db --workers $(WORKERS)
+	$(BIN)/prunestats transfer --db build/studies/$*.db --ratio 5 --ratio 15 --figure studies/$*.png > studies/$*.txt
+	$(BIN)/prunestats transfer --db build/studies/$*.db --ratio 5 --ratio 15 --response error \
+	  --figure studies/$*-error.png > studies/$*-error.txt
+	$(BIN)/prunestats transfer --db build/studies/$*.db -f csv > studies/$*.csv
+	$(BIN)/prunestats report --db build/studies/$*.db -o $@
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" -n logical --dist loadfile

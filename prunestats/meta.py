@@ -13,25 +13,9 @@ from prunestats.errors import InputError
 from prunestats.estimates import LogOptimum, log_optima, lopsided_note, selection_note
 from prunestats.intervals import Interval, check_level, plain
 from prunestats.meta_design import LEAST, MetaDesign, build_design, fit_design
+from prunestats.meta_prediction import Prediction, predict_at
 from prunestats.meta_regression import MetaRegression
 from prunestats.optimum import Optimum
-from prunestats.prediction import predict_new
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What is expected at one ratio of the original, on the ratio scale.
-
-    Parameters
-    ----------
-    mean : Interval
-        The geometric mean of the optima of such originals.
-    new : Interval
-        Where the optimum of one new original is expected.
-    """
-
-    mean: Interval
-    new: Interval
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,19 +76,45 @@ class MetaOptimum:
         words += [f"{name}={found}" for name in ("slope", "mean") if (found := getattr(self, name)) is not None]
         return f"MetaOptimum({', '.join(words)}, response={self.response!r})"
 
-    def predict(self, ratio: float) -> Prediction:
+    def predict(self, ratio: float, regime: float | None = None) -> Prediction:
         """Return the optima to expect of originals with a ratio; the same for every ratio where no slope is fitted.
+
+        Parameters
+        ----------
+        ratio : float
+            FLOPs over parameter buckets of the original.
+        regime : float, optional
+            FLOPs fraction; at the geometric mean of those of the estimates when left out.
 
         Raises
         ------
         InputError
-            Where nothing was fitted, or the ratio is not positive.
+            Where nothing was fitted, or the ratio or the fraction is not positive.
         """
         if self.fit is None:
-            raise InputError(f"a prediction needs {LEAST} estimates; found {self.n_estimates}: {self.notes[-1]}")
+            raise InputError(
+                f"a prediction needs optima of {LEAST} originals; found {self.n_originals}: {self.notes[-1]}"
+            )
         if not (ratio > 0 and np.isfinite(ratio)):
             raise InputError(f"the ratio of an original must be above 0; found {ratio:g}: FLOPs over parameter buckets")
-        return _predict(self.fit, self.design, float(np.log(ratio)), self.level)
+        if regime is not None and not (regime > 0 and np.isfinite(regime)):
+            raise InputError(f"a regime must be a FLOPs fraction above 0; found {regime:g}: half the FLOPs are 0.5")
+        log_regime = None if regime is None else float(np.log(regime))
+        return predict_at(self.fit, self.design, float(np.log(ratio)), log_regime, self.level)
+
+    def careful_slope(self) -> tuple[Interval | None, float]:
+        """Return the slope and its p-value with no factor of Knapp and Hartung's below 1.
+
+        Notes
+        -----
+        Few estimates that happen to lie on a line give a factor near 0, and intervals shorter than their standard
+        errors allow.
+
+        References
+        ----------
+        C. Roever, G. Knapp and T. Friede, BMC Med. Res. Methodol. 15 (2015), 99.
+        """
+        return _slope(self.fit, self.design, "original_ratio", self.level, careful=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain lists and numbers."""
@@ -182,7 +192,8 @@ def meta_optimum(
     every = log_optima(optima, _shown(names, fractions))
     design, notes = build_design(every, names, {"original_ratio": ratios, "regimes": fractions})
     fit, more = fit_design(design, level)
-    prediction = None if fit is None else _predict(fit, design, design.center, level)
+    middle = design.centers.get("original_ratio", 0.0)
+    prediction = None if fit is None else predict_at(fit, design, middle, None, level)
     slope, p = _slope(fit, design, "original_ratio", level)
     return MetaOptimum(
         estimates=tuple(every),
@@ -223,27 +234,9 @@ def _shown(names: list[str], fractions: tuple[float, ...]) -> list[str]:
     return [f"{name} at {fraction:g}" for name, fraction in zip(names, fractions, strict=True)] if fractions else names
 
 
-def _slope(fit: MetaRegression | None, design: MetaDesign, name: str, level: float) -> tuple[Interval | None, float]:
+def _slope(
+    fit: MetaRegression | None, design: MetaDesign, name: str, level: float, *, careful: bool = False
+) -> tuple[Interval | None, float]:
     if fit is None or name not in design.moderators:
         return None, float("nan")
-    return fit.coefficient(1 + design.moderators.index(name), level)
-
-
-def _predict(fit: MetaRegression, design: MetaDesign, log_ratio: float, level: float) -> Prediction:
-    row = np.zeros(design.columns.shape[1])
-    row[0] = 1.0
-    if "original_ratio" in design.moderators:
-        row[1] = log_ratio - design.center
-    mean = fit.mean(row, level)
-    if design.repeated:
-        new = fit.mean(row, level, more=fit.tau2.value + fit.tau2_within)
-    else:
-        new = predict_new(design.y, design.se**2, design.columns, row, level=level)
-        new = Interval(mean.value, new.low, new.high, level)
-    return Prediction(_exp(mean), _exp(new))
-
-
-def _exp(interval: Interval) -> Interval:
-    with np.errstate(over="ignore"):
-        value, low, high = (float(end) for end in np.exp([interval.value, interval.low, interval.high]))
-    return Interval(value, low, high, interval.level)
+    return fit.coefficient(1 + design.moderators.index(name), level, careful=careful)

@@ -31,8 +31,8 @@ class MetaDesign:
         Which original each is of.
     moderators : tuple of str
         Those of "original_ratio" and "regimes" that are in.
-    center : float
-        Mean log ratio of the originals.
+    centers : dict of str to float
+        Means of the logs of the moderators that were given.
     """
 
     y: Floats
@@ -40,7 +40,7 @@ class MetaDesign:
     columns: Floats
     groups: NDArray[np.int64]
     moderators: tuple[str, ...]
-    center: float
+    centers: dict[str, float]
 
     @property
     def n_groups(self) -> int:
@@ -58,13 +58,12 @@ def build_design(
 ) -> tuple[MetaDesign, list[str]]:
     """Keep what has an estimate; a moderator that does not vary there is left out, and a sentence says so."""
     kept = np.array([not one.refusal for one in every])
-    columns, used, notes, center = [np.ones(int(kept.sum()))], [], [], 0.0
+    columns, used, notes, centers = [np.ones(int(kept.sum()))], [], [], {}
     for name, values in moderators.items():
         if not values or kept.sum() < LEAST:
             continue
         logs = np.log(np.array(values))[kept]
-        if name == "original_ratio":
-            center = float(logs.mean())
+        centers[name] = float(logs.mean())
         if full_rank(np.column_stack([*columns, logs - logs.mean()])):
             columns.append(logs - logs.mean())
             used.append(name)
@@ -72,7 +71,7 @@ def build_design(
             notes.append(f"The {_WORDS[name]} does not vary on its own among the estimates: no slope in it is fitted.")
     y, se = (np.array([getattr(one, what) for one in every])[kept] for what in ("log_ratio", "se"))
     groups = np.unique(np.array(names)[kept], return_inverse=True)[1]
-    return MetaDesign(y, se, np.column_stack(columns), groups, tuple(used), center), notes
+    return MetaDesign(y, se, np.column_stack(columns), groups, tuple(used), centers), notes
 
 
 def fit_design(design: MetaDesign, level: float) -> tuple[MetaRegression | None, list[str]]:

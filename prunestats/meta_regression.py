@@ -36,6 +36,9 @@ class MetaRegression:
     q, q_p : float
         Cochran's Q of what the line leaves, and its p-value.
     q_df : int
+    factor : float
+        Knapp and Hartung's, which the covariance is multiplied by: below 1 where estimates lie nearer to the line than
+        their standard errors let expect.
     """
 
     coefficients: Floats
@@ -48,6 +51,7 @@ class MetaRegression:
     q: float
     q_p: float
     q_df: int
+    factor: float
 
     def mean(self, row: Floats, level: float, *, more: float = 0.0) -> Interval:
         """Return the mean at a row of the design, with `more` variance besides its own in the interval."""
@@ -56,9 +60,11 @@ class MetaRegression:
         half = float(stats.t.isf((1 - level) / 2, self.df.min())) * error
         return Interval(value, value - half, value + half, level)
 
-    def coefficient(self, index: int, level: float) -> tuple[Interval, float]:
-        """Return a coefficient with its interval, and the p-value that it is zero."""
+    def coefficient(self, index: int, level: float, *, careful: bool = False) -> tuple[Interval, float]:
+        """Return a coefficient with its interval and the p-value that it is 0; `careful` takes no factor below 1."""
         value, error = float(self.coefficients[index]), float(np.sqrt(self.covariance[index, index]))
+        if careful and 0 < self.factor < 1:
+            error /= np.sqrt(self.factor)
         df = float(self.df[index])
         half = float(stats.t.isf((1 - level) / 2, df)) * error
         p = float(2 * stats.t.sf(abs(value) / error, df)) if error > 0 else float(value == 0)
@@ -132,6 +138,7 @@ def meta_regression(
         q=q,
         q_p=float(stats.chi2.sf(q, k - p)),
         q_df=k - p,
+        factor=factor,
     )
 
 

@@ -12,6 +12,7 @@ from prunestats.argmin import SplineOptimum
 from prunestats.belief import p_words
 from prunestats.beyond import Beyond, beyond_costs, correlation
 from prunestats.corner import Corner
+from prunestats.designs import pooled_caution
 from prunestats.envelope import QUANTILES, Envelope, fit_envelope
 from prunestats.evidence import gather
 from prunestats.explained import explained_variance
@@ -195,7 +196,7 @@ def find_optimum(
     low, q10, q90, high = (float(np.exp(end)) for end in np.quantile(data.x, [0.0, 0.1, 0.9, 1.0]))
     return Optimum(
         verdict=judged.verdict,
-        reasons=(*judged.reasons, *_cautions(means, data, beyond, level)),
+        reasons=(*judged.reasons, *_cautions(means, data, beyond, level), *pooled_caution(frame)),
         ratio=float("nan") if belief is None else belief.ratio,
         low=float("nan") if belief is None else belief.low,
         high=float("nan") if belief is None else belief.high,

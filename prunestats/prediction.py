@@ -14,7 +14,7 @@ _TAUS = 120
 _STEPS = 1.2207440846057596 ** -np.arange(1.0, 4.0)
 
 
-def predict_new(y: Floats, v: Floats, design: Floats, row: Floats, *, level: float) -> Interval:
+def predict_new(y: Floats, v: Floats, design: Floats, row: Floats, *, level: float, more: float = 0.0) -> Interval:
     """Return the interval that holds the true value of a new group with a given row of moderators.
 
     Parameters
@@ -24,6 +24,8 @@ def predict_new(y: Floats, v: Floats, design: Floats, row: Floats, *, level: flo
     design : ndarray, shape (k, p)
     row : ndarray, shape (p,)
     level : float
+    more : float
+        Variance that the true value has besides tau2, taken as known.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def predict_new(y: Floats, v: Floats, design: Floats, row: Floats, *, level: flo
     fits = [_at(y, v + tau2, design, row) for tau2 in taus]
     q, mean, error = (np.array(part) for part in zip(*fits, strict=True))
     tau2 = np.interp(-stats.chi2.ppf(u[:, 0], k - p), -q, taus)
-    spread = np.sqrt(tau2) * stats.norm.ppf(u[:, 1]) + np.interp(tau2, taus, error) * stats.t.ppf(u[:, 2], k - p)
+    spread = np.sqrt(tau2 + more) * stats.norm.ppf(u[:, 1]) + np.interp(tau2, taus, error) * stats.t.ppf(u[:, 2], k - p)
     values = np.interp(tau2, taus, mean) + spread
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(values.mean()), float(low), float(high), level)

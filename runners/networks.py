@@ -54,6 +54,8 @@ class CifarResNet(nn.Module):
         Channels of the images.
     widths : tuple of int
         Filters in each stage.
+    stem_stride : int
+        Stride of the first convolution: 2 quarters the feature maps of every later layer.
 
     References
     ----------
@@ -61,10 +63,15 @@ class CifarResNet(nn.Module):
     """
 
     def __init__(
-        self, blocks: int, num_classes: int = 10, channels: int = 3, widths: tuple[int, ...] = (16, 32, 64)
+        self,
+        blocks: int,
+        num_classes: int = 10,
+        channels: int = 3,
+        widths: tuple[int, ...] = (16, 32, 64),
+        stem_stride: int = 1,
     ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
+        self.stem = nn.Conv2d(channels, widths[0], 3, stem_stride, 1, bias=False)
         self.bn = nn.BatchNorm2d(widths[0])
         self.stages = nn.Sequential()
         inputs = widths[0]
@@ -117,6 +124,8 @@ _VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "resnet_digits": partial(CifarResNet, 1, channels=1),
+    "resnet_digits_deep": partial(CifarResNet, 3, channels=1, widths=(16, 16, 16)),
+    "resnet_digits_strided": partial(CifarResNet, 1, channels=1, widths=(24, 48, 96), stem_stride=2),
     "resnet20": partial(CifarResNet, 3),
     "resnet56": partial(CifarResNet, 9),
     "resnet110": partial(CifarResNet, 18),

@@ -22,6 +22,7 @@ from prunestats.cli import (
     searching,
     statistics,
     studies,
+    transfer,
 )
 from prunestats.cli.options import app
 from prunestats.errors import InputError, PrunestatsError
@@ -40,6 +41,7 @@ __all__ = [
     "searching",
     "statistics",
     "studies",
+    "transfer",
 ]
 
 # Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.

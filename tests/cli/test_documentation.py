@@ -55,6 +55,14 @@ def test_sql_examples_run_on_the_demo(demo, prunestats, text):
         assert prunestats("sql", query, "--db", demo[0] / "results.db", "-f", "csv").stdout.count("\n") > 1
 
 
+def test_numbers_said_of_the_studies_are_those_of_their_summaries():
+    folder = ROOT / "studies"
+    found = "".join(path.read_text() for path in sorted(folder.glob("*.txt")))
+    said = set(re.findall(r"-?\d+\.\d+|\d+ of \d+", (folder / "README.md").read_text()))
+    assert {number for number in said if number not in found} == set()
+    assert len(said) > 10
+
+
 def test_every_command_is_documented():
     commands = typer.main.get_command(app).commands
     assert {name for name in commands if f"prunestats {name}" not in DOCS} == set()

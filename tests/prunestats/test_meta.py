@@ -211,7 +211,7 @@ def test_two_originals_are_not_enough(optima):
     found = meta_optimum(optima(np.log([90, 110]), 0.03), original_ratio=[100, 200])
     assert (found.fit, found.mean, found.new, found.slope) == (None, None, None, None)
     assert found.notes[-1].startswith("2 estimates of 2 originals: fewer than 3")
-    with pytest.raises(InputError, match="a prediction needs 3 estimates; found 2"):
+    with pytest.raises(InputError, match="a prediction needs optima of 3 originals; found 2"):
         found.predict(100)
     json.dumps(found.to_dict(), allow_nan=False)
 

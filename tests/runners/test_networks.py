@@ -28,11 +28,11 @@ def test_published_sizes_with_1000_classes(name, size, params, flops):
     assert round(multiply_adds(network, size) / 1e9, 2) == flops / 1e9
 
 
-def multiply_adds(network, size):
+def multiply_adds(network, size, channels=3):
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.eval()(torch.zeros(1, 3, size, size, device="meta"))
+        network.eval()(torch.zeros(1, channels, size, size, device="meta"))
     return counter.get_total_flops() / 2
 
 
@@ -43,6 +43,20 @@ def test_published_sizes_of_cifar_resnets(name, params, flops):
     """He et al. (2016), table 6, in millions; multiply-adds of the pruning literature, in billions."""
     traced = trace(build_network(name), torch.zeros(1, 3, 32, 32))
     assert (round(traced.params / 1e6, 2), round(traced.flops / 1e9, 2)) == (params, flops)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "flops"),
+    [
+        ("resnet_digits", 77_754, 763_520),
+        ("resnet_digits_deep", 42_970, 1_175_712),
+        ("resnet_digits_strided", 173_842, 428_352),
+    ],
+)
+def test_originals_for_digits_differ_in_their_ratio(name, params, flops):
+    traced = trace(build_network(name), torch.zeros(1, 1, 8, 8))
+    assert (traced.params, traced.flops) == (params, flops)
+    assert multiply_adds(build_network(name).to("meta"), 8, channels=1) == flops
 
 
 def test_names_of_weights_are_those_of_published_checkpoints():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from prunestats.errors import StudyError
@@ -139,3 +141,12 @@ def test_a_space_is_drawn_in_its_regimes_only_and_no_other_draw_changes():
     assert Study.model_validate_json(some.model_dump_json()) == some
     kept = [p for p in plan(everywhere).populations if p.space.name == "initial" or p.regime.flops == 0.25]
     assert [p.keys for p in plan(some).populations] == [p.keys for p in kept]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "studies").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_studies_of_several_originals_can_be_read(path):
+    study = read_study(path)
+    assert len({original.network for original in study.originals}) >= 3
+    assert study.name == path.stem.replace("_", " ")

@@ -1,0 +1,202 @@
+"""The command that puts the optima of several originals together, and predicts that of another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.selection import (
+    Bucket,
+    Level,
+    Regimes,
+    Response,
+    Seed,
+    Spaces,
+    Split,
+    ask,
+    draw,
+    finish,
+    known,
+    note,
+)
+from prunestats.errors import InputError
+from prunestats.terminal import print_rows
+
+if TYPE_CHECKING:
+    from prunestats.transfer_result import PredictedOptimum, Transfer
+
+_GIVEN = "ratio {:g}"
+_FOUND = ("ratio", "low", "high")
+_SEEN = ("n_subnetworks", "x_low", "x_high", "r2", "r2_widths")
+_COLUMNS = ("original", "original_ratio", "regime", "verdict", *_FOUND, "n_originals", *_SEEN)
+
+
+@app.command()
+def transfer(
+    db: Db = "prunestats.db",
+    study: StudyName = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(help="Predict the optimum of this network, on images of the study's size; may be repeated."),
+    ] = None,
+    ratio: Annotated[
+        list[float] | None, typer.Option(help="Predict it for an original of this ratio; may be repeated.")
+    ] = None,
+    regime: Regimes = None,
+    space: Spaces = None,
+    split: Split = "validation",
+    response: Response = "log_loss",
+    bucket: Bucket = 1,
+    level: Level = 0.95,
+    seed: Seed = 0,
+    form: Form = "table",
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", "--plot", help="Draw it, too: a file that ends in .png, .svg or .pdf."),
+    ] = None,
+) -> None:
+    """Ask whether the ratio of an original says where its optimum is, and predict that of one not yet explored.
+
+    Originals that differ by their training alone count as one. Without --space it looks at the study's first space.
+    """
+    import numpy as np
+
+    from prunestats.reports.transfer_figure import plot_transfer
+    from prunestats.transfer import transfer_optimum
+
+    chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed, "network": network, "ratio": ratio}
+    asked = ask(db, study, regime, space, split, chosen, first=not space)
+    new = _networks(db, asked.parameters["study"], network or (), bucket) | {
+        f"ratio {one:g}": one for one in ratio or ()
+    }
+    frame = asked.frame if bucket == 1 else _with_buckets(db, asked.frame, bucket)
+    found = transfer_optimum(frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
+    regimes = list(dict.fromkeys(one.regime for one in found.optima))
+    predicted = _predicted(found, new, regimes)
+    print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)
+    for sentence in (*found.reasons, *_without(found)):
+        note(sentence, form)
+    for name in new:
+        for sentence in _words(name, [one for where, one in predicted if where == name], found):
+            note(sentence, form)
+    predictions = [{"original": name, **one.to_dict()} for name, one in predicted]
+    finish(asked, "transfer", [{**found.to_dict(), "predictions": predictions}])
+    draw(figure, lambda: plot_transfer(found, [one for _, one in predicted]))
+
+
+def _optima(found: Transfer) -> list[tuple[Any, ...]]:
+    return [
+        (
+            *(one.design.name, one.design.ratio, one.regime, one.optimum.verdict),
+            *(known(getattr(one.optimum, name)) for name in _FOUND),
+            *(len(one.design.originals), *(known(getattr(one.optimum, name)) for name in _SEEN)),
+        )
+        for one in found.optima
+    ]
+
+
+def _without(found: Transfer) -> list[str]:
+    """Why each population without an optimum has none."""
+    return [
+        f"{one.design.name}{'' if one.regime is None else f' at {one.regime:g}'}: {one.optimum.reasons[0]}"
+        for one, estimate in zip(found.optima, found.meta.estimates, strict=True)
+        if estimate.refusal
+    ]
+
+
+def _rows(predicted: Sequence[tuple[str, PredictedOptimum]]) -> list[tuple[Any, ...]]:
+    return [
+        (name, one.ratio, one.regime, "predicted", *(known(v) for v in (one.new.value, one.new.low, one.new.high)))
+        + (None,) * (1 + len(_SEEN))
+        for name, one in predicted
+    ]
+
+
+def _predicted(
+    found: Transfer, new: Mapping[str, float], regimes: Sequence[float | None]
+) -> list[tuple[str, PredictedOptimum]]:
+    """Predictions in every regime that was studied; none where nothing is fitted."""
+    if found.meta.fit is None:
+        return []
+    return [(name, found.predict(ratio, regime=regime)) for name, ratio in new.items() for regime in regimes]
+
+
+def _words(name: str, predicted: Sequence[PredictedOptimum], found: Transfer) -> list[str]:
+    if not predicted:
+        return [f"{name}: no prediction, as nothing is fitted."]
+    said, level = [], found.meta.level
+    for one in predicted:
+        where = "" if one.regime is None else f", at {one.regime:g} of the FLOPs"
+        ratio = "" if name == _GIVEN.format(one.ratio) else f", ratio {one.ratio:.4g}"
+        said.append(f"{name}{ratio}{where}: its optimum is expected at {one.new} ({100 * level:g} %).")
+    return said + [f"{name}: {sentence}" for sentence in dict.fromkeys(s for one in predicted for s in one.notes)]
+
+
+def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[str, float]:
+    """The ratios of networks, for images of the size of a study's."""
+    if not names:
+        return {}
+    from prunestats.runners.data import load_data
+    from prunestats.runners.networks import build_network
+    from prunestats.runners.tables import DataConfig
+    from prunestats.runners.trace import trace
+
+    try:
+        config = DataConfig.model_validate(json.loads(_study_text(db, study))["data"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"--network needs a study that was run here, for the size of its images; found {study!r}: give --ratio"
+        ) from error
+    data = load_data(**config.model_dump())
+    found = {}
+    for name in names:
+        network = build_network(name, num_classes=data.num_classes)
+        try:
+            cost = trace(network, data.example_input).cost
+        except RuntimeError as error:
+            size = " x ".join(map(str, data.example_input.shape[1:]))
+            raise InputError(
+                f"{name} must take the study's images of {size}; found that it cannot: give --ratio"
+            ) from error
+        found[name] = float(cost.ratio([cost.group_sizes], bucket)[0])
+    return found
+
+
+def _study_text(db: str, study: str) -> str:
+    from sqlalchemy import select
+
+    from prunestats.db import open_database, read, schema
+
+    engine = open_database(db, create=False)
+    with read(engine) as connection:
+        text = connection.execute(select(schema.study.c.text).where(schema.study.c.name == study)).scalar_one()
+    engine.dispose()
+    return str(text)
+
+
+def _with_buckets(db: str, frame: Any, bucket: int) -> Any:
+    """The frame with the parameter buckets that each original fills."""
+    from sqlalchemy import select
+
+    from prunestats.cost import CostModel
+    from prunestats.db import open_database, read, schema
+
+    table = schema.original.c
+    engine = open_database(db, create=False)
+    with read(engine) as connection:
+        stored = connection.execute(select(table.key, table.cost).where(table.key.in_(set(frame["original"])))).all()
+    engine.dispose()
+    buckets = {}
+    for key, content in stored:
+        if content is None:
+            raise InputError(
+                f"buckets of {bucket} are counted layer by layer; found no layers of original {key}: use 1"
+            )
+        cost = CostModel.from_dict(content)
+        buckets[key] = int(cost.buckets([cost.group_sizes], bucket)[0])
+    return frame.assign(original_buckets=frame["original"].map(buckets))
