@@ -63,6 +63,8 @@ VIEW_COLUMNS = {
     "latency_ms_64": "median milliseconds for a batch of 64",
     "speedup_1": "latency of the original over that of the subnetwork, measured in turn: batch of 1",
     "speedup_64": "the same for a batch of 64",
+    "pruned_val_error": "validation error before any training, where the protocol asks for proxies",
+    "recalibrated_val_error": "the same after batch norm's statistics were estimated anew",
 }
 
 

@@ -60,6 +60,8 @@ COLUMNS = (
     "latency_ms_64",
     "speedup_1",
     "speedup_64",
+    "pruned_val_error",
+    "recalibrated_val_error",
 )
 
 
@@ -103,8 +105,9 @@ def load_results(
     -------
     pandas.DataFrame
         Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs a bucket,
-        `wall_s` seconds, latencies milliseconds (NaN where not asked for); `widths` and `layer_params` hold tuples, or
-        None where an import has none. Two protocols of one name are told apart by the beginning of their keys.
+        `wall_s` seconds, latencies milliseconds; latencies and proxies are NaN where the protocol does not ask for
+        them. `widths` and `layer_params` hold tuples, or None where an import has none. Two protocols of one name are
+        told apart by the beginning of their keys.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from prunestats.db.types import Json, Real, Row, String, Whole, now, utc
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 VERSION_TABLE = "prunestats_version"
 # "prst": tells our SQLite files from those of other applications
 APPLICATION_ID = 0x70727374
@@ -92,6 +92,7 @@ def _unique_name(table: str, *before: str) -> tuple[UniqueConstraint, Index]:
 
 
 LATENCY = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
+PROXIES = ("pruned_val_error", "recalibrated_val_error")
 _METRICS = ("val_error", "test_error", "val_loss", "test_loss")
 
 
@@ -289,6 +290,8 @@ run = Table(
     _real("latency_ms_64", "median milliseconds for a batch of 64", optional=True),
     _real("speedup_1", "latency of the original, measured in turn with it, over its own: batch of 1", optional=True),
     _real("speedup_64", "the same for a batch of 64", optional=True),
+    _real("pruned_val_error", "validation error before any training; NULL where it was not asked for", optional=True),
+    _real("recalibrated_val_error", "the same after batch norm's statistics were estimated anew", optional=True),
     UniqueConstraint("subnetwork_id", "protocol_id", "seed"),
     CheckConstraint("state IN ('done', 'failed')", name="state"),
     CheckConstraint("state <> 'done' OR (val_error IS NOT NULL AND failure IS NULL)", name="done_has_error"),
@@ -298,6 +301,7 @@ run = Table(
     _amount("train_loss"),
     _amount("wall_s"),
     *(_amount(name) for name in LATENCY),
+    *(_fraction(name) for name in PROXIES),
     comment="One training of one subnetwork: (subnetwork, protocol, seed) is its key.",
 )
 

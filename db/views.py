@@ -50,7 +50,9 @@ SELECT
     r.latency_ms_1 AS latency_ms_1,
     r.latency_ms_64 AS latency_ms_64,
     r.speedup_1 AS speedup_1,
-    r.speedup_64 AS speedup_64
+    r.speedup_64 AS speedup_64,
+    r.pruned_val_error AS pruned_val_error,
+    r.recalibrated_val_error AS recalibrated_val_error
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -66,7 +68,7 @@ WHERE {_PLANNED}
 
 
 _METRICS = ("test_error", "val_loss", "test_loss")
-_LATENCIES = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
+_MEASURED = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64", "pruned_val_error", "recalibrated_val_error")
 
 
 def _means(*extra: str, condition: str = "") -> str:
@@ -102,7 +104,7 @@ _SPREADS = (
     "avg(r.val_error * r.val_error) AS square",
     "avg(r.train_loss) AS train_loss",
     "avg(r.wall_s) AS wall_s",
-    *(f"avg(r.{name}) AS {name}" for name in _LATENCIES),
+    *(f"avg(r.{name}) AS {name}" for name in _MEASURED),
 )
 
 # In the populations of one study a subnetwork has the same means: the first of them stands for all.
@@ -172,7 +174,7 @@ SELECT {_WHO} {_WHERE} {_WHAT}
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
     m.wall_s AS wall_s, {_IDS},
-    {", ".join(f"m.{name} AS {name}" for name in _LATENCIES)}
+    {", ".join(f"m.{name} AS {name}" for name in _MEASURED)}
 FROM ({_means(*_SPREADS)}) AS m {_NAMES}
 """
 

@@ -49,6 +49,9 @@ class Outcome:
         Median milliseconds for a batch of 1 and of 64; None where the protocol does not ask.
     speedup_1, speedup_64 : float or None
         The original's latency, measured in turn with the subnetwork's, over it.
+    pruned_val_error, recalibrated_val_error : float or None
+        Validation error before any training, and after batch norm's statistics were estimated anew; None where the
+        protocol does not ask.
     """
 
     state: Literal["done", "failed"]
@@ -65,3 +68,5 @@ class Outcome:
     latency_ms_64: float | None = None
     speedup_1: float | None = None
     speedup_64: float | None = None
+    pruned_val_error: float | None = None
+    recalibrated_val_error: float | None = None

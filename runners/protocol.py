@@ -74,6 +74,7 @@ def prune_and_train(
     *,
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
+    on_pruned: Callable[[nn.Module], None] = lambda pruned: None,
 ) -> tuple[nn.Module, float | None]:
     """Prune an original to some widths and fine-tune it.
 
@@ -89,6 +90,8 @@ def prune_and_train(
         Source of all randomness. Torch's global generator is left as it was.
     on_epoch : callable
         Receives the metrics of the last fine-tuning; epoch 0 is the network that it begins with.
+    on_pruned : callable
+        Receives the network after the last pruning, before it is recalibrated and fine-tuned, to look at.
 
     Returns
     -------
@@ -113,14 +116,15 @@ def prune_and_train(
                 train(small, data.train, data.validation, between, rng=rng, teacher=teacher)
             batches = None
             if protocol.criterion == "taylor":
-                batches = _some_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
+                batches = some_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
             scores = importance(small, left, criterion=protocol.criterion, rng=rng, batches=batches)
             filters = most_important(left, scores, target)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
             small = place(keep_filters(small, left, filters, init=protocol.init))
+        on_pruned(small)
         if protocol.bn_recalibration > 0:
-            recalibrate(small, _some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
+            recalibrate(small, some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
         loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)
     return small, loss
 
@@ -132,6 +136,6 @@ def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArra
         yield start - (start - end) * step // steps
 
 
-def _some_batches(split: Split, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
-    """The first batches of a random order, as many as there are at most."""
+def some_batches(split: Split, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
+    """Take the first batches of a random order, as many as there are at most."""
     return [split.batch(members) for members in shuffled(len(split), batch_size, rng)[:count]]

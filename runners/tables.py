@@ -155,7 +155,7 @@ class ProtocolConfig(RecipeConfig):
 
     later_keys = RecipeConfig.later_keys | {
         "steps", "step_epochs", "taylor_batches", "bn_recalibration", "distill_weight", "distill_temperature",
-        "latency",
+        "latency", "proxies",
     }  # fmt: skip
 
     name: Name = "finetune"
@@ -169,6 +169,7 @@ class ProtocolConfig(RecipeConfig):
     distill_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     distill_temperature: Annotated[float, Field(gt=0)] = 4.0
     latency: bool = False
+    proxies: bool = False
 
     @model_validator(mode="after")
     def _prunes(self) -> Self:

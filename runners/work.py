@@ -26,6 +26,7 @@ from prunestats.runners.latency import speed_up
 from prunestats.runners.machine import environment, place, place_data
 from prunestats.runners.networks import build_network
 from prunestats.runners.protocol import Protocol, prune_and_train
+from prunestats.runners.proxies import proxy_errors
 from prunestats.runners.seeds import derived_rng, torch_seed
 from prunestats.runners.study import content_key
 from prunestats.runners.trace import trace
@@ -87,6 +88,9 @@ class Prepared:
 _prepared: OrderedDict[str, Prepared] = OrderedDict()
 _MOST_PREPARED = 4
 
+# Keys of a protocol that ask for more numbers about the same training.
+_MEASURED = frozenset({"latency", "proxies"})
+
 # torch's global generator serves one run at a time; a worker of several threads would mix their draws.
 _ALONE = threading.Lock()
 
@@ -105,8 +109,8 @@ def run_task(
 
 
 def training_key(protocol: dict[str, Any]) -> str:
-    """Hash of what a protocol trains, and so of its draws: measuring latency changes neither."""
-    return content_key({name: value for name, value in protocol.items() if name != "latency"})
+    """Hash of what a protocol trains, and so of its draws: what is only measured changes neither."""
+    return content_key({name: value for name, value in protocol.items() if name not in _MEASURED})
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
@@ -148,33 +152,47 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
     """How one run went, and the subnetwork that it trained, or None if it failed."""
     started = time.perf_counter()
     log: list[EpochMetric] = []
+    measured: dict[str, Any] = {}
     with _ALONE:
         torch.set_num_threads(1)
         try:
             prepared = prepare(original, weights)
-            network, train_loss = _prune_and_train(task, prepared, log)
+            network, train_loss = _prune_and_train(task, prepared, log, measured)
             test_error, test_loss = evaluate(network, prepared.data.test)
             wall_s = time.perf_counter() - started
-            example = prepared.data.example_input
-            latency: dict[str, Any] = (
-                speed_up(network, prepared.network, example) if task.protocol.get("latency") else {}
-            )
+            if task.protocol.get("latency"):
+                measured |= speed_up(network, prepared.network, prepared.data.example_input)
         except (DivergedError, RuntimeError, MemoryError) as error:
             return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
     last = log[-1]
     outcome = Outcome(
         *("done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None),
         epochs_log=tuple(log),
-        **latency,
+        **measured,
     )
     return outcome, network
 
 
-def _prune_and_train(task: RunTask, prepared: Prepared, log: list[EpochMetric]) -> tuple[nn.Module, float | None]:
+def _prune_and_train(
+    task: RunTask, prepared: Prepared, log: list[EpochMetric], measured: dict[str, Any]
+) -> tuple[nn.Module, float | None]:
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
     protocol = Protocol.from_parameters(task.protocol)
+
+    def look(pruned: nn.Module) -> None:
+        if task.protocol.get("proxies"):
+            apart = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
+            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, apart))
+
     return prune_and_train(
-        prepared.network, prepared.trace, prepared.data, task.widths, protocol, rng=rng, on_epoch=log.append
+        prepared.network,
+        prepared.trace,
+        prepared.data,
+        task.widths,
+        protocol,
+        rng=rng,
+        on_epoch=log.append,
+        on_pruned=look,
     )
 
 

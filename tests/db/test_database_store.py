@@ -96,6 +96,18 @@ def test_an_outcome_is_new_once(engine, fill):
     assert tuple(log) == (run.id, 0, None, 0.9, 3.0)
 
 
+def test_proxies_are_stored_averaged_over_seeds_and_fractions(url, engine, fill):
+    stored = fill(engine, runs=0, seeds=(98, 99))
+    with write(engine) as connection:
+        for seed in (98, 99):
+            measured = replace(DONE, pruned_val_error=seed / 100, recalibrated_val_error=0.5)
+            add_run(connection, stored, measured, seed=seed)
+    frame = load_results(url, space="initial", regime=0.5).query("subnetwork == subnetwork.iloc[0]")
+    assert frame["pruned_val_error"].tolist() == [0.98, 0.99]
+    means = query(url, "SELECT pruned_val_error, recalibrated_val_error FROM populations").rows[0]
+    assert means == pytest.approx((0.985, 0.5))
+
+
 def test_latency_is_stored_and_averaged_over_seeds(url, engine, fill):
     stored = fill(engine, runs=0, seeds=(98, 99))
     with write(engine) as connection:
@@ -148,6 +160,7 @@ def test_a_run_that_diverged_is_a_row_without_its_numbers(engine, fill):
         replace(DONE, epochs=1.5),
         replace(DONE, wall_s=-1.0),
         replace(DONE, latency_ms_1=-1.0),
+        replace(DONE, pruned_val_error=1.5),
         replace(DONE, failure="but it is done"),
         replace(DONE, state="running"),
         Outcome("failed"),

@@ -121,6 +121,18 @@ def test_derived_generators_differ_by_seed_and_by_key():
     assert derived_rng(3, "a").integers(2**60) == derived_rng(3, "a").integers(2**60)
 
 
+def test_proxies_are_of_the_network_before_training_and_change_nothing_else(task, trained):
+    more = ({}, {"proxies": True}, {"epochs": 0}, {"epochs": 0, "bn_recalibration": 8})
+    tasks = [run_task("key", "sub", 1, (8, 8, 16, 16, 32, 32), {**PROTOCOL, **each}, 0) for each in more]
+    plain, beside, pruned, recalibrated = (run_subnetwork(each, task, trained.weights)[0] for each in tasks)
+    assert (plain.pruned_val_error, plain.recalibrated_val_error) == (None, None)
+    assert beside.pruned_val_error == pruned.val_error
+    # other batches, so nearly the same
+    assert beside.recalibrated_val_error == pytest.approx(recalibrated.val_error, abs=0.05)
+    unmeasured = dataclasses.replace(beside, pruned_val_error=None, recalibrated_val_error=None, wall_s=0.0)
+    assert unmeasured == dataclasses.replace(plain, wall_s=0.0)
+
+
 def test_measuring_latency_changes_nothing_else(task, trained):
     tasks = [run_task("key", "sub", 1, (8, 8, 16, 16, 32, 32), {**PROTOCOL, **more}, 0) for more in ({}, LATENCY)]
     plain, measured = (run_subnetwork(each, task, trained.weights)[0] for each in tasks)
