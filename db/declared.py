@@ -65,6 +65,12 @@ def refinements(connection: Connection) -> dict[str, str]:
     return {name: str(refined) for name, refined in found.items() if refined is not None}
 
 
+def stored_text(connection: Connection, study: str) -> str | None:
+    """Return the text that a study was stored with; None if there is no such study."""
+    found: str | None = connection.scalar(select(schema.study.c.text).where(schema.study.c.name == study))
+    return found
+
+
 def _content(text: str) -> dict[str, Any]:
     """What a study file says; nothing where the results came from outside."""
     try:

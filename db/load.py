@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from prunestats.db.engine import read_only_engine
 from prunestats.db.reader import Begin, Fetch, reading
+from prunestats.db.schema import MEASURED
 from prunestats.db.selection import OF_A_RUN, Level, Runs, check_names, place_runs, select_members
 from prunestats.db.widths import add_widths, cost_models
 from prunestats.errors import InputError
@@ -56,12 +57,7 @@ COLUMNS = (
     "wall_s",
     "failure",
     "host",
-    "latency_ms_1",
-    "latency_ms_64",
-    "speedup_1",
-    "speedup_64",
-    "pruned_val_error",
-    "recalibrated_val_error",
+    *MEASURED,
 )
 
 

@@ -14,16 +14,7 @@ from prunestats.db.once import chunks, insert_new
 from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow
 from prunestats.errors import DatabaseError, InputError
 
-_METRICS = (
-    "val_error",
-    "test_error",
-    "val_loss",
-    "test_loss",
-    "train_loss",
-    "wall_s",
-    *schema.LATENCY,
-    *schema.PROXIES,
-)
+_METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", *schema.MEASURED)
 
 
 def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, seeds: Sequence[int]) -> list[MissingRun]:

@@ -70,12 +70,7 @@ OF_A_RUN: Types = {
     "epochs": "real",
     "wall_s": "real",
     "failure": "text",
-    "latency_ms_1": "real",
-    "latency_ms_64": "real",
-    "speedup_1": "real",
-    "speedup_64": "real",
-    "pruned_val_error": "real",
-    "recalibrated_val_error": "real",
+    **dict.fromkeys(schema.MEASURED, "real"),
 }
 _RUNS = f"SELECT {', '.join(OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
 _OF_A_PROTOCOL: Types = {"protocol_id": "whole", "protocol": "text", "protocol_key": "text"}

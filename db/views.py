@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from prunestats.db.schema import MEASURED
+
 # A run belongs to a study that planned it; a study without a plan, as an import, owns every run of its subnetworks.
 _PLANNED = """(
     EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id AND w.protocol_id = r.protocol_id AND w.seed = r.seed)
@@ -47,12 +49,7 @@ SELECT
     s.id AS subnetwork_id,
     pr.id AS protocol_id,
     r.id AS run_id,
-    r.latency_ms_1 AS latency_ms_1,
-    r.latency_ms_64 AS latency_ms_64,
-    r.speedup_1 AS speedup_1,
-    r.speedup_64 AS speedup_64,
-    r.pruned_val_error AS pruned_val_error,
-    r.recalibrated_val_error AS recalibrated_val_error
+    {", ".join(f"r.{name} AS {name}" for name in MEASURED)}
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -68,7 +65,6 @@ WHERE {_PLANNED}
 
 
 _METRICS = ("test_error", "val_loss", "test_loss")
-_MEASURED = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64", "pruned_val_error", "recalibrated_val_error")
 
 
 def _means(*extra: str, condition: str = "") -> str:
@@ -104,7 +100,7 @@ _SPREADS = (
     "avg(r.val_error * r.val_error) AS square",
     "avg(r.train_loss) AS train_loss",
     "avg(r.wall_s) AS wall_s",
-    *(f"avg(r.{name}) AS {name}" for name in _MEASURED),
+    *(f"avg(r.{name}) AS {name}" for name in MEASURED),
 )
 
 # In the populations of one study a subnetwork has the same means: the first of them stands for all.
@@ -174,7 +170,7 @@ SELECT {_WHO} {_WHERE} {_WHAT}
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
     m.wall_s AS wall_s, {_IDS},
-    {", ".join(f"m.{name} AS {name}" for name in _MEASURED)}
+    {", ".join(f"m.{name} AS {name}" for name in MEASURED)}
 FROM ({_means(*_SPREADS)}) AS m {_NAMES}
 """
 

@@ -10,12 +10,12 @@ from torch import nn
 from prunestats.runners.data import Data
 from prunestats.runners.protocol import some_batches
 from prunestats.runners.recalibrate import recalibrate
-from prunestats.runners.train import evaluate
+from prunestats.runners.train import DivergedError, evaluate
 
 _BATCHES = 8
 
 
-def proxy_errors(pruned: nn.Module, data: Data, batch_size: int, rng: np.random.Generator) -> dict[str, float]:
+def proxy_errors(pruned: nn.Module, data: Data, batch_size: int, rng: np.random.Generator) -> dict[str, float | None]:
     """Measure validation errors of a network that was pruned and not trained, leaving it as it is.
 
     Parameters
@@ -28,14 +28,9 @@ def proxy_errors(pruned: nn.Module, data: Data, batch_size: int, rng: np.random.
 
     Returns
     -------
-    dict of str to float
+    dict of str to float or None
         ``pruned_val_error``, as it is, and ``recalibrated_val_error``, after batch norm's statistics were estimated
-        anew [1]_.
-
-    Raises
-    ------
-    DivergedError
-        If its loss is not finite.
+        anew [1]_; None where the loss is not finite.
 
     References
     ----------
@@ -44,7 +39,11 @@ def proxy_errors(pruned: nn.Module, data: Data, batch_size: int, rng: np.random.
     """
     anew = copy.deepcopy(pruned)
     recalibrate(anew, some_batches(data.train, batch_size, _BATCHES, rng))
-    return {
-        "pruned_val_error": evaluate(pruned, data.validation)[0],
-        "recalibrated_val_error": evaluate(anew, data.validation)[0],
-    }
+    return {"pruned_val_error": _error(pruned, data), "recalibrated_val_error": _error(anew, data)}
+
+
+def _error(network: nn.Module, data: Data) -> float | None:
+    try:
+        return evaluate(network, data.validation)[0]
+    except DivergedError:
+        return None

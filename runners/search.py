@@ -3,128 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import select
 
-from prunestats.confirmation import Confirmation, confirm
-from prunestats.db import load_results, open_database, read, schema
+from prunestats.confirmation import confirm
+from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
-from prunestats.intervals import Interval, plain
 from prunestats.runners.plan import plan_originals
 from prunestats.runners.run import Progress, run_study
-from prunestats.runners.searching import SearchOptions, SearchPlan, search_plan, uniform_widths
+from prunestats.runners.search_result import Round, SearchResult
+from prunestats.runners.searching import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
 from prunestats.runners.study import Study, content_key, read_study
-from prunestats.spaces import Space
 
 _RESPONSE = "log_loss"
-
-
-@dataclass(frozen=True)
-class Round:
-    """One study of a search, as it went.
-
-    Parameters
-    ----------
-    study : str
-    epochs, subnetworks, seeds : int
-    failed : int
-        Subnetworks without a run that is done.
-    best_val_error : float
-        Lowest mean validation error of a subnetwork.
-    """
-
-    study: str
-    epochs: int
-    subnetworks: int
-    seeds: int
-    failed: int
-    best_val_error: float
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Parameters
-    ----------
-    name : str
-        What its studies are called, with their part added.
-    winner : str
-        Key of the subnetwork.
-    protocol : str
-        Key of the protocol of the full trainings.
-    widths : tuple of int
-        Kept filters in each group.
-    flops_fraction, params_fraction : float
-        Of the original's.
-    uniform : str or None
-        Key of uniform pruning to the same FLOPs, which stands among the finalists and may have won; None where its
-        rounding leaves the band.
-    test, validation : Confirmation
-        Mean errors of the two over seeds that had no part in choosing.
-    val_error_seen : float
-        Mean validation error of the winner over the seeds that chose it.
-    rounds : tuple of Round
-    trainings : float
-        What was trained, in full trainings; it is at most the budget.
-    space : str
-        Law of the space that candidates were drawn from.
-    reasons : tuple of str
-        Why from there.
-    """
-
-    name: str
-    winner: str
-    protocol: str
-    widths: tuple[int, ...]
-    flops_fraction: float
-    params_fraction: float
-    uniform: str | None
-    test: Confirmation
-    validation: Confirmation
-    val_error_seen: float
-    rounds: tuple[Round, ...]
-    trainings: float
-    space: str
-    reasons: tuple[str, ...]
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What it means."""
-        test, n = self.test, self.test.n_seeds
-        luck = self.val_error_seen < self.validation.winner.value
-        said = [f"Its test error, over {n} seeds that had no part in choosing it: {_percent(test.winner)}."]
-        if self.uniform == self.winner:
-            said.append(
-                "It is uniform pruning itself, which stood among the finalists: nothing that was drawn beat it."
-            )
-        elif test.other is not None and test.difference is not None:
-            better = "better than" if test.difference.high < 0 else "worse than" if test.difference.low > 0 else None
-            verdict = f"it is {better} uniform pruning" if better else "the two are not told apart"
-            said.append(
-                f"Uniform pruning to the same FLOPs, same seeds: {_percent(test.other)}; the difference is "
-                f"{_percent(test.difference)} points: {verdict}."
-            )
-        said.append(
-            f"When it was chosen its validation error was {100 * self.val_error_seen:.3g} %; fresh seeds give "
-            f"{_percent(self.validation.winner)}: {'it looked better by luck' if luck else 'it did not win by luck'}."
-        )
-        said.append(f"{self.trainings:.4g} full trainings were spent.")
-        return tuple(said)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
-
-
-def _percent(found: Interval) -> str:
-    value, low, high = (100 * number for number in (found.value, found.low, found.high))
-    return f"{value:.3g} % [{low:.3g}, {high:.3g}]"
 
 
 def search(
@@ -203,8 +96,7 @@ def search(
     """
     content = study if isinstance(study, Study) else read_study(study)
     options = SearchOptions(flops, budget, network, finalists, finalist_seeds, confirm_seeds, eta, seed)
-    search_plan(content, options)  # refuses before a database is made
-    planned = _resumed(search_plan(content, options, _results(content, options, db)), content, options, db)
+    planned = _placed(search_plan(content, options), content, db)
     rounds: list[Round] = []
     trained = 0.0
 
@@ -256,32 +148,22 @@ def search(
     )
 
 
-def _results(study: Study, options: SearchOptions, db: str | Path) -> pd.DataFrame | None:
-    """Results of the study's first space in the regime of a search, None where there are none."""
-    if options.flops not in study.regimes.flops or not _stored(db, study.name):
-        return None
-    frame = load_results(db, study=study.name, space=study.spaces[0].name, regime=options.flops, split="validation")
-    return frame[frame["network"] == (options.network or study.originals[0].network)]
-
-
-def _resumed(planned: SearchPlan, study: Study, options: SearchOptions, db: str | Path) -> SearchPlan:
-    """The plan with the space that an earlier call of the same search drew from, if there was one."""
-    text = _stored(db, f"{planned.name}, rung 1")
-    if text is None:
-        return planned
-    space: Space = Study.model_validate_json(text).spaces[0].space()
-    return planned if space == planned.space else search_plan(study, options, space=space)
-
-
-def _stored(db: str | Path, name: str) -> str | None:
-    """Text of the stored study of a name; None where there is none, or no database yet."""
+def _placed(planned: SearchPlan, study: Study, db: str | Path) -> SearchPlan:
+    """The plan in the space where an earlier call of the same search drew; else where the study's results point."""
     engine = open_database(db, create=True)
-    try:
-        with read(engine) as connection:
-            found: str | None = connection.scalar(select(schema.study.c.text).where(schema.study.c.name == name))
-            return found
-    finally:
-        engine.dispose()
+    with read(engine) as connection:
+        begun = stored_text(connection, f"{planned.name}, rung 1")
+        known = stored_text(connection, study.name) is not None
+    engine.dispose()
+    if begun is not None:
+        space = Study.model_validate_json(begun).spaces[0].space()
+        return replace(planned, space=space, reasons=("Candidates come from where this search drew them before.",))
+    results = None
+    if known and planned.options.flops in study.regimes.flops:
+        results = load_results(db, study=study.name, space=planned.space.name, regime=planned.options.flops)
+        results = results[results["network"] == planned.study.originals[0].network]
+    space, reasons = candidate_space(planned.space, results)
+    return replace(planned, space=space, reasons=reasons)
 
 
 def _best(frame: pd.DataFrame, count: int) -> list[list[int]]:

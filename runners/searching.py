@@ -131,20 +131,13 @@ class SearchPlan:
         return parse_study(study_text(content), str(content["name"]))
 
 
-def search_plan(
-    study: Study, options: SearchOptions, results: pd.DataFrame | None = None, *, space: Space | None = None
-) -> SearchPlan:
-    """Lay out a search.
+def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
+    """Lay out a search in a study's first space.
 
     Parameters
     ----------
     study : Study
     options : SearchOptions
-    results : pandas.DataFrame, optional
-        Results of the study's first space in this regime, on the validation split: where they show an optimal ratio,
-        candidates are drawn around it.
-    space : Space, optional
-        Where an earlier call of the same search drew, to go on with it.
 
     Returns
     -------
@@ -175,18 +168,12 @@ def search_plan(
         "originals": [original.model_dump(mode="json", exclude_none=True) | {"seeds": [original.seeds[0]]}],
         "regimes": {"flops": [options.flops], "tolerance": study.regimes.tolerance},
     }
-    if original.checkpoint is not None:
-        content["originals"][0] = {"network": original.network, "checkpoint": original.checkpoint}
     content["spaces"] = [{**table, "regimes": None} for table in content["spaces"]]
     reduced = parse_study(study_text(content), study.name)
-    initial = study.spaces[0].space()
-    chosen, reasons = (
-        (space, ("Candidates come from where this search drew them before.",)) if space else _space(initial, results)
-    )
     name = f"{study.name} search {options.flops:g} of {original.network}, budget {options.budget}"
     if options.seed:
         name += f", seed {options.seed}"
-    return SearchPlan(reduced, name, options, rungs, chosen, reasons)
+    return SearchPlan(reduced, name, options, rungs, study.spaces[0].space(), ())
 
 
 def uniform_widths(cost: CostModel, space: Space, regime: Regime) -> list[int] | None:
@@ -216,7 +203,21 @@ def _original(study: Study, network: str | None) -> OriginalConfig:
     raise InputError(f"expected a network of the study, {', '.join(names)}; found {network!r}")
 
 
-def _space(initial: Space, results: pd.DataFrame | None) -> tuple[Space, tuple[str, ...]]:
+def candidate_space(initial: Space, results: pd.DataFrame | None) -> tuple[Space, tuple[str, ...]]:
+    """Choose where candidates are drawn: around the optimal ratio where results show one, else in the first space.
+
+    Parameters
+    ----------
+    initial : Space
+    results : pandas.DataFrame or None
+        Of that space in the regime of the search, on the validation split.
+
+    Returns
+    -------
+    Space
+    tuple of str
+        Why, in sentences.
+    """
     if results is None or results.empty:
         return initial, (
             "No results of this study are stored in this regime: candidates come from its first space. "

@@ -141,13 +141,18 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
     """The ratios of networks, for images of the size of a study's."""
     if not names:
         return {}
+    from prunestats.db import open_database, read, stored_text
     from prunestats.runners.data import load_data
     from prunestats.runners.networks import build_network
     from prunestats.runners.tables import DataConfig
     from prunestats.runners.trace import trace
 
+    engine = open_database(db, create=False)
+    with read(engine) as connection:
+        text = stored_text(connection, study) or ""
+    engine.dispose()
     try:
-        config = DataConfig.model_validate(json.loads(_study_text(db, study))["data"])
+        config = DataConfig.model_validate(json.loads(text)["data"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"--network needs a study that was run here, for the size of its images; found {study!r}: give --ratio"
@@ -165,18 +170,6 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
             ) from error
         found[name] = float(cost.ratio([cost.group_sizes], bucket)[0])
     return found
-
-
-def _study_text(db: str, study: str) -> str:
-    from sqlalchemy import select
-
-    from prunestats.db import open_database, read, schema
-
-    engine = open_database(db, create=False)
-    with read(engine) as connection:
-        text = connection.execute(select(schema.study.c.text).where(schema.study.c.name == study)).scalar_one()
-    engine.dispose()
-    return str(text)
 
 
 def _with_buckets(db: str, frame: Any, bucket: int) -> Any:

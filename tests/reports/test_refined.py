@@ -5,26 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import update
 
-from prunestats.db import (
-    Outcome,
-    SubnetworkRow,
-    find_original,
-    open_database,
-    read,
-    refinements,
-    store_original,
-    store_outcome,
-    store_plan,
-    store_population,
-    store_protocol,
-    store_regime,
-    store_space,
-    store_study,
-    write,
-)
+from prunestats.db import import_results, open_database, read, refinements, schema, write
 from prunestats.errors import DatabaseError
 from prunestats.reports import build_report, rebuild_report
 
@@ -32,41 +18,28 @@ MOMENT = "2026-09-21T14:13:20"
 
 
 def fill(path, name, spaces, *, refines=None, n=60, seed=0):
-    """A study at half the FLOPs whose spaces have the given mean errors."""
+    """A study at half the FLOPs whose spaces have the given mean errors, and which may refine another."""
     rng = np.random.default_rng(seed)
-    engine = open_database(path)
-    with write(engine) as c:
-        text = json.dumps({"name": name, "refines": refines} if refines else {"name": name})
-        study = store_study(c, name=name, text=text, fingerprint=f"print of {name}", seed=11)
-        protocol = store_protocol(c, key="7c" * 32, name="l1", parameters={"epochs": 2})
-        store_plan(c, study_id=study, protocol_id=protocol, seeds=[0])
-        regime = store_regime(c, study_id=study, flops_fraction=0.5, tolerance=0.02)
-        found = find_original(c, "a1b2")
-        original = found["id"] if found else store_original(
-            c, key="a1b2", network="net", dataset="digits", seed=0, recipe={}, group_names=["g"], group_sizes=[9],
-            cost=None, flops=4_000_000, params=40_000, val_error=0.01, test_error=0.02,
-        )  # fmt: skip
-        for space, mean in spaces.items():
-            space_id = store_space(
-                c, study_id=study, name=space, sampler="independent", parameters={}, law=f"law of {space}"
+    table = pd.DataFrame({"space": np.repeat(list(spaces), n), "flops": 2_000_000})
+    table["subnetwork"] = [f"{name}-{row}" for row in range(len(table))]
+    table["params"] = rng.integers(15_000, 25_000, len(table))
+    table["val_error"] = np.repeat(list(spaces.values()), n) + 0.01 * rng.standard_normal(len(table))
+    table["test_error"] = table["val_error"]
+    import_results(
+        path, table, study=name, original="net", original_flops=4_000_000, original_params=40_000, regimes=[0.5],
+        tolerance=0.02, flops_convention="multiply-adds",
+    )  # fmt: skip
+    if refines is not None:
+        engine = open_database(path)
+        with write(engine) as connection:
+            text = json.dumps({"name": name, "refines": refines})
+            connection.execute(update(schema.study).where(schema.study.c.name == name).values(text=text))
+            connection.exec_driver_sql(
+                "INSERT INTO plan (study_id, protocol_id, seed) SELECT DISTINCT p.study_id, r.protocol_id, r.seed "
+                "FROM run r JOIN draw d ON d.subnetwork_id = r.subnetwork_id JOIN population p ON p.id = d.population_id "
+                "WHERE p.study_id = (SELECT max(id) FROM study)"
             )
-            params = rng.integers(15_000, 25_000, n).tolist()
-            drawn = [SubnetworkRow(f"{name}-{space}-{k}", None, 2_000_000, params[k]) for k in range(n)]
-            population = store_population(
-                c, study_id=study, original_id=original, regime_id=regime, space_id=space_id, attempts=900,
-                accepted=n, duplicates=0, subnetworks=drawn,
-            )  # fmt: skip
-            ids = dict(c.exec_driver_sql(
-                "SELECT d.position, d.subnetwork_id FROM draw d WHERE d.population_id = ?", (population,)
-            ).all())  # fmt: skip
-            for k in range(n):
-                error = float(mean + 0.01 * rng.standard_normal())
-                metrics = dict.fromkeys(("val_error", "test_error", "val_loss", "test_loss", "train_loss"), error)
-                outcome = Outcome(state="done", epochs=2, wall_s=1.0, failure=None, epochs_log=(), **metrics)
-                store_outcome(
-                    c, subnetwork_id=ids[k], protocol_id=protocol, seed=0, environment_id=None, outcome=outcome
-                )
-    engine.dispose()
+        engine.dispose()
 
 
 @pytest.fixture
@@ -94,7 +67,7 @@ def test_what_was_gained_stands_in_the_report_of_the_study_that_was_refined(data
     saves = {found.refined: found.saving.saves for found in refined.contests}
     assert saves == {"near": True, "far": False}
     text = text_of(out)
-    for told in ("Whatrefiningthespacegained", "“again”", "printofagain", "beforeanyofits180runs"):
+    for told in ("Whatrefiningthespacegained", "“again”", "beforeanyofits180runs"):
         assert told in text
     factor = next(found.saving.factor.value for found in refined.contests if found.refined == "near")
     assert f"“near”{factor:.1f}timesfewerat50%oftheFLOPs" in text

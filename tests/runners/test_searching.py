@@ -1,5 +1,7 @@
 """The studies of a search: what they train, with which seeds, and where candidates come from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from prunestats.cost import CostModel, Layer
 from prunestats.errors import InputError
 from prunestats.halving import search_cost
 from prunestats.laws import Independent
-from prunestats.runners.searching import SearchOptions, search_plan, uniform_widths
+from prunestats.runners.searching import SearchOptions, candidate_space, search_plan, uniform_widths
 from prunestats.runners.study import parse_study
 from prunestats.spaces import Regime, Space, WidthDivisor
 
@@ -40,8 +42,8 @@ seeds = [0, 7]
 """
 
 
-def planned(budget=40, network="resnet_digits", results=None, **options):
-    return search_plan(parse_study(STUDY), SearchOptions(0.5, budget, network, **options), results)
+def planned(budget=40, network="resnet_digits", **options):
+    return search_plan(parse_study(STUDY), SearchOptions(0.5, budget, network, **options))
 
 
 def test_seeds_that_choose_and_report_are_new_and_apart():
@@ -60,6 +62,12 @@ def test_one_original_one_regime_one_space():
     assert part.name == "small search 0.5 of resnet_digits, budget 40, rung 1"
 
 
+def test_an_original_from_a_checkpoint_is_searched_as_any_other():
+    study = parse_study(STUDY.replace("seeds = [4, 5]\nepochs = 1\nlearning_rate = 0.1", 'checkpoint = "w.pth"'))
+    (original,) = search_plan(study, SearchOptions(0.5, 40, "resnet_digits")).first_rung().originals
+    assert original == study.originals[0]
+
+
 def test_everything_together_is_within_the_budget():
     plan = planned(60, finalists=2, finalist_seeds=3, confirm_seeds=4)
     assert search_cost(plan.rungs) + (2 + 1) * 3 + 2 * 4 <= 60
@@ -76,19 +84,19 @@ def population(trend):
 
 
 def test_candidates_come_from_around_an_optimum_that_was_found():
-    plan = planned(results=population("bent"))
-    assert plan.space.name == "initial-refined"
-    assert any("interior" in reason for reason in plan.reasons)
-    assert plan.first_rung().spaces[0].space() == plan.space
+    space, reasons = candidate_space(Space("initial", Independent()), population("bent"))
+    assert space.name == "initial-refined"
+    assert any("interior" in reason for reason in reasons)
+    assert replace(planned(), space=space).first_rung().spaces[0].space() == space
 
 
 def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
-    plan = planned(results=population("none"))
-    assert plan.space.name == "initial"
-    assert plan.reasons[-1] == "Candidates come from the study's first space."
-    assert "prunestats run" in planned().reasons[0]
-    few = population("bent").head(2)
-    assert planned(results=few).space.name == "initial"
+    initial = Space("initial", Independent())
+    space, reasons = candidate_space(initial, population("none"))
+    assert space == initial
+    assert reasons[-1] == "Candidates come from the study's first space."
+    assert "prunestats run" in candidate_space(initial, None)[1][0]
+    assert candidate_space(initial, population("bent").head(2))[0] == initial
 
 
 @pytest.mark.parametrize(
