@@ -36,8 +36,8 @@ def fill(path, name, spaces, *, refines=None, n=60, seed=0):
             connection.execute(update(schema.study).where(schema.study.c.name == name).values(text=text))
             connection.exec_driver_sql(
                 "INSERT INTO plan (study_id, protocol_id, seed) SELECT DISTINCT p.study_id, r.protocol_id, r.seed "
-                "FROM run r JOIN draw d ON d.subnetwork_id = r.subnetwork_id JOIN population p ON p.id = d.population_id "
-                "WHERE p.study_id = (SELECT max(id) FROM study)"
+                "FROM run r JOIN draw d ON d.subnetwork_id = r.subnetwork_id JOIN population p ON "
+                "p.id = d.population_id WHERE p.study_id = (SELECT max(id) FROM study)"
             )
         engine.dispose()
 
