@@ -16,6 +16,7 @@ from prunestats.runners.run import Progress, run_study
 from prunestats.runners.search_result import Round, SearchResult
 from prunestats.runners.searching import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
 from prunestats.runners.study import Study, content_key, read_study
+from prunestats.sampling import feasible_band
 
 _RESPONSE = "log_loss"
 
@@ -96,7 +97,11 @@ def search(
     """
     content = study if isinstance(study, Study) else read_study(study)
     options = SearchOptions(flops, budget, network, finalists, finalist_seeds, confirm_seeds, eta, seed)
-    planned = _placed(search_plan(content, options), content, db)
+    planned = search_plan(content, options)
+    cost, regime = plan_originals(planned.study)[1][0].cost, planned.study.regime_bands[0]
+    # refused before there is a database
+    feasible_band(cost, regime, planned.space, planned.space.support(cost))
+    planned = _placed(planned, content, db)
     rounds: list[Round] = []
     trained = 0.0
 
@@ -116,7 +121,7 @@ def search(
     frame = run(planned.first_rung())
     for number in range(1, len(planned.rungs)):
         frame = run(planned.later_rung(number, _best(frame, planned.rungs[number].candidates)))
-    uniform = _uniform(planned)
+    uniform = uniform_widths(cost, planned.space, regime)
     frame = run(planned.finalists(_with(_best(frame, options.finalists), uniform)))
     winner = _best(frame, 1)[0]
     last = planned.confirmation(_with([winner], uniform))
@@ -174,8 +179,3 @@ def _best(frame: pd.DataFrame, count: int) -> list[list[int]]:
 
 def _with(widths: list[list[int]], another: list[int] | None) -> list[list[int]]:
     return widths if another is None or another in widths else [*widths, another]
-
-
-def _uniform(planned: SearchPlan) -> list[int] | None:
-    _, originals = plan_originals(planned.study)
-    return uniform_widths(originals[0].cost, planned.space, planned.study.regime_bands[0])

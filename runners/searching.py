@@ -12,6 +12,7 @@ import pandas as pd
 from prunestats.cost import CostModel
 from prunestats.errors import InputError, ResultsError
 from prunestats.halving import Rung, halving_rungs
+from prunestats.laws import check_fraction
 from prunestats.optimum import find_optimum
 from prunestats.refinement import refine
 from prunestats.runners.study import Study, parse_study, study_text
@@ -54,6 +55,7 @@ class SearchOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fraction("flops", self.flops)
         for name in ("finalists", "finalist_seeds"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more; found {getattr(self, name)}")

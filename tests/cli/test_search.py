@@ -4,6 +4,8 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 STUDY = """
 name = "small"
 [[originals]]
@@ -77,8 +79,18 @@ def test_results_that_came_meanwhile_do_not_move_a_search_that_has_begun(tmp_pat
     assert rows(tmp_path, "SELECT count(*) FROM run") == n
 
 
-def test_a_budget_that_is_too_small_is_one_line_and_makes_no_database(tmp_path, prunestats):
+@pytest.mark.parametrize(
+    ("flops", "budget", "reason"),
+    [
+        (0.5, 5, "error: expected a budget of 17 trainings or more"),
+        (0.0001, 40, "error: 0.0001 of the FLOPs is below the smallest subnetwork"),
+        (25, 40, "error: flops must be a fraction above 0 and at most 1; found 25"),
+    ],
+)
+def test_what_cannot_be_searched_is_one_line_and_makes_no_database(tmp_path, prunestats, flops, budget, reason):
     (tmp_path / "study.toml").write_text(STUDY)
-    failed = prunestats("search", "study.toml", "--flops", 0.5, "--budget", 5, cwd=tmp_path, code=2)
-    assert failed.stderr.strip().splitlines()[-1].startswith("error: expected a budget of 17 trainings or more")
+    failed = prunestats("search", "study.toml", "--flops", flops, "--budget", budget, cwd=tmp_path, code=2)
+    assert failed.stdout == ""
+    assert failed.stderr.startswith(reason)
+    assert failed.stderr.count("\n") == 1
     assert not (tmp_path / "prunestats.db").exists()

@@ -42,8 +42,8 @@ seeds = [0, 7]
 """
 
 
-def planned(budget=40, network="resnet_digits", **options):
-    return search_plan(parse_study(STUDY), SearchOptions(0.5, budget, network, **options))
+def planned(budget=40, network="resnet_digits", flops=0.5, **options):
+    return search_plan(parse_study(STUDY), SearchOptions(flops, budget, network, **options))
 
 
 def test_seeds_that_choose_and_report_are_new_and_apart():
@@ -107,6 +107,7 @@ def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
         ({"budget": 16}, "budget of 17 trainings or more: 14 for finalists and confirmation"),
         ({"confirm_seeds": 1}, "confirm_seeds must be 2 or more"),
         ({"finalists": 0}, "finalists must be 1 or more; found 0"),
+        ({"flops": 25}, "flops must be a fraction above 0 and at most 1; found 25"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(options, reason):
