@@ -80,6 +80,7 @@ def demo(
 def _refined_demo(study: Path, db: Path) -> Path | None:
     """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
     from prunestats.db import load_results
+    from prunestats.reports.render import write_in_one_step
     from prunestats.runners.refining import refined_study
     from prunestats.runners.study import read_study
 
@@ -95,7 +96,7 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
     for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better end of the ratios")):
         for regime, made in found.items():
             if made.refinement.kind == kind and made.text is not None:
-                files[regime].write_text(made.text, encoding="utf-8")
+                write_in_one_step(files[regime], made.text.encode())
                 say(f"{files[regime]} puts {words} at {regime:g} of the FLOPs to the test on fresh draws.")
                 return files[regime]
     say("No regime shows where to refine the space.")
