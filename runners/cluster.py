@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,13 @@ _WORKER_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30)),
 }
+
+# oneDNN keeps the kernels that it compiled last. Every subnetwork has shapes of its own, so those of runs long past are
+# never asked for again, but lie about the heap, which grows around them. A run was measured to need 8 to 11 a layer.
+_KERNEL_CACHE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+_KERNELS_A_LAYER = 20
+
 _SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
     "distributed.scheduler.allowed-failures": 1,
     # A worker that died is started anew. Dask would give its place up for good if, this long after a death, none was
     # there: as when a machine is so busy that starting takes longer, or when the next one has died meanwhile.
@@ -30,19 +36,26 @@ _SETTINGS = {
     # What a worker holds is its data, which it can neither spill nor wait to be rid of: it goes on until it is stopped
     # for taking more than its share, and its run is a failed row.
     **dict.fromkeys((f"distributed.worker.memory.{what}" for what in ("target", "spill", "pause")), False),
+    # Dask samples what its workers do for a dashboard, and looks every 20 ms whether its loops are late: there is no
+    # dashboard, and both cost the training time.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
 }
 
 
 @contextmanager
-def local_client(workers: int | None) -> Iterator[Any]:
-    """A client of one-thread worker processes on this machine: by default one a GPU, or else one a core."""
+def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any]:
+    """A client of one-thread worker processes on this machine: by default one a GPU, or else one a core.
+
+    `layers` are the convolution and linear ones of the deepest network: a worker keeps no more kernels than it needs.
+    """
     import dask
     import torch
     from dask.system import CPU_COUNT
     from distributed import Client
 
     _silence()
-    with dask.config.set(_SETTINGS):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": _worker_environment(layers), **_SETTINGS}):
         cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
         try:
             with _closing(Client(cluster)) as client:
@@ -51,6 +64,12 @@ def local_client(workers: int | None) -> Iterator[Any]:
             # What a worker is in the middle of would be thrown away anyway; its process ends with this one at latest.
             with suppress(TimeoutError):
                 cluster.close(timeout=_CLOSING_S)
+
+
+def _worker_environment(layers: int | None) -> dict[str, str]:
+    if layers is None or _KERNEL_CACHE in os.environ:
+        return _WORKER_ENVIRONMENT
+    return {**_WORKER_ENVIRONMENT, _KERNEL_CACHE: str(_KERNELS_A_LAYER * layers)}
 
 
 @contextmanager

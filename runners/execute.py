@@ -128,7 +128,9 @@ class _Room:
 
 
 @contextmanager
-def executor(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+def executor(
+    workers: int | None = None, scheduler: str | None = None, *, layers: int | None = None
+) -> Iterator[Executor]:
     """An executor, with the processes behind it, for the time of a ``with`` block.
 
     Parameters
@@ -138,6 +140,9 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
         on each GPU are what a multiple of their number gives. 0 computes inline.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``"tcp://host:8786"``, to be used instead.
+    layers : int, optional
+        Convolution and linear layers of the deepest network that is to be trained. Knowing them, workers on this
+        machine keep no more compiled kernels than it needs.
 
     Yields
     ------
@@ -151,7 +156,7 @@ def executor(workers: int | None = None, scheduler: str | None = None) -> Iterat
     if scheduler is None and workers == 0:
         yield InlineExecutor()
         return
-    with remote_client(scheduler) if scheduler is not None else local_client(workers) as client:
+    with remote_client(scheduler) if scheduler is not None else local_client(workers, layers) as client:
         yield DaskExecutor(client)
 
 

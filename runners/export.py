@@ -121,8 +121,7 @@ def load_subnetwork(folder: str | Path) -> nn.Module:
     if _sha256(folder / WEIGHTS) != facts["sha256"][WEIGHTS]:
         raise InputError(f"expected {WEIGHTS} as it was written; found it changed in {str(folder)!r}: export it again")
     network = build_network(facts["original"]["network"], num_classes=facts["num_classes"], seed=0)
-    with torch.enable_grad():  # tracing follows gradients, also for a caller who wants none
-        traced = trace(network, torch.zeros(1, *facts["input_shape"]))
+    traced = trace(network, torch.zeros(1, *facts["input_shape"]))
     small = prune(network, traced, list(facts["widths"].values()), criterion="first")
     small.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     return small.eval()

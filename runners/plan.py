@@ -64,6 +64,14 @@ class Plan:
         distinct = {key for population in self.populations for key in population.keys}
         return len(distinct) * len(self.study.protocol.seeds)
 
+    @property
+    def depth(self) -> int:
+        """Convolution and linear layers of the deepest original."""
+        return max(
+            sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in original.cost.layers)
+            for original in self.originals
+        )
+
 
 def plan(study: Study) -> Plan:
     """Draw and cost every population of a study; nothing is trained and nothing is stored.

@@ -127,7 +127,7 @@ def run_study(
 
         @cache
         def processes() -> Executor:
-            return stack.enter_context(executor(workers, scheduler))
+            return stack.enter_context(executor(workers, scheduler, layers=planned.depth))
 
         original_ids = _prepare_originals(engine, planned, folder, processes, progress)
         protocol_id = _store_populations(engine, planned, study_id, original_ids)

@@ -65,9 +65,10 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     try:
         modules = _owners_of_parameters(network)
         positions = _feature_map_sizes(network, modules, example_input)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
             warnings.simplefilter("ignore")  # what Torch-Pruning is unsure of is checked below
-            groups, channels = couple(*dependency_graph(network, example_input[:1]), modules)
+            # it follows gradients, also for a caller who wants none
+            groups, channels = couple(*dependency_graph(network, example_input[:1].clone()), modules)
     finally:
         network.train(training)
     if not groups:

@@ -61,6 +61,17 @@ def test_a_worker_is_started_anew_however_long_that_takes():
         assert alone.client.submit(os.getpid, pure=False).result(timeout=60) != os.getpid()
 
 
+@pytest.mark.parametrize("chosen", [None, "77"])
+def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch, chosen):
+    """All that oneDNN would keep, kernels of shapes that never come back, makes a worker grow from run to run."""
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", chosen)
+    with executor(1, layers=10) as alone:
+        found = alone.client.submit(os.getenv, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", pure=False).result()
+    assert found == (chosen or "200")
+
+
 def test_tasks_are_drawn_as_they_are_needed(pool):
     drawn = []
 

@@ -86,6 +86,7 @@ def test_the_same_file_gives_the_same_subnetworks():
     first, second = plan(parse_study(DEMO)), plan(parse_study(DEMO))
     assert [p.keys for p in first.populations] == [p.keys for p in second.populations]
     assert first.n_runs == 2 * 3 * 2 * 60
+    assert first.depth == 10
 
 
 def test_populations_of_different_originals_regimes_and_spaces_differ():

@@ -134,3 +134,20 @@ def test_tracing_leaves_the_network_as_it_was():
     trace(network, torch.randn(4, 1, 8, 8))
     assert network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("wanting_no_gradients", [torch.no_grad, torch.inference_mode])
+def test_a_caller_who_wants_no_gradients_may_trace(wanting_no_gradients):
+    network = build_network("resnet_digits")
+    with wanting_no_gradients():
+        found = trace(network, torch.zeros(1, 1, 8, 8))
+    expected = trace(network, torch.zeros(1, 1, 8, 8))
+    assert (found.groups, found.cost) == (expected.groups, expected.cost)
+
+
+def test_frozen_parameters_are_traced_and_stay_frozen():
+    network = build_network("resnet_digits").requires_grad_(False)
+    found = trace(network, torch.zeros(1, 1, 8, 8))
+    expected = trace(build_network("resnet_digits"), torch.zeros(1, 1, 8, 8))
+    assert (found.groups, found.cost) == (expected.groups, expected.cost)
+    assert not any(parameter.requires_grad for parameter in network.parameters())
