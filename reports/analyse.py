@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,11 +10,13 @@ import pandas as pd
 
 from prunestats.buckets import bucket_counts
 from prunestats.comparison import compare
+from prunestats.designs import OriginalDesign
 from prunestats.distribution import Edf, edf
 from prunestats.errors import InputError, ResultsError
-from prunestats.optimum import find_optimum
+from prunestats.optimum import Optimum, find_optimum
 from prunestats.regime_trend import RegimeTrend, regime_trend
-from prunestats.reports.analysis import RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.reports.analysis import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.reports.networks import put_designs_together, several_designs
 from prunestats.reports.tables import plain
 
 RESPONSES = ("log_loss", "error")
@@ -65,6 +67,7 @@ def analyse_study(
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
     names = _original_names(validation_frame)
+    designs = several_designs(validation_frame, bucket)
     failed = validation_frame[_failed(validation_frame)]
     analysed = tuple(
         _analyse_regime(
@@ -72,6 +75,7 @@ def analyse_study(
             test_frame[test_frame["regime"] == regime],
             regime=float(regime),
             order=order,
+            designs=designs,
             bucket=bucket,
             rng=child,
         )
@@ -85,6 +89,7 @@ def analyse_study(
         bucket=bucket,
         failures=_failures(failed),
         trend=_trend(analysed),
+        transfer=put_designs_together(analysed) if bucket == 1 or "original_buckets" in validation_frame else None,
     )
 
 
@@ -100,6 +105,7 @@ def _analyse_regime(
     *,
     regime: float,
     order: Sequence[str],
+    designs: Sequence[OriginalDesign],
     bucket: int,
     rng: np.random.Generator,
 ) -> RegimeAnalysis:
@@ -108,18 +114,22 @@ def _analyse_regime(
     finished, tested = validation.dropna(subset=["error"]), test.dropna(subset=["error"])
     first = finished[finished["space"] == order[0]]
     *for_optima, for_pairs = rng.spawn(len(RESPONSES) + 1)
-    optima = {
-        response: _attempt(
-            f"The optimum of {response.replace('_', ' ')}",
-            refusals,
-            find_optimum,
-            first,
-            bucket=bucket,
-            response=response,
-            rng=child,
-        )
-        for response, child in zip(RESPONSES, for_optima, strict=True)
-    }
+
+    def optima(runs: pd.DataFrame, children: Sequence[np.random.Generator], of: str = "") -> dict[str, Optimum]:
+        found = {
+            response: _attempt(
+                f"The optimum of {response.replace('_', ' ')}{of}",
+                refusals,
+                find_optimum,
+                runs,
+                bucket=bucket,
+                response=response,
+                rng=child,
+            )
+            for response, child in zip(RESPONSES, children, strict=True)
+        }
+        return {response: optimum for response, optimum in found.items() if optimum is not None}
+
     comparison = None
     if len(set(test["space"])) > 1:
         what = "The comparison of spaces"
@@ -130,10 +140,21 @@ def _analyse_regime(
             _analyse_space(space, validation, subnetworks) for space in order if space in set(validation["space"])
         ),
         comparison=comparison,
-        optima={response: optimum for response, optimum in optima.items() if optimum is not None},
+        optima={} if designs else optima(first, for_optima),
+        designs=tuple(
+            DesignAnalysis(
+                design, optima(first[first["original"].isin(design.originals)], children, f" of {design.name}")
+            )
+            for design, children in zip(designs, _each(for_optima, len(designs)), strict=True)
+        ),
         refusals=tuple(refusals),
         subnetworks=subnetworks,
     )
+
+
+def _each(generators: Sequence[np.random.Generator], n: int) -> Iterator[tuple[np.random.Generator, ...]]:
+    """Children of every generator for each of `n` designs."""
+    return zip(*(generator.spawn(n) for generator in generators), strict=True)
 
 
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from prunestats.comparison import Comparison
+from prunestats.designs import OriginalDesign
 from prunestats.distribution import Edf
 from prunestats.optimum import Optimum
 from prunestats.regime_trend import RegimeTrend
 from prunestats.reports.refined import Refined
+from prunestats.transfer_result import Transfer
 
 # Of the test error, in tables and in what is stored.
 QUANTILES = (0.1, 0.5, 0.9)
@@ -88,6 +91,27 @@ class SpaceAnalysis:
 
 
 @dataclass(frozen=True)
+class DesignAnalysis:
+    """The optima of one network in a regime, where a study has several networks.
+
+    Parameters
+    ----------
+    design : OriginalDesign
+        The network, with its originals.
+    optima : dict of str to Optimum
+        By response, ``"log_loss"`` first: the initial space on the validation split.
+    """
+
+    design: OriginalDesign
+    optima: dict[str, Optimum]
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """The optimum that the verdict is about."""
+        return _sharpest(self.optima)
+
+
+@dataclass(frozen=True)
 class RegimeAnalysis:
     """All that is said of one regime.
 
@@ -100,11 +124,13 @@ class RegimeAnalysis:
     comparison : Comparison or None
         Test error of every pair of spaces.
     optima : dict of str to Optimum
-        By response, ``"log_loss"`` first: the initial space on the validation split.
+        By response, ``"log_loss"`` first: the initial space on the validation split. Empty with several networks.
     refusals : tuple of str
         What could not be computed, and why.
     subnetworks : DataFrame
         One row a subnetwork and space, means over seeds: what the figures draw.
+    designs : tuple of DesignAnalysis
+        With several networks their optima, one by one, smallest ratio of the original first; else empty.
     """
 
     regime: float
@@ -113,11 +139,18 @@ class RegimeAnalysis:
     optima: dict[str, Optimum]
     refusals: tuple[str, ...]
     subnetworks: pd.DataFrame = field(repr=False, compare=False)
+    designs: tuple[DesignAnalysis, ...] = ()
 
     @property
     def optimum(self) -> Optimum | None:
         """The optimum that the verdict is about: of log loss, the sharpest response, or of error where that is all."""
-        return self.optima.get("log_loss", self.optima.get("error"))
+        return _sharpest(self.optima)
+
+    @property
+    def every_optimum(self) -> tuple[tuple[str, Optimum], ...]:
+        """All optima, each with the name of its network; the name is empty where there is one network."""
+        named = [("", self.optima), *((one.design.name, one.optima) for one in self.designs)]
+        return tuple((name, optimum) for name, optima in named for optimum in optima.values())
 
 
 @dataclass(frozen=True)
@@ -140,6 +173,8 @@ class StudyAnalysis:
         Whether the optimum of log loss moves with the regime; None with fewer than two regimes that have one.
     refined : tuple of Refined
         Studies that refine this one.
+    transfer : Transfer or None
+        With several networks, whether the ratio of the original says where its optimum is.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -150,6 +185,12 @@ class StudyAnalysis:
     failures: tuple[tuple[str, int], ...]
     trend: RegimeTrend | None = None
     refined: tuple[Refined, ...] = ()
+    transfer: Transfer | None = None
+
+    @property
+    def every_optimum(self) -> tuple[Optimum, ...]:
+        """All optima of all regimes."""
+        return tuple(optimum for regime in self.regimes for _, optimum in regime.every_optimum)
 
     @property
     def n_done(self) -> int:
@@ -179,6 +220,7 @@ class StudyAnalysis:
             "regimes": [_regime_dict(regime) for regime in self.regimes],
             "trend": _trend_dict(self.trend),
             "refined": [study.to_dict() for study in self.refined],
+            "transfer": _transfer_dict(self.transfer),
         }
 
 
@@ -187,9 +229,23 @@ def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
         "regime": regime.regime,
         "spaces": [_space_dict(space) for space in regime.spaces],
         "comparison": regime.comparison.to_dict() if regime.comparison else None,
-        "optima": {response: optimum.to_dict() for response, optimum in regime.optima.items()},
+        "optima": _optima_dict(regime.optima),
+        "designs": [{**vars(one.design), "optima": _optima_dict(one.optima)} for one in regime.designs],
         "refusals": list(regime.refusals),
     }
+
+
+def _sharpest(optima: Mapping[str, Optimum]) -> Optimum | None:
+    return optima.get("log_loss", optima.get("error"))
+
+
+def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:
+    return {response: optimum.to_dict() for response, optimum in optima.items()}
+
+
+def _transfer_dict(transfer: Transfer | None) -> dict[str, Any] | None:
+    """What was put together without the optima, which stand with their regimes."""
+    return None if transfer is None else {key: value for key, value in transfer.to_dict().items() if key != "optima"}
 
 
 def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,16 @@ from prunestats.db import (
     write,
 )
 from prunestats.db import schema as t
+from prunestats.errors import InputError
 from prunestats.reports.analyse import analyse_study
 from prunestats.reports.analysis import StudyAnalysis
 from prunestats.reports.blocks import settings
 from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
-from prunestats.reports.findings import verdict_sentence
+from prunestats.reports.findings import regime_sentence
 from prunestats.reports.provenance import code_versions, seconds
 from prunestats.reports.refined import analyse_refined
 from prunestats.reports.render import draw_figures, render, write_figures, write_in_one_step
-from prunestats.reports.rows import find_study, report_frames
+from prunestats.reports.rows import find_study, report_frames, with_buckets
 
 # Not by row number, which is the order of training: two runs of one study give one report.
 _ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)
@@ -120,7 +122,10 @@ def _build(
     validation, test, *others = frames = report_frames(engine, facts.name, bucket)
     rng = np.random.default_rng(seed)
     spaces = [space.name for space in facts.spaces]
-    analysis = analyse_study(validation, test, bucket=bucket, rng=rng, spaces=spaces)
+    chosen_on = validation
+    with suppress(InputError):  # without the layers of an original, only what needs its buckets is left out
+        chosen_on = with_buckets(engine, validation, bucket)
+    analysis = analyse_study(chosen_on, test, bucket=bucket, rng=rng, spaces=spaces)
     with read(engine) as connection:
         declared = [declaration(connection, str(frame["study"].iloc[0])) for frame in others]
     refined = tuple(
@@ -144,8 +149,7 @@ def _build(
             result=analysis.to_dict(),
             versions=provenance.versions,
         )
-    verdicts = tuple(verdict_sentence(regime.optimum, regime.regime) for regime in analysis.regimes)
-    return BuiltReport(output, verdicts, analysis, analysis_id)
+    return BuiltReport(output, tuple(map(regime_sentence, analysis.regimes)), analysis, analysis_id)
 
 
 def _load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from prunestats.reports import study_tables as tables
-from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis
+from prunestats.reports.analysis import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.blocks import (
     Block,
     Picture,
@@ -24,13 +24,16 @@ from prunestats.reports.blocks import (
     text_block,
 )
 from prunestats.reports.facts import Provenance, StudyFacts
-from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, trend_sentence, verdict_sentence
+from prunestats.reports.findings import RESPONSE_NAMES, has_estimate, regime_sentence, trend_sentence
 from prunestats.reports.methods import methods
+from prunestats.reports.network_words import transfer_blocks
 from prunestats.reports.record import provenance_blocks, what_was_run
 from prunestats.reports.refined import refined_blocks
 from prunestats.reports.tables import count, counted, plain, ratio_unit, share
 
 _AXES = "Axes are logarithmic, those of error only where errors span more than a factor of 5."
+
+_Row = TypeVar("_Row")
 
 # A figure with more rows than this does not fit a page.
 ROWS = 3
@@ -47,8 +50,7 @@ def document(
     facts : StudyFacts
     provenance : Provenance
     pictures : mapping of str to Picture
-        ``populations``; ``edfs-1`` and so on, one for every `ROWS` regimes; ``responses-1`` and so on, one a regime;
-        ``optima`` where the study has a trend; ``refined-1`` and so on, one a study that refines it.
+        As `prunestats.reports.render.draw_figures` names them.
 
     Returns
     -------
@@ -85,11 +87,20 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=True, sort_keys=True, allow_nan=False)
 
 
-def chunks(regimes: Sequence[RegimeAnalysis]) -> list[list[RegimeAnalysis]]:
-    """Regimes by figure: as many as fit a page, evenly filled."""
-    parts = -(-len(regimes) // ROWS)
-    bounds = [round(part * len(regimes) / parts) for part in range(parts + 1)]
-    return [list(regimes[low:high]) for low, high in pairwise(bounds)]
+def chunks(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Regimes or networks by figure: as many as fit a page, evenly filled."""
+    parts = -(-len(rows) // ROWS)
+    bounds = [round(part * len(rows) / parts) for part in range(parts + 1)]
+    return [list(rows[low:high]) for low, high in pairwise(bounds)]
+
+
+def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis, list[DesignAnalysis]]]:
+    """Figures of response against ratio: name, regime, and the networks that each shows where there are several."""
+    for place, regime in enumerate(study.regimes, 1):
+        if not regime.designs:
+            yield f"responses-{place}", regime, []
+        for part, designs in enumerate(chunks(regime.designs) if regime.designs else (), 1):
+            yield f"responses-{place}-{part}", regime, designs
 
 
 def _findings(study: StudyAnalysis) -> Iterator[Block]:
@@ -165,16 +176,19 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
         "sharper response; error is shown beside it, and takes its place where there is none. Only the initial space, "
         f"“{shortened(study.spaces[0])}”, and the validation split are looked at."
     )
-    if any(regime.optima for regime in study.regimes):
+    if study.every_optimum:
         yield table_block(tables.optima_table(study))
-    for place, regime in enumerate(study.regimes, 1):
+    shown = list(response_figures(study))
+    for regime in study.regimes:
         yield heading(f"{share(regime.regime)} of the FLOPs", 2)
-        yield text_block(verdict_sentence(regime.optimum, regime.regime))
-        if len(regime.subnetworks):
-            yield figure_block(pictures[f"responses-{place}"], *_response_caption(study, regime), floats=True)
-        for response, optimum in regime.optima.items():
-            name = RESPONSE_NAMES[response]
-            yield note(f"{name[0].upper()}{name[1:]}: {optimum.verdict}.")
+        yield text_block(regime_sentence(regime))
+        for name, its, designs in shown:
+            if its is regime and len(regime.subnetworks):
+                yield figure_block(pictures[name], *_response_caption(study, regime, designs), floats=True)
+        for network, optimum in regime.every_optimum:
+            name = RESPONSE_NAMES[optimum.response]
+            which = f"{plain(network)}, {name}" if network else f"{name[0].upper()}{name[1:]}"
+            yield note(f"{which}: {optimum.verdict}.")
             yield list_block(map(signed, optimum.reasons))
         if regime.refusals:
             yield list_block(regime.refusals)
@@ -189,6 +203,8 @@ def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[B
             "Optimal ratio and its interval at each fraction of the FLOPs.",
         )
         yield list_block(map(signed, study.trend.notes))
+    if study.transfer is not None:
+        yield from transfer_blocks(study.transfer, pictures)
 
 
 def _winners(study: StudyAnalysis) -> Iterator[Block]:
@@ -209,9 +225,12 @@ def _methods(study: StudyAnalysis) -> Iterator[Block]:
     yield {"kind": "references", "items": list(references)}
 
 
-def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str, str]:
+def _response_caption(
+    study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequence[DesignAnalysis]
+) -> tuple[str, str]:
     where = f"{share(regime.regime)} of the FLOPs"
-    optima = list(regime.optima.values())
+    optima = [optimum for one in designs or (regime,) for optimum in one.optima.values()]
+    originals = [original for one in designs for original in one.design.originals] or list(study.originals)
     fits = []
     if any(optimum.quadratic for optimum in optima):
         fits.append("Solid: quadratic in log ratio, with its pointwise band")
@@ -220,11 +239,12 @@ def _response_caption(study: StudyAnalysis, regime: RegimeAnalysis) -> tuple[str
     fitted = f" {'; '.join(fits)}, at the average of the originals." if fits else ""
     estimated = [optimum for optimum in optima if has_estimate(optimum)]
     interval = f" Yellow: {share(estimated[0].level)} interval of the believed optimum." if estimated else ""
-    n = sum(regime.subnetworks["space"] == study.spaces[0])
+    mine = regime.subnetworks["original"].isin(originals)
+    n = int((mine & (regime.subnetworks["space"] == study.spaces[0])).sum())
     caption = (
         f"Cross-entropy (left) and error (right) against {ratio_unit(study.bucket)} at {where}: "
         f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
-        f"{counted(len(study.originals), 'original')}, validation split. {_AXES}{fitted}{interval}"
+        f"{counted(len(originals), 'original')}, validation split. {_AXES}{fitted}{interval}"
     )
     return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fits."
 

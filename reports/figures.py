@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis
+from prunestats.reports.analysis import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.panels import (
     RESPONSE_NAMES,
     draw_edfs,
@@ -41,6 +41,9 @@ from prunestats.reports.tables import ratio_unit, share, size
 # Width of the text of a report, so that figures are set at their own size and their letters are of one size.
 WIDTH = 6.5
 RESPONSES = ("log_loss", "error")
+
+# Letters of a bold title over one of two panels.
+_PANEL_NAME = 36
 
 
 def plot_populations(study: StudyAnalysis, originals: Sequence[tuple[str, float, float]] = ()) -> Figure:
@@ -106,7 +109,29 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
             axes.set_ylabel(f"validation {RESPONSE_NAMES[response]}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
-    place_legend(figure, _response_handles(study))
+    place_legend(figure, _response_handles(study, _names(study)))
+    return figure
+
+
+def plot_networks(study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequence[DesignAnalysis]) -> Figure:
+    """Response against ratio in one regime: a row a network, a column a response, a marker an original of it."""
+    figure = _figure(WIDTH, 0.5 + 2.2 * len(designs))
+    grid = figure.subplots(len(designs), len(RESPONSES), squeeze=False)
+    units = regime.subnetworks[regime.subnetworks["space"] == study.spaces[0]]
+    color = space_look(study.spaces, study.spaces[0])["color"]
+    for one, row in zip(designs, grid, strict=True):
+        originals = one.design.originals
+        mine = units[units["original"].isin(originals)]
+        for response, axes in zip(RESPONSES, row, strict=True):
+            optimum = one.optima.get(response)
+            draw_response(axes, mine, optimum, response, originals, color)
+            head(axes, label(one.design.name, _PANEL_NAME), verdict_label(optimum))
+            axes.set_ylabel(f"validation {RESPONSE_NAMES[response]}")
+    for axes in grid[-1]:
+        axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
+    most = max((one.design.originals for one in designs), key=len)
+    names = {original: f"original {place}" for place, original in enumerate(most, 1)} if len(most) > 1 else {}
+    place_legend(figure, _response_handles(study, names))
     return figure
 
 
@@ -134,7 +159,7 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     grid[1, 0].set_ylabel("validation cross-entropy (nats)")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
-    _legend(figure, study, _response_handles(study))
+    _legend(figure, study, _response_handles(study, _names(study)))
     return figure
 
 
@@ -180,7 +205,8 @@ def _response_panel(
     optimum = regime.optima.get(response)
     color = space_look(study.spaces, study.spaces[0])["color"]
     draw_response(axes, units, optimum, response, study.originals, color)
-    second = verdict_label(optimum)
+    inside = sum(one.optimum is not None and one.optimum.verdict == "interior" for one in regime.designs)
+    second = f"interior: {inside} of {len(regime.designs)} networks" if regime.designs else verdict_label(optimum)
     head(axes, f"{share(regime.regime)} of the FLOPs", second) if title else head(axes, "", second)
 
 
@@ -208,15 +234,20 @@ def _legend(
     place_legend(figure, [*named, *more])
 
 
-def _response_handles(study: StudyAnalysis) -> list[tuple[Line2D, str]]:
+def _names(study: StudyAnalysis) -> dict[str, str]:
+    """Originals by their names, where there are several."""
+    return {key: f"original {study.names[key]}" for key in study.originals if len(study.originals) > 1}
+
+
+def _response_handles(study: StudyAnalysis, names: Mapping[str, str]) -> list[tuple[Line2D, str]]:
     """What the panels of response against ratio hold: a marker an original, and the fits."""
     color = space_look(study.spaces, study.spaces[0])["color"]
     handles = []
-    for original in study.originals if len(study.originals) > 1 else ():
-        marker = original_marker(study.originals, original)
+    for original, name in names.items():
+        marker = original_marker(tuple(names), original)
         dot = Line2D([], [], color=color, linestyle="", marker=marker, markersize=4, alpha=0.6)
-        handles.append((dot, label(f"original {study.names[original]}")))
-    optima = [optimum for regime in study.regimes for optimum in regime.optima.values()]
+        handles.append((dot, label(name)))
+    optima = study.every_optimum
     if any(optimum.quadratic for optimum in optima):
         handles.append((Line2D([], [], **QUADRATIC_LINE), "quadratic"))
     if any(optimum.spline for optimum in optima):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prunestats.reports.blocks import signed
+from prunestats.reports.network_words import networks_sentence
 from prunestats.reports.tables import (
     counted,
     fixed,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from prunestats.comparison import PairComparison
     from prunestats.optimum import Optimum
     from prunestats.regime_trend import RegimeTrend
-    from prunestats.reports.analysis import StudyAnalysis, Winner
+    from prunestats.reports.analysis import RegimeAnalysis, StudyAnalysis, Winner
 
 # More sentences than this about comparisons hide the findings among them.
 _MOST_SENTENCES = 6
@@ -47,6 +49,11 @@ def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
     if optimum is None:
         return f"{where}, no optimum was computed."
     return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_among(optimum)})."
+
+
+def regime_sentence(regime: RegimeAnalysis) -> str:
+    """One sentence: whether a regime has an optimal ratio, or for how many networks it has."""
+    return networks_sentence(regime) if regime.designs else verdict_sentence(regime.optimum, regime.regime)
 
 
 def trend_sentence(trend: RegimeTrend) -> str:
@@ -133,8 +140,9 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
     """The findings of a study: verdicts, comparisons with the initial space, winners, counts."""
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
-        *(verdict_sentence(regime.optimum, regime.regime) for regime in study.regimes),
+        *map(regime_sentence, study.regimes),
         *((trend_sentence(study.trend),) if study.trend else ()),
+        *((signed(study.transfer.reasons[0]),) if study.transfer else ()),
         *_against_initial(study),
         *((winner_sentence(winners),) if winners else ()),
         *(refined.sentence for refined in study.refined if refined.contests),

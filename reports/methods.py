@@ -19,6 +19,8 @@ _REFERENCES = {
     "B 16, 175–185.",
     "two_lines": "Simonsohn, U. (2018). Two lines: a valid alternative to the invalid testing of U-shaped "
     "relationships with quadratic regressions. Advances in Methods and Practices in Psychological Science 1, 538–555.",
+    "hartung": "Röver, C., Knapp, G. and Friede, T. (2015). Hartung–Knapp–Sidik–Jonkman approach and its modification "
+    "for random-effects meta-analysis with few studies. BMC Medical Research Methodology 15, 99.",
     "q": "Cochran, W. G. (1954). The combination of estimates from different experiments. Biometrics 10, 101–129.",
     "spline": "Wood, S. N. (2017). Generalized Additive Models: An Introduction with R, 2nd edition. CRC Press.",
 }
@@ -69,7 +71,7 @@ def _tell(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
-    optima = [optimum for regime in study.regimes for optimum in regime.optima.values()]
+    optima = study.every_optimum
     if any(optimum.quadratic for optimum in optima):
         yield (
             "The response (log loss, which is the sharper, and error) is regressed on the log ratio and its square "
@@ -95,11 +97,22 @@ def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]
             "slope of weighted least squares on log FLOPs; standard errors are read off the intervals of the optima.",
             ("q",),
         )
+    if study.transfer is not None:
+        yield (
+            "The optimum is looked for network by network. Those inside their ranges are put together: their logs are "
+            "regressed on the log ratio of the original, and on log FLOPs where regimes are several, by REML with "
+            "the network as a random effect. The interval of the slope has networks less terms degrees of freedom, and "
+            "a factor of Knapp and Hartung's of at least 1. Where no ratio is drawn of every network, the ratios drawn "
+            "may be all that the slope shows.",
+            ("spaces", "hartung"),
+        )
 
 
 def _strata(study: StudyAnalysis) -> str:
     if len(study.originals) < 2:
         return ""
+    if study.regimes and study.regimes[0].designs:
+        return " Originals of one network are strata: each has its own level."
     return (
         f" The {len(study.originals)} originals are strata: each has its own level, and inference is conditional on "
         "these originals and does not reach beyond them."

@@ -14,12 +14,21 @@ from matplotlib.figure import Figure
 
 from prunestats.reports.analysis import StudyAnalysis
 from prunestats.reports.blocks import Picture
-from prunestats.reports.document import chunks, document, to_json
+from prunestats.reports.document import chunks, document, response_figures, to_json
 from prunestats.reports.facts import Provenance, StudyFacts
-from prunestats.reports.figures import plot_edfs, plot_populations, plot_responses, plot_summary, png, svg
+from prunestats.reports.figures import (
+    plot_edfs,
+    plot_networks,
+    plot_populations,
+    plot_responses,
+    plot_summary,
+    png,
+    svg,
+)
 from prunestats.reports.refined_figure import plot_refined
 from prunestats.reports.regime_figure import plot_optimum_by_regime
 from prunestats.reports.style import report_style
+from prunestats.reports.transfer_figure import plot_transfer
 
 
 def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
@@ -34,7 +43,9 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     -------
     dict of str to Figure
         ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for
-        each, ``optima`` where two regimes or more have one, and ``refined-1`` and so on for studies that refine it.
+        each, or with several networks ``responses-1-1`` and so on for every few networks of each, ``optima`` where
+        two regimes or more have one, ``transfer`` with several networks, and ``refined-1`` and so on for studies that
+        refine it.
     """
     # Originals of one network stand on one point: one star each.
     stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
@@ -42,10 +53,12 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
         drawn = {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
         for place, regimes in enumerate(chunks(study.regimes), 1):
             drawn[f"edfs-{place}"] = plot_edfs(study, regimes)
-        for place, regime in enumerate(study.regimes, 1):
-            drawn[f"responses-{place}"] = plot_responses(study, [regime])
+        for name, regime, designs in response_figures(study):
+            drawn[name] = plot_networks(study, regime, designs) if designs else plot_responses(study, [regime])
         if study.trend is not None:
             drawn["optima"] = plot_optimum_by_regime(study.trend)
+        if study.transfer is not None:
+            drawn["transfer"] = plot_transfer(study.transfer, columns=2)
         for place, refined in enumerate(study.refined, 1):
             if refined.contests:
                 drawn[f"refined-{place}"] = plot_refined(refined.contests)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from prunestats.cost import CostModel
 from prunestats.db import load_results, read, refinements, schema
 from prunestats.errors import InputError
 from prunestats.reports.tables import plain
@@ -47,3 +48,27 @@ def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]
         refining = [name for name, refined in refinements(connection).items() if refined == study]
     others = [load_results(engine, study=name, state="done", split="test") for name in refining]
     return [validation, test, *(frame for frame in others if not frame.empty)]
+
+
+def with_buckets(engine: Engine, frame: pd.DataFrame, bucket: int) -> pd.DataFrame:
+    """Add the parameter buckets that each original fills, as original_buckets; nothing for a bucket of 1.
+
+    Raises
+    ------
+    InputError
+        If the layers of an original are not on record.
+    """
+    if bucket == 1:
+        return frame
+    table = schema.original.c
+    with read(engine) as connection:
+        stored = connection.execute(select(table.key, table.cost).where(table.key.in_(set(frame["original"])))).all()
+    buckets = {}
+    for key, content in stored:
+        if content is None:
+            raise InputError(
+                f"buckets of {bucket} are counted layer by layer; found no layers of original {key}: use 1"
+            )
+        cost = CostModel.from_dict(content)
+        buckets[key] = int(cost.buckets([cost.group_sizes], bucket)[0])
+    return frame.assign(original_buckets=frame["original"].map(buckets))

@@ -143,7 +143,9 @@ def chances_table(study: StudyAnalysis) -> Table:
 
 def optima_table(study: StudyAnalysis) -> Table:
     """Verdicts, and the believed optimum where there is one."""
-    rows = [(regime, optimum) for regime in study.regimes for optimum in regime.optima.values()]
+    found = [(regime, name, optimum) for regime in study.regimes for name, optimum in regime.every_optimum]
+    rows = [(regime, optimum) for regime, _, optimum in found]
+    networks = (words("network", (name for _, name, _ in found)),) if any(name for _, name, _ in found) else ()
     level = share(rows[0][1].level)
     every = [v for _, o in rows for v in (o.ratio, o.low, o.high, o.x_low, o.x_high)]
     digits = ratio_digits(every)
@@ -155,6 +157,7 @@ def optima_table(study: StudyAnalysis) -> Table:
         "the variance between subnetworks of one original that the ratio explains, and that all log widths explain.",
         (
             _regimes(regime.regime for regime, _ in rows),
+            *networks,
             words("response", (RESPONSE_NAMES[optimum.response] for _, optimum in rows)),
             counts("n", (optimum.n_subnetworks for _, optimum in rows)),
             numbers("from", (optimum.x_low for _, optimum in rows), digits, "ratios"),

@@ -24,7 +24,7 @@ _NEW = "#0072B2"
 _MARKERS = {"edge": "v", "monotone": "^", "flat": "s", "unidentified": "x"}
 
 
-def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = ()) -> Figure:
+def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = (), *, columns: int = _COLUMNS) -> Figure:
     """Optimal ratio with its interval against the ratio of the original, with line, prediction band and predictions.
 
     Parameters
@@ -33,13 +33,15 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = ())
         Designs without an optimum are marked by their verdict.
     predictions : sequence of PredictedOptimum
         Drawn in the panel of their regime.
+    columns : int
+        Most panels in a row.
 
     Returns
     -------
     Figure
     """
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
-    figure, grid = _panels(len(regimes))
+    figure, grid = _panels(len(regimes), columns)
     left, right = limits(
         np.array([*(one.design.ratio for one in found.optima), *(one.ratio for one in predictions)]), log=True
     )
@@ -58,14 +60,14 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = ())
         log_axis(axes, "y")
         if regime is not None:
             head(axes, f"{share(regime)} of the FLOPs")
-    for axes in grid[::_COLUMNS]:
+    for axes in grid[::columns]:
         axes.set_ylabel(f"optimal ratio ({ratio_unit(found.meta.bucket)})")
     _legend(figure, found, bool(predictions))
     return figure
 
 
-def _panels(n: int) -> tuple[Figure, list[Axes]]:
-    columns = min(n, _COLUMNS)
+def _panels(n: int, most: int) -> tuple[Figure, list[Axes]]:
+    columns = min(n, most)
     rows = -(-n // columns)
     figure = Figure(figsize=(max(2.9 * columns, 4.6), 3.0 * rows + 0.4), layout="constrained")
     FigureCanvasAgg(figure)

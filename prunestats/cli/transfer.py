@@ -66,6 +66,8 @@ def transfer(
     """
     import numpy as np
 
+    from prunestats.db import open_database
+    from prunestats.reports.rows import with_buckets
     from prunestats.reports.transfer_figure import plot_transfer
     from prunestats.transfer import transfer_optimum
 
@@ -74,7 +76,9 @@ def transfer(
     new = _networks(db, asked.parameters["study"], network or (), bucket) | {
         f"ratio {one:g}": one for one in ratio or ()
     }
-    frame = asked.frame if bucket == 1 else _with_buckets(db, asked.frame, bucket)
+    engine = open_database(db, create=False)
+    frame = with_buckets(engine, asked.frame, bucket)
+    engine.dispose()
     found = transfer_optimum(frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
@@ -170,26 +174,3 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
             ) from error
         found[name] = float(cost.ratio([cost.group_sizes], bucket)[0])
     return found
-
-
-def _with_buckets(db: str, frame: Any, bucket: int) -> Any:
-    """The frame with the parameter buckets that each original fills."""
-    from sqlalchemy import select
-
-    from prunestats.cost import CostModel
-    from prunestats.db import open_database, read, schema
-
-    table = schema.original.c
-    engine = open_database(db, create=False)
-    with read(engine) as connection:
-        stored = connection.execute(select(table.key, table.cost).where(table.key.in_(set(frame["original"])))).all()
-    engine.dispose()
-    buckets = {}
-    for key, content in stored:
-        if content is None:
-            raise InputError(
-                f"buckets of {bucket} are counted layer by layer; found no layers of original {key}: use 1"
-            )
-        cost = CostModel.from_dict(content)
-        buckets[key] = int(cost.buckets([cost.group_sizes], bucket)[0])
-    return frame.assign(original_buckets=frame["original"].map(buckets))

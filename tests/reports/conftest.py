@@ -27,6 +27,7 @@ def make_frames(
     seeds: int = 1,
     constant: bool = False,
     failed: tuple[float, ...] = (),
+    networks: tuple[str, ...] = (),
 ) -> Frames:
     """Runs of a study: a U at 0.5, a rise at 0.25, noise at 0.1; errors are multiples of 1/400 and tied."""
     rng = np.random.default_rng(7)
@@ -55,6 +56,10 @@ def make_frames(
                             "val_error": errors[0], "test_error": errors[1], "val_ll": losses[0], "test_ll": losses[1],
                         })  # fmt: skip
     frame = pd.DataFrame(rows)
+    if networks:
+        place = frame["original"].map(originals.index).map(lambda o: networks.index(networks[o]))
+        frame["network"] = frame["original"].map(dict(zip(originals, networks, strict=True)))
+        frame["original_flops"], frame["original_params"] = 4_200_000 * (1 + place), 42_000
     frame.loc[frame["state"] == "failed", ["val_error", "test_error", "val_ll", "test_ll"]] = np.nan
     return (
         frame.assign(error=frame["val_error"], log_loss=frame["val_ll"]),
@@ -123,6 +128,10 @@ CASES: dict[str, dict[str, Any]] = {
     "many": {"n": 4, "regimes": tuple(np.linspace(0.9, 0.05, 12).round(3)), "spaces": tuple("abcde")},
     "constant": {"n": 25, "constant": True},
     "failed": {"failed": (0.25,)},
+    "networks": {
+        **{"n": 30, "regimes": (0.5, 0.25), "spaces": ("initial",), "originals": ("a0", "a1", "b0", "c0", "d0")},
+        "networks": ("narrow", "narrow", HOSTILE, "wide", "deep"),
+    },
     "all_failed": {"n": 3, "failed": (0.5, 0.25, 0.1)},
 }
 
