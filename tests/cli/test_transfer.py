@@ -124,3 +124,18 @@ def test_a_network_needs_the_images_of_a_study(imported, prunestats):
 def test_a_network_by_name_is_predicted_as_its_cost(several, prunestats):
     done = prunestats("transfer", "--db", several, "--network", "resnet_digits_deep")
     assert "- resnet_digits_deep: no prediction, as nothing is fitted." in done.stdout
+
+
+def test_a_report_looks_for_an_optimum_in_each_network(several, prunestats, tmp_path):
+    for bucket in (1, 64):
+        done = prunestats("report", "--db", several, "-o", tmp_path / "report.pdf", "--bucket", bucket)
+        assert " of 2 networks " in done.stdout
+        assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    with closing(sqlite3.connect(several)) as connection:
+        kept = connection.execute("SELECT result FROM analysis WHERE kind = 'report' ORDER BY id").fetchall()
+    one, many = (json.loads(result) for (result,) in kept)
+    names = ["resnet_digits_strided", "resnet_digits"]
+    assert [[design["name"] for design in regime["designs"]] for regime in one["regimes"]] == [names]
+    assert one["transfer"]["verdict"] == many["transfer"]["verdict"] == "too few"
+    ratios = [[design["ratio"] for design in found["regimes"][0]["designs"]] for found in (one, many)]
+    assert all(larger > 32 * ratio for ratio, larger in zip(*ratios, strict=True))
