@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 from prunestats import __version__
 from prunestats.errors import InputError
 
 _CLOSING_S = 2
+
+# A batch job starts scheduler, workers and study at once, and importing torch over a network takes its time.
+_WAITING_S = 60
 
 # One thread a process. Dask's own setting would return memory to the system after every step of training, which was
 # measured to make runs of the demo half as long again.
@@ -73,8 +79,10 @@ def _worker_environment(layers: int | None) -> dict[str, str]:
 
 
 @contextmanager
-def remote_client(address: str) -> Iterator[Any]:
-    """A client of the cluster whose scheduler has this address.
+def remote_client(scheduler: str) -> Iterator[Any]:
+    """A client of the cluster whose scheduler has this address, or wrote this file, whose name ends in ``.json``.
+
+    The file and a first worker are waited for, a minute each.
 
     Raises
     ------
@@ -84,13 +92,30 @@ def remote_client(address: str) -> Iterator[Any]:
     from distributed import Client
 
     _silence()
+    address = _address_in(scheduler) if scheduler.endswith(".json") else scheduler
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"--scheduler: expected a Dask scheduler at {address!r}; none answered ({error})") from error
     with _closing(client):
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=_WAITING_S)
         _check_workers(client, address)
         yield client
+
+
+def _address_in(file: str) -> str:
+    until = time.monotonic() + _WAITING_S
+    while True:
+        # it may be in the middle of being written
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            return str(json.loads(Path(file).read_text())["address"])
+        if time.monotonic() > until:
+            raise InputError(
+                f"--scheduler: expected the address of a scheduler in {file!r}; found none in {_WAITING_S} s: "
+                f"start `dask scheduler --scheduler-file {file}`"
+            )
+        time.sleep(0.1)
 
 
 def _check_workers(client: Any, address: str) -> None:

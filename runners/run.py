@@ -87,7 +87,7 @@ def run_study(
         One-thread worker processes, by default one a GPU or else one a core; 0 runs inline. With worker processes,
         call this under ``if __name__ == "__main__":``, as always in Python.
     scheduler : str, optional
-        Address of a Dask scheduler to be used instead.
+        Address of a Dask scheduler to be used instead, or the file that it wrote with ``--scheduler-file``.
     max_runs : int, optional
         Stop after this many runs.
     weights : str or Path, optional

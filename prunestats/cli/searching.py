@@ -29,7 +29,7 @@ def search(
     seed: Annotated[int, typer.Option(min=0, help="Another one draws other candidates.")] = 0,
     level: Level = 0.95,
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
     onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether an export writes ONNX too.")] = True,
 ) -> None:
     """Find a good subnetwork for a budget of trainings, and tell its test error from seeds that did not choose it."""

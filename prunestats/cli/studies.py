@@ -144,7 +144,7 @@ def run(
     study: StudyFile,
     db: Db = "prunestats.db",
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
     max_runs: Annotated[int | None, typer.Option(min=1, help="Stop after this many runs.")] = None,
 ) -> None:
     """Run what is missing of a study; stop it whenever you like, and call it again to go on."""

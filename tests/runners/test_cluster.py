@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
@@ -154,6 +155,33 @@ def test_workers_of_another_version_are_refused(tmp_path, monkeypatch):
         executor(scheduler=address),
     ):
         pass
+
+
+def test_a_scheduler_that_is_still_to_start_is_waited_for_and_so_is_its_worker(tmp_path):
+    """As in a batch job, which starts all three at once."""
+    file = tmp_path / "scheduler.json"
+
+    def workers():
+        with executor(scheduler=str(file)) as joined:
+            return len(joined.client.nthreads())
+
+    with ThreadPoolExecutor(1) as apart:
+        found = apart.submit(workers)
+        time.sleep(0.3)
+        assert not found.done(), found.exception()
+        with scheduler_and_workers(tmp_path, 1):
+            assert found.result(timeout=60) == 1
+
+
+def test_waiting_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_WAITING_S", 0.2)
+    file = tmp_path / "scheduler.json"
+    with pytest.raises(InputError, match=r"the address of a scheduler in .*scheduler\.json'; found none"):
+        cluster.remote_client(str(file)).__enter__()
+    with dask("scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--scheduler-file", file):
+        wait_until(file.exists)
+        with pytest.raises(InputError, match=r"the scheduler at 'tcp://127\.0\.0\.1:.* has no workers"):
+            cluster.remote_client(str(file)).__enter__()
 
 
 @pytest.mark.parametrize(
