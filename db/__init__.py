@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
-from prunestats.db.declared import Declaration, declaration, refinements, stored_text
+from prunestats.db.declared import Declaration, declaration, follow_ups, refinements, stored_text
 from prunestats.db.engine import open_database, read, write
 from prunestats.db.find import find_runs
 from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
@@ -60,6 +60,7 @@ __all__ = [
     "find_analysis",
     "find_original",
     "find_runs",
+    "follow_ups",
     "import_results",
     "list_analyses",
     "load_results",

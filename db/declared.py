@@ -60,9 +60,24 @@ def refinements(connection: Connection) -> dict[str, str]:
     connection : Connection
         From `read`.
     """
+    return _following(connection, "refines")
+
+
+def follow_ups(connection: Connection) -> dict[str, str]:
+    """Return the studies that another led to, each with that other: those that refine it, and rounds of searches in it.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    """
+    return _following(connection, "refines", "searches")
+
+
+def _following(connection: Connection, *keys: str) -> dict[str, str]:
     rows = connection.execute(select(schema.study.c.name, schema.study.c.text).order_by(schema.study.c.id)).all()
-    found = {row.name: _content(row.text).get("refines") for row in rows}
-    return {name: str(refined) for name, refined in found.items() if refined is not None}
+    content = {row.name: _content(row.text) for row in rows}
+    return {name: str(said[key]) for name, said in content.items() for key in keys if said.get(key) is not None}
 
 
 def stored_text(connection: Connection, study: str) -> str | None:

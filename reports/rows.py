@@ -8,16 +8,16 @@ import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
 from prunestats.cost import CostModel
-from prunestats.db import load_results, read, refinements, schema
+from prunestats.db import follow_ups, load_results, read, refinements, schema
 from prunestats.errors import InputError
 from prunestats.reports.tables import plain
 
 
 def find_study(connection: Connection, name: str | None) -> dict[str, Any]:
-    """The row of a study; without a name, of the only one that does not refine another."""
+    """The row of a study; without a name, of the only one that no other led to."""
     rows = [dict(row) for row in connection.execute(select(schema.study).order_by(schema.study.c.id)).mappings()]
-    refining = refinements(connection)
-    wanted = [row for row in rows if (name is None and row["name"] not in refining) or row["name"] == name]
+    others = follow_ups(connection)
+    wanted = [row for row in rows if (name is None and row["name"] not in others) or row["name"] == name]
     found = ", ".join(plain(row["name"]) for row in rows) or "none"
     if not wanted:
         raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")

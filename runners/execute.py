@@ -139,7 +139,8 @@ def executor(
         One-thread worker processes on this machine, by default one a GPU, or one a core where there is none. Several
         on each GPU are what a multiple of their number gives. 0 computes inline.
     scheduler : str, optional
-        Address of a running Dask scheduler, such as ``"tcp://host:8786"``, to be used instead.
+        Address of a running Dask scheduler to be used instead, such as ``"tcp://host:8786"``, or the file that it
+        wrote with ``--scheduler-file``.
     layers : int, optional
         Convolution and linear layers of the deepest network that is to be trained. Knowing them, workers on this
         machine keep no more compiled kernels than it needs.

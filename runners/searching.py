@@ -167,6 +167,7 @@ def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
     content = study.model_dump(mode="json", exclude_none=True) | {
         "seed": study.seed + 2 + options.seed,
         "refines": None,
+        "searches": study.name,
         "originals": [original.model_dump(mode="json", exclude_none=True) | {"seeds": [original.seeds[0]]}],
         "regimes": {"flops": [options.flops], "tolerance": study.regimes.tolerance},
     }

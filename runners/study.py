@@ -64,11 +64,12 @@ class Study(Table):
     ('demo', [0.5, 0.25, 0.1])
     """
 
-    later_keys = frozenset({"refines"})
+    later_keys = frozenset({"refines", "searches"})
 
     name: Name
     seed: Seed = 0
     refines: Name | None = None
+    searches: Name | None = None
     data: DataConfig = DataConfig()
     originals: Annotated[tuple[OriginalConfig, ...], Field(min_length=1)]
     regimes: RegimesConfig

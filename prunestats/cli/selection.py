@@ -68,7 +68,7 @@ def ask(
 ) -> Asked:
     """Load the runs of one study that the options name, `first` of its first space alone.
 
-    Without a name it is the only study that does not refine another; or, `refining`, the only one that does.
+    Without a name it is the only study that no other led to; or, `refining`, the only one that refines another.
     """
     from prunestats.db import load_results
 
@@ -90,14 +90,14 @@ def _only(db: str, *, refining: bool) -> str | None:
     """The one study that an analysis can mean; None where there are several, or none."""
     from sqlalchemy import select
 
-    from prunestats.db import open_database, read, refinements, schema
+    from prunestats.db import follow_ups, open_database, read, refinements, schema
 
     engine = open_database(db, create=False)
     with read(engine) as connection:
-        others = refinements(connection)
+        refined, others = refinements(connection), follow_ups(connection)
         names = connection.scalars(select(schema.study.c.name)).all()
     engine.dispose()
-    wanted = [name for name in names if (name in others) == refining]
+    wanted = [name for name in names if (name in refined if refining else name not in others)]
     return wanted[0] if len(wanted) == 1 else None
 
 

@@ -77,6 +77,13 @@ def test_results_that_came_meanwhile_do_not_move_a_search_that_has_begun(tmp_pat
     again = prunestats("search", "study.toml", *OPTIONS, cwd=tmp_path)
     assert "Winner" in again.stdout
     assert rows(tmp_path, "SELECT count(*) FROM run") == n
+    # rounds of a search are not what an analysis or a report means that names no study
+    assert "4 subnetworks" in prunestats("report", "-o", "report.pdf", cwd=tmp_path).stdout
+    prunestats("edf", cwd=tmp_path)
+    studies = (
+        "SELECT kind, s.name FROM analysis a JOIN study s ON s.id = a.study_id WHERE kind <> 'search' ORDER BY a.id"
+    )
+    assert rows(tmp_path, studies) == [("report", "small"), ("edf", "small")]
 
 
 @pytest.mark.parametrize(
