@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -16,6 +16,8 @@ from typing import Any
 
 from prunestats import __version__
 from prunestats.errors import InputError
+
+WorkerCheck = Callable[[Mapping[str, int]], None]
 
 _CLOSING_S = 2
 
@@ -79,10 +81,10 @@ def _worker_environment(layers: int | None) -> dict[str, str]:
 
 
 @contextmanager
-def remote_client(scheduler: str) -> Iterator[Any]:
+def remote_client(scheduler: str) -> Iterator[tuple[Any, WorkerCheck]]:
     """A client of the cluster whose scheduler has this address, or wrote this file, whose name ends in ``.json``.
 
-    The file and a first worker are waited for, a minute each.
+    The file and a first worker are waited for, a minute each. Beside it comes a check of workers that join later.
 
     Raises
     ------
@@ -100,8 +102,9 @@ def remote_client(scheduler: str) -> Iterator[Any]:
     with _closing(client):
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=_WAITING_S)
-        _check_workers(client, address)
-        yield client
+        check = worker_check(client, address)
+        check(client.nthreads())
+        yield client, check
 
 
 def _address_in(file: str) -> str:
@@ -118,21 +121,32 @@ def _address_in(file: str) -> str:
         time.sleep(0.1)
 
 
-def _check_workers(client: Any, address: str) -> None:
-    threads = client.nthreads()
-    if not threads:
-        raise InputError(f"--scheduler: the scheduler at {address!r} has no workers: start `dask worker {address}`")
-    if max(threads.values()) > 1:
-        raise InputError(
-            f"--scheduler: expected workers of one thread; found one with {max(threads.values())} at {address!r}: "
-            "start them with `--nthreads 1 --nworkers N`"
-        )
-    for worker, found in client.run(_version, on_error="return").items():
-        if found != __version__:
+def worker_check(client: Any, address: str) -> WorkerCheck:
+    """A check of the workers that there are and their threads, which looks at each worker once.
+
+    It raises InputError for a worker that cannot run a study as this process would, and where there are none at first.
+    """
+    seen: set[str] = set()
+
+    def check(threads: Mapping[str, int]) -> None:
+        new = {worker: n for worker, n in threads.items() if worker not in seen}
+        if not seen and not new:
+            raise InputError(f"--scheduler: the scheduler at {address!r} has no workers: start `dask worker {address}`")
+        if new and max(new.values()) > 1:
             raise InputError(
-                f"--scheduler: expected prunestats {__version__} on every worker; found {found} on {worker}: "
-                "install it there, with the same torch and numpy"
+                f"--scheduler: expected workers of one thread; found one with {max(new.values())} at {address!r}: "
+                "start them with `--nthreads 1 --nworkers N`"
             )
+        for worker, found in client.run(_version, workers=list(new), on_error="return").items() if new else ():
+            # one that is gone again will not run anything
+            if found != __version__ and not isinstance(found, OSError):
+                raise InputError(
+                    f"--scheduler: expected prunestats {__version__} on every worker; found {found} on {worker}: "
+                    "install it there, with the same torch and numpy"
+                )
+        seen.update(new)
+
+    return check
 
 
 def _version() -> str:

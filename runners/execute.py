@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from prunestats.errors import PrunestatsError
-from prunestats.runners.cluster import local_client, remote_client
+from prunestats.runners.cluster import WorkerCheck, local_client, remote_client
 
 Task = TypeVar("Task")
 
@@ -61,10 +61,14 @@ class DaskExecutor:
     Parameters
     ----------
     client : distributed.Client
+    check : callable, optional
+        Receives the workers that there are, and their threads, whenever they are counted; it raises for one that
+        cannot run a study.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, check: WorkerCheck = lambda threads: None) -> None:
         self.client = client
+        self.check = check
 
     def share(self, value: Any) -> Any:
         """A future of the value, which the scheduler makes anew when the workers that held it die."""
@@ -87,7 +91,7 @@ class DaskExecutor:
         suspects: list[Task] = []
         # another client of the caller's may be the default one, whose loop is not ours
         running = as_completed(loop=self.client.loop)
-        room = _Room(self.client)
+        room = _Room(self.client, self.check)
 
         def submit(task: Task) -> Any:
             future = self.client.submit(function, task, *arguments(task), pure=False)
@@ -113,8 +117,9 @@ class DaskExecutor:
 class _Room:
     """How many tasks may be in flight: workers come and go, and are counted every second."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, check: WorkerCheck) -> None:
         self.client = client
+        self.check = check
         self.counted = -math.inf
         self.room = 0
 
@@ -122,7 +127,9 @@ class _Room:
         if time.monotonic() - self.counted > _RECOUNT_S:
             # a scheduler that is gone shows itself in the tasks
             with suppress(OSError):
-                self.room = _IN_FLIGHT_A_WORKER * max(1, len(self.client.nthreads()))
+                threads = self.client.nthreads()
+                self.check(threads)
+                self.room = _IN_FLIGHT_A_WORKER * max(1, len(threads))
             self.counted = time.monotonic()
         return self.room
 
@@ -157,8 +164,12 @@ def executor(
     if scheduler is None and workers == 0:
         yield InlineExecutor()
         return
-    with remote_client(scheduler) if scheduler is not None else local_client(workers, layers) as client:
-        yield DaskExecutor(client)
+    if scheduler is None:
+        with local_client(workers, layers) as client:
+            yield DaskExecutor(client)
+        return
+    with remote_client(scheduler) as (client, check):
+        yield DaskExecutor(client, check)
 
 
 def _result(future: Any) -> Any:

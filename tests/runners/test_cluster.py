@@ -189,9 +189,41 @@ def test_waiting_ends(tmp_path, monkeypatch):
     [({}, "has no workers"), ({"a": 1, "b": 4}, "workers of one thread; found one with 4 .*`--nthreads 1")],
 )
 def test_workers_that_cannot_run_a_study_are_refused(threads, complaint):
-    client = SimpleNamespace(nthreads=lambda: threads)
     with pytest.raises(InputError, match=complaint):
-        cluster._check_workers(client, "tcp://host:1")
+        cluster.worker_check(SimpleNamespace(), "tcp://host:1")(threads)
+
+
+def test_each_worker_is_asked_for_its_version_once_and_one_that_is_gone_is_none():
+    asked = []
+
+    def run(function, *, workers, on_error):
+        asked.append(workers)
+        return {worker: OSError("gone") if worker == "c" else function() for worker in workers}
+
+    check = cluster.worker_check(SimpleNamespace(run=run), "tcp://host:1")
+    for threads in ({"a": 1}, {"a": 1, "b": 1}, {"b": 1, "c": 1}, {}, {"a": 1}):
+        check(threads)
+    assert asked == [["a"], ["b"], ["c"]]
+    with pytest.raises(InputError, match="found one with 2"):
+        check({"a": 1, "d": 2})
+
+
+def test_a_worker_that_joins_later_and_cannot_run_a_study_ends_it_in_one_line(tmp_path, expected):
+    with ExitStack() as stack, scheduler_and_workers(tmp_path, 1) as (address, _, _):
+
+        def join(phase, done, total):
+            if phase == "runs" and done == 2:
+                own = ("--no-nanny", "--no-dashboard", "--nthreads", 2, "--local-directory", tmp_path)
+                stack.enter_context(dask("worker", address, *own))
+                with Client(address) as watcher:
+                    watcher.wait_for_workers(2, timeout=60)
+                time.sleep(1.1)  # workers are counted every second
+
+        with pytest.raises(InputError, match="expected workers of one thread; found one with 2"):
+            run_study(parse_study(STUDY), tmp_path / "results.db", scheduler=address, progress=join)
+    before = rows(tmp_path / "results.db")
+    assert 2 <= len(before) < 14
+    assert set(before) <= set(expected)
 
 
 @pytest.mark.parametrize(("name", "gpu"), [(0, 0), (1, 1), (2, 0), (3, 1), ("tcp://node:1", 0)])
