@@ -109,7 +109,7 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
             axes.set_ylabel(f"validation {RESPONSE_NAMES[response]}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
-    place_legend(figure, _response_handles(study, _names(study)))
+    place_legend(figure, _response_handles(study, _names(study), shown))
     return figure
 
 
@@ -131,7 +131,7 @@ def plot_networks(study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequenc
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     most = max((one.design.originals for one in designs), key=len)
     names = {original: f"original {place}" for place, original in enumerate(most, 1)} if len(most) > 1 else {}
-    place_legend(figure, _response_handles(study, names))
+    place_legend(figure, _response_handles(study, names, designs))
     return figure
 
 
@@ -159,7 +159,7 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     grid[1, 0].set_ylabel("validation cross-entropy (nats)")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
-    _legend(figure, study, _response_handles(study, _names(study)))
+    _legend(figure, study, _response_handles(study, _names(study), shown))
     return figure
 
 
@@ -239,15 +239,17 @@ def _names(study: StudyAnalysis) -> dict[str, str]:
     return {key: f"original {study.names[key]}" for key in study.originals if len(study.originals) > 1}
 
 
-def _response_handles(study: StudyAnalysis, names: Mapping[str, str]) -> list[tuple[Line2D, str]]:
-    """What the panels of response against ratio hold: a marker an original, and the fits."""
+def _response_handles(
+    study: StudyAnalysis, names: Mapping[str, str], drawn: Sequence[RegimeAnalysis | DesignAnalysis]
+) -> list[tuple[Line2D, str]]:
+    """What the panels of response against ratio hold: a marker an original, and the fits of what is drawn."""
     color = space_look(study.spaces, study.spaces[0])["color"]
     handles = []
     for original, name in names.items():
         marker = original_marker(tuple(names), original)
         dot = Line2D([], [], color=color, linestyle="", marker=marker, markersize=4, alpha=0.6)
         handles.append((dot, label(name)))
-    optima = study.every_optimum
+    optima = [optimum for one in drawn for optimum in one.optima.values()]
     if any(optimum.quadratic for optimum in optima):
         handles.append((Line2D([], [], **QUADRATIC_LINE), "quadratic"))
     if any(optimum.spline for optimum in optima):

@@ -111,8 +111,6 @@ def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]
 def _strata(study: StudyAnalysis) -> str:
     if len(study.originals) < 2:
         return ""
-    if study.regimes and study.regimes[0].designs:
-        return " Originals of one network are strata: each has its own level."
     return (
         f" The {len(study.originals)} originals are strata: each has its own level, and inference is conditional on "
         "these originals and does not reach beyond them."

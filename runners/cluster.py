@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -32,7 +32,7 @@ _WORKER_ENVIRONMENT = {
 }
 
 # oneDNN keeps the kernels that it compiled last. Every subnetwork has shapes of its own, so those of runs long past are
-# never asked for again, but lie about the heap, which grows around them. A run was measured to need 8 to 11 a layer.
+# never asked for again, but lie about the heap, which grows around them. A run needs about half as many; a test counts.
 _KERNEL_CACHE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _KERNELS_A_LAYER = 20
 
@@ -63,7 +63,8 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
     from distributed import Client
 
     _silence()
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": _worker_environment(layers), **_SETTINGS}):
+    theirs = _worker_environment(layers)
+    with _unchanged(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
         cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
         try:
             with _closing(Client(cluster)) as client:
@@ -75,9 +76,22 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
 
 
 def _worker_environment(layers: int | None) -> dict[str, str]:
-    if layers is None or _KERNEL_CACHE in os.environ:
-        return _WORKER_ENVIRONMENT
-    return {**_WORKER_ENVIRONMENT, _KERNEL_CACHE: str(_KERNELS_A_LAYER * layers)}
+    """Variables of workers; Dask lets those win that are set here already."""
+    kernels = {} if layers is None else {_KERNEL_CACHE: str(_KERNELS_A_LAYER * layers)}
+    return _WORKER_ENVIRONMENT | kernels
+
+
+@contextmanager
+def _unchanged(names: Iterable[str]) -> Iterator[None]:
+    """Keep variables of this process as they are: Dask sets them here, too, and the next study would inherit them."""
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

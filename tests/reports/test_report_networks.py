@@ -151,6 +151,9 @@ def test_a_figure_shows_the_subnetworks_of_its_networks_alone(several):
                      for one in regime.designs[:2])  # fmt: skip
     assert [sum(panel) for panel in dots] == [first, first, second, second]
     assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["original 1", "original 2"]
+    # no one fit is of several networks
+    assert {"quadratic", "spline"} <= {text.get_text() for text in figure.legends[0].get_texts()}
+    assert not {"quadratic", "spline"} & {text.get_text() for text in plot_summary(several).legends[0].get_texts()}
     second_lines = [note.get_text() for axes in plot_summary(several).axes for note in axes.texts]
     inside = sum(one.optimum.verdict == "interior" for one in regime.designs)
     assert f"interior: {inside} of 4 networks" in second_lines

@@ -1,11 +1,14 @@
 """Executors: every task comes back once, with its result or with what ended it."""
 
 import os
+import subprocess
+import sys
 
 import dask
 import pytest
 from distributed import KilledWorker
 
+from prunestats.runners import cluster
 from prunestats.runners.execute import executor
 
 
@@ -67,9 +70,49 @@ def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch,
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
     if chosen is not None:
         monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", chosen)
-    with executor(1, layers=10) as alone:
-        found = alone.client.submit(os.getenv, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", pure=False).result()
-    assert found == (chosen or "200")
+    for layers in (5, 10):
+        before = {name: os.environ.get(name) for name in cluster._worker_environment(layers)}
+        with executor(1, layers=layers) as alone:
+            found = alone.client.submit(os.getenv, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", pure=False).result()
+        assert found == (chosen or str(20 * layers))
+        assert {name: os.environ.get(name) for name in before} == before
+
+
+KERNELS = """
+import numpy as np, torch
+from prunestats.runners import build_network, prune, trace
+from prunestats.runners.data import Split
+from prunestats.runners.machine import place
+from prunestats.runners.train import Recipe, train
+
+torch.set_num_threads(1)
+shape = (1, 8, 8) if NAME == "resnet_digits" else (3, 32, 32)
+network = build_network(NAME)
+found = trace(network, torch.zeros(1, *shape))
+odd = [max(1, group.size - 3 - place % 5) for place, group in enumerate(found.groups)]
+rows = Split(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
+print(sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in found.cost.layers), "layers", flush=True)
+pruned, recipe = place(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
+said = lambda metric: print("epoch", metric.epoch, flush=True)
+train(pruned, rows, rows, recipe, rng=np.random.default_rng(0), on_epoch=said)
+"""
+
+
+@pytest.mark.parametrize("name", ["resnet_digits", "resnet56", "mobilenet_v2_cifar"])
+def test_a_run_finds_its_kernels_again(name):
+    """With as many as workers keep none is compiled twice, and there is room for those of another run."""
+    code = KERNELS.replace("NAME", repr(name))
+    layers = {"resnet_digits": 10, "resnet56": 58, "mobilenet_v2_cifar": 53}[name]
+    limits = {**cluster._worker_environment(layers), "ONEDNN_VERBOSE": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **limits}, capture_output=True, text=True, check=True
+    )
+    head, training = done.stdout.split(" layers", 1)
+    assert head.endswith(str(layers))
+    first, second = training.split("epoch 1", 1)
+    assert 0 < first.count("create:cache_miss") <= 12 * layers < cluster._KERNELS_A_LAYER * layers
+    assert "create:cache_hit" in second
+    assert "create:cache_miss" not in second
 
 
 def test_tasks_are_drawn_as_they_are_needed(pool):
