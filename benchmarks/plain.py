@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import csv
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 import torch_pruning as tp
@@ -13,6 +15,23 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from prunestats.runners.data import Data, Split
 from prunestats.runners.trace import Trace
+
+
+def run_plainly(
+    original: nn.Module,
+    trace: Trace,
+    widths: Sequence[int],
+    data: Data,
+    recipe: tuple[int, float, int],
+    table: Path,
+) -> None:
+    """Prune, count, train and evaluate one subnetwork, and add a row of what `prunestats run` would store of it."""
+    example = data.example_input
+    network = prune_plainly(original, trace, widths, example)
+    flops, params = tp.utils.count_ops_and_params(network, example)
+    metrics = fine_tune(network, data, *recipe)
+    with table.open("a", newline="") as file:
+        csv.writer(file).writerow([*widths, flops, params, *metrics])
 
 
 def prune_plainly(original: nn.Module, trace: Trace, widths: Sequence[int], example: torch.Tensor) -> nn.Module:
@@ -30,27 +49,32 @@ def prune_plainly(original: nn.Module, trace: Trace, widths: Sequence[int], exam
     return network
 
 
-def fine_tune(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> float:
-    """Train, validate after every epoch, and return the error on the test split."""
+def fine_tune(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> list[float]:
+    """Train; return the epochs' training losses, validation errors and losses, then the error and loss of the test."""
     loader = DataLoader(TensorDataset(data.train.images, data.train.labels), batch_size, shuffle=True)
     optimiser = torch.optim.SGD(network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * len(loader))
-    evaluate(network, data.validation, batch_size)
+    found = [*evaluate(network, data.validation, batch_size)]
     for _ in range(epochs):
         network.train()
+        total = 0.0
         for images, labels in loader:
             optimiser.zero_grad()
-            functional.cross_entropy(network(images), labels).backward()
+            loss = functional.cross_entropy(network(images), labels)
+            loss.backward()
             optimiser.step()
             schedule.step()
-        evaluate(network, data.validation, batch_size)
-    return evaluate(network, data.test, batch_size)
+            total += loss.item() * len(labels)
+        found += [total / len(data.train), *evaluate(network, data.validation, batch_size)]
+    return [*found, *evaluate(network, data.test, batch_size)]
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split, batch_size: int) -> float:
+def evaluate(network: nn.Module, split: Split, batch_size: int) -> tuple[float, float]:
     network.eval()
-    wrong = 0
+    wrong, total = 0, 0.0
     for images, labels in DataLoader(TensorDataset(split.images, split.labels), batch_size):
-        wrong += int((network(images).argmax(1) != labels).sum())
-    return wrong / len(split)
+        logits = network(images)
+        wrong += int((logits.argmax(1) != labels).sum())
+        total += functional.cross_entropy(logits, labels, reduction="sum").item()
+    return wrong / len(split), total / len(split)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -15,12 +19,14 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.measure import Comparison, seconds
-from benchmarks.plain import fine_tune, prune_plainly
+from benchmarks.plain import run_plainly
 from prunestats.db import open_database, read
 from prunestats.db.schema import subnetwork
 from prunestats.runners import prune
 from prunestats.runners.data import Data
+from prunestats.runners.execute import executor
 from prunestats.runners.machine import place
+from prunestats.runners.plan import plan
 from prunestats.runners.run import run_study
 from prunestats.runners.study import Study, demo_study_file, read_study
 from prunestats.runners.train import evaluate
@@ -28,34 +34,38 @@ from prunestats.runners.work import OriginalTask, Prepared, prepare
 
 _RUNS = 61
 _WARM = 12
+_ROUNDS = 3
 _MANY_RUNS = 2_000
 
 
 def comparisons() -> Iterator[Comparison]:
+    """Each way takes its turn in every round, so that a machine that slows down meanwhile slows all of them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = _study("bench", _RUNS)
         run_study(study, folder / "0.db", weights=folder / "originals", workers=0, max_runs=1)
-        prepared = _prepared(folder / "originals", study)
+        prepared, depth = _prepared(folder / "originals", study), plan(study).depth
         widths = _widths(folder / "0.db")
-        one, two = (_seconds_a_run(study, folder, workers) for workers in (1, 2))
         recipe = (study.protocol.epochs, study.protocol.learning_rate, study.protocol.batch_size)
-        example, data = prepared.data.example_input, prepared.data
-
-        as_built = copy.deepcopy(prepared.network).to(memory_format=torch.contiguous_format)
-
-        def plain() -> None:
-            for row in widths:
-                fine_tune(prune_plainly(as_built, prepared.trace, row, example), data, *recipe)
-
-        torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
-        by_hand = seconds(plain, len(widths), repeats=2)
-        torch.set_num_threads(1)
-        networks = [place(prune(prepared.network, prepared.trace, row)) for row in widths]
-        bare = seconds(lambda: [_bare_steps(network, data, *recipe) for network in networks], len(networks), repeats=2)
-        yield Comparison("digits study, 2 workers", "run", two, "Torch-Pruning and DataLoader, 1 process", by_hand)
-        yield Comparison("digits study, 1 worker", "run", one, "Torch-Pruning and DataLoader, 1 process", by_hand)
-        yield Comparison("all but the training steps", "run, 1 worker", one, "the steps and evaluations alone", bare)
+        plain = partial(_plainly, prepared, widths, recipe, folder / "plain.csv")
+        bare = partial(_barely, prepared, widths, recipe)
+        found: dict[str, list[float]] = defaultdict(list)
+        for turn in range(_ROUNDS):
+            for workers in (1, 2):
+                found[f"{workers} workers"].append(_seconds_a_run(study, folder, workers, turn))
+            found["plain"].append(plain())
+            for way, act in (("plain, as our workers", plain), ("bare", bare)):
+                with executor(1, layers=depth) as worker:
+                    found[way] += [taken for _, taken in worker.map(_call, [act], lambda act: ())]
+        one, two, by_hand, as_workers, steps = (
+            statistics.median(found[way])
+            for way in ("1 workers", "2 workers", "plain", "plain, as our workers", "bare")
+        )
+        loop = f"Torch-Pruning and DataLoader, {_cores()} threads"
+        yield Comparison("digits study, 2 workers", "run", two, loop, by_hand)
+        yield Comparison("digits study, 1 worker", "run", one, loop, by_hand)
+        yield Comparison("digits study, 2 workers", "run", two, "the same in a worker's environment", as_workers)
+        yield Comparison("all but the training steps", "run, 1 worker", one, "the steps and evaluations alone", steps)
         yield Comparison("2 workers (2x is perfect)", "run", two, "1 worker", one)
 
 
@@ -91,7 +101,7 @@ def _study(name: str, subnetworks: int, **protocol: int) -> Study:
     return Study.model_validate(content)
 
 
-def _seconds_a_run(study: Study, folder: Path, workers: int) -> float:
+def _seconds_a_run(study: Study, folder: Path, workers: int, turn: int) -> float:
     """Seconds a run, once every worker has started and has its data."""
     at: dict[int, float] = {}
 
@@ -99,7 +109,8 @@ def _seconds_a_run(study: Study, folder: Path, workers: int) -> float:
         if phase == "runs":
             at[done] = time.perf_counter()
 
-    run_study(study, folder / f"{workers}.db", weights=folder / "originals", workers=workers, progress=watch)
+    db = folder / f"{workers}-{turn}.db"
+    run_study(study, db, weights=folder / "originals", workers=workers, progress=watch)
     return (at[_RUNS] - at[_WARM]) / (_RUNS - _WARM)
 
 
@@ -116,6 +127,43 @@ def _widths(db: Path) -> list[list[int]]:
         return [row for (row,) in connection.execute(subnetwork.select().with_only_columns(subnetwork.c.widths))][
             _WARM:
         ]
+
+
+def _call(act: Callable[[], float]) -> float:
+    return act()
+
+
+def _cores() -> int:
+    return psutil.cpu_count(logical=False) or 1
+
+
+def _plainly(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int], table: Path) -> float:
+    """Seconds a run of the loop that a user would write, with a thread for every core."""
+    as_built = copy.deepcopy(prepared.network).to(memory_format=torch.contiguous_format)
+
+    def loop() -> None:
+        for row in widths:
+            run_plainly(as_built, prepared.trace, row, prepared.data, recipe, table)
+
+    with _threads(_cores()):
+        return seconds(loop, len(widths), repeats=1)
+
+
+def _barely(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int]) -> float:
+    """Seconds a run of nothing but the steps of training and the evaluations, on one thread."""
+    networks = [place(prune(prepared.network, prepared.trace, row)) for row in widths]
+    with _threads(1):
+        return seconds(lambda: [_bare_steps(net, prepared.data, *recipe) for net in networks], len(networks), repeats=1)
+
+
+@contextmanager
+def _threads(wanted: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _bare_steps(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> None:

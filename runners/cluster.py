@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, files
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,10 @@ _WORKER_ENVIRONMENT = {
 _KERNEL_CACHE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _KERNELS_A_LAYER = 20
 
+# A step of training a small network allocates and frees some hundred tensors, and glibc is slow to align memory. Where
+# the package tbb is installed, its allocator is used instead: benchmarks.runners shows what it saves. The order counts.
+_ALLOCATOR = ("libtbbmalloc.so.2", "libtbbmalloc_proxy.so.2")
+
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,
     # A worker that died is started anew. Dask would give its place up for good if, this long after a death, none was
@@ -44,9 +50,10 @@ _SETTINGS = {
     # What a worker holds is its data, which it can neither spill nor wait to be rid of: it goes on until it is stopped
     # for taking more than its share, and its run is a failed row.
     **dict.fromkeys((f"distributed.worker.memory.{what}" for what in ("target", "spill", "pause")), False),
-    # Dask samples what its workers do for a dashboard, and looks every 20 ms whether its loops are late: there is no
-    # dashboard, and both cost the training time.
+    # Dask samples what its workers do for a dashboard, measures the machine twice a second for each of them, and looks
+    # every 20 ms whether its loops are late: there is no dashboard, and all of it costs the training time.
     "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
 }
 
@@ -78,7 +85,24 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
 def _worker_environment(layers: int | None) -> dict[str, str]:
     """Variables of workers; Dask lets those win that are set here already."""
     kernels = {} if layers is None else {_KERNEL_CACHE: str(_KERNELS_A_LAYER * layers)}
-    return _WORKER_ENVIRONMENT | kernels
+    libraries = allocator()
+    return _WORKER_ENVIRONMENT | kernels | ({"LD_PRELOAD": ":".join(libraries)} if libraries else {})
+
+
+def allocator() -> list[str]:
+    """Libraries that workers on this machine load before all others, so as to allocate memory faster; perhaps none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return []
+    try:
+        there = {file.name: str(Path(file.locate()).resolve()) for file in files("tbb") or ()}
+    except PackageNotFoundError:
+        return []
+    found = [there[name] for name in _ALLOCATOR if name in there and Path(there[name]).is_file()]
+    # the loader splits its list at colons and white space
+    whole = len(found) == len(_ALLOCATOR) and not any(re.search(r"[:\s]", path) for path in found)
+    return found if whole else []
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """Executors: every task comes back once, with its result or with what ended it."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import dask
 import pytest
+import torch
 from distributed import KilledWorker
 
 from prunestats.runners import cluster
@@ -76,6 +80,48 @@ def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch,
             found = alone.client.submit(os.getenv, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", pure=False).result()
         assert found == (chosen or str(20 * layers))
         assert {name: os.environ.get(name) for name in before} == before
+
+
+def test_workers_allocate_by_tbb_where_it_is_installed_and_the_user_names_no_other(monkeypatch, capfd):
+    """This process does not: what it measures beside its workers it measures as any user would."""
+    library, proxy = cluster.allocator()
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    with executor(1) as alone:
+        assert {library, proxy} <= files_mapped_by(alone)
+    assert "LD_PRELOAD" not in os.environ
+    assert library not in Path("/proc/self/maps").read_text()
+    monkeypatch.setenv("LD_PRELOAD", library)
+    with executor(1) as alone:
+        mapped = files_mapped_by(alone)
+        assert library in mapped
+        assert proxy not in mapped
+    assert os.environ["LD_PRELOAD"] == library
+    assert "preload" not in capfd.readouterr().err.lower()
+
+
+@pytest.mark.parametrize("reason", ["no such package", "no such file", "a space in the path", "a GPU"])
+def test_workers_allocate_as_ever(monkeypatch, tmp_path, reason):
+    if reason == "no such package":
+        monkeypatch.setattr(cluster, "files", lambda name: importlib.metadata.files(f"no-{name}"))
+    elif reason == "a GPU":
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    else:
+        folder = tmp_path / "with space"
+        folder.mkdir()
+        for name in cluster._ALLOCATOR if reason == "a space in the path" else cluster._ALLOCATOR[:1]:
+            (folder / name).touch()
+        there = [types.SimpleNamespace(name=name, locate=lambda n=name: folder / n) for name in cluster._ALLOCATOR]
+        monkeypatch.setattr(cluster, "files", lambda name: there)
+    assert cluster.allocator() == []
+    assert "LD_PRELOAD" not in cluster._worker_environment(None)
+
+
+def files_mapped_by(pool):
+    def mapped():
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return {line.split(maxsplit=5)[-1] for line in lines}
+
+    return pool.client.submit(mapped, pure=False).result(timeout=60)
 
 
 KERNELS = """

@@ -164,6 +164,34 @@ def test_schedules_are_what_they_say():
     np.testing.assert_allclose(warm_steps[[0, 4, 5, 24, 25, 38]], [0.1, 0.5, 0.5, 0.5, 0.05, 0.005])
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
+    """With a changing rate, and with weights that do not learn."""
+
+    def trained(make):
+        network = build_network("resnet_digits", seed=0)
+        network.stem.weight.requires_grad_(False)
+        recipe = Recipe(2, 0.001, 4, momentum=momentum, weight_decay=0.01)
+        optimiser = make(network, recipe)
+        schedule = _schedule(optimiser, recipe, 3)
+        for seed in range(6):
+            images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+            optimiser.zero_grad()
+            network(images).square().sum().backward()
+            optimiser.step()
+            schedule.step()
+        return network.state_dict()
+
+    def plain(network, recipe):
+        options = {"momentum": momentum, "weight_decay": recipe.weight_decay, "nesterov": momentum > 0, "fused": True}
+        return torch.optim.SGD(network.parameters(), recipe.learning_rate, **options)
+
+    expected, found = trained(plain), trained(_optimiser)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert not torch.equal(found["fc.weight"], build_network("resnet_digits", seed=0).fc.weight)
+    assert torch.equal(found["stem.weight"], build_network("resnet_digits", seed=0).stem.weight)
+
+
 def test_optimisers_are_what_they_say():
     network = nn.Linear(1, 1)
     assert isinstance(_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
