@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := torch==2.13.0
+COLLECTIONS := torchvision==0.29.1 timm==1.0.31
 
 # pytest-xdist and the workers of a study fill the cores by processes
 test test-all studies: export OMP_NUM_THREADS := 1
@@ -28,10 +29,10 @@ studies/%.pdf: studies/%.toml $(STAMP)
 	$(BIN)/prunestats transfer --db build/studies/$*.db -f csv > studies/$*.csv
 	$(BIN)/prunestats report --db build/studies/$*.db -o $@
 
-test: $(STAMP)
+test: $(STAMP) $(VENV)/.collections
 	$(BIN)/python -m pytest -m "not slow" -n logical --dist loadfile
 
-test-all: $(STAMP)
+test-all: $(STAMP) $(VENV)/.collections
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: $(STAMP)
@@ -54,6 +55,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Networks to test on, apart from all else: their own requirements would bring another torch.
+$(VENV)/.collections: constraints.txt | $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/collections $(COLLECTIONS)
 	@touch $@
 
 clean:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.errors import TraceError
+from prunestats.runners.graph import coupled_layers
 
 Side = tuple[str, str]
 Labels = dict[Side, NDArray[np.int64]]
@@ -140,7 +141,7 @@ def _tied_labels(
     ties: list[tuple[int, int]] = []
     fixed: list[int] = []
     n_labels = 0
-    for group in graph.get_all_groups(ignored_layers=_final_layers(graph), root_module_types=[nn.Conv2d, nn.Linear]):
+    for group in coupled_layers(graph, _final_layers(graph)):
         for item in group:
             module = item.dep.target.module
             if module is image:

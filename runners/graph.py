@@ -6,7 +6,8 @@ that are nobody's, mark both places while the graph is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from prunestats.errors import TraceError
 
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
+_RESHAPES = (Tensor.view, Tensor.reshape, Tensor.unflatten, torch.reshape, torch.unflatten)
 
 
 def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn.Module]:
@@ -36,13 +38,31 @@ def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn
     Raises
     ------
     TraceError
-        If Torch-Pruning fails.
+        If Torch-Pruning fails, or would: where channels are shuffled.
     """
     marked = _Marked(network, example_input).to(example_input.device).eval()
     with torch.no_grad():
         marked(example_input)
-    try:
+    with _failures_told():
         return tp.DependencyGraph().build_dependency(marked, example_inputs=example_input), marked.image
+
+
+def coupled_layers(graph: Any, ignored_layers: list[nn.Module]) -> Iterator[Any]:
+    """What Torch-Pruning would prune together, one layer after another that it begins with.
+
+    Raises
+    ------
+    TraceError
+        If Torch-Pruning fails.
+    """
+    with _failures_told():
+        yield from graph.get_all_groups(ignored_layers=ignored_layers, root_module_types=[nn.Conv2d, nn.Linear])
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    try:
+        yield
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise TraceError(f"Torch-Pruning cannot follow the forward pass of the network ({reason})") from error
@@ -75,6 +95,8 @@ class _Marking(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
+        if function in _RESHAPES:
+            _refuse_shuffled(args[0].shape, result.shape)
         if function not in _CONCATENATIONS or result.dim() not in (2, 4):
             return result
         axis = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
@@ -84,6 +106,15 @@ class _Marking(TorchFunctionMode):
             self.marks.append(_mark(result).to(result.device).eval())
         self.used += 1
         return self.marks[self.used - 1](result)
+
+
+def _refuse_shuffled(before: torch.Size, after: torch.Size) -> None:
+    """Refuse at once what Torch-Pruning would work on for minutes before it fails."""
+    if len(before) == 4 and len(after) > 4 and after[1] != before[1]:
+        raise TraceError(
+            f"the network takes the {before[1]} channels of a feature map apart, by a view of {tuple(before)} as "
+            f"{tuple(after)}: channels that are shuffled or split between filters cannot be followed"
+        )
 
 
 def _mark(features: Tensor) -> nn.Module:

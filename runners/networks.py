@@ -193,20 +193,39 @@ _COLLECTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "timm": ("timm", "create_model", {"pretrained": False}),
 }
 
+# Heads that serve an older way of training, and take no part in an evaluation: published results are without them.
+_PLAIN = {"aux_logits": False, "init_weights": True}
+_SPECIAL = {("torchvision", "googlenet"): _PLAIN, ("torchvision", "inception_v3"): _PLAIN}
+
 
 def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
     module, function, fresh = _COLLECTIONS[collection]
     try:
         create = getattr(import_module(module), function)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise InputError(
-            f"network '{collection}:{name}' needs {collection}, which is not installed: pip install {collection}"
+            f"network '{collection}:{name}' needs {collection}, which is not installed ({error}): "
+            f"pip install {collection}"
+        ) from error
+    except (ImportError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"network '{collection}:{name}' needs {collection}, which cannot be imported ({_line(error)}): is it of a "
+            f"version that fits torch {torch.__version__}?"
         ) from error
     try:
-        network: nn.Module = create(name, num_classes=num_classes, **fresh)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"network '{collection}:{name}': {collection} has no such network ({error})") from error
+        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_SPECIAL.get((collection, name), {}))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(f"network '{collection}:{name}': {collection} has no such network ({_line(error)})") from error
+    except (AttributeError, OSError, TypeError) as error:
+        raise InputError(
+            f"network '{collection}:{name}' cannot be made with {num_classes} classes and fresh weights: does it "
+            f"classify images? ({_line(error)})"
+        ) from error
     return network
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Module:

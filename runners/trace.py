@@ -92,13 +92,16 @@ def _owners_of_parameters(network: nn.Module) -> dict[str, nn.Module]:
     """Modules that hold parameters themselves, in the order of the network, after refusing what we cannot cost."""
     owners: dict[str, nn.Module] = {}
     for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm):
-            owners[name] = module
-        elif any(True for _ in module.parameters(recurse=False)):
+        own = {parameter for parameter, _ in module.named_parameters(recurse=False)}
+        followed = isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm)
+        if own - ({"weight", "bias"} if followed else set()):
+            who = f"layer {name!r} of kind" if name else "the network itself, a"
             raise TraceError(
-                f"layer {name or 'of the network itself'!r} of kind {type(module).__name__} owns parameters that "
-                "cannot be pruned exactly yet: Conv2d, Linear and BatchNorm can"
+                f"{who} {type(module).__name__} owns parameters ({', '.join(sorted(own))}) that cannot be pruned "
+                "exactly yet: weight and bias of Conv2d, Linear and BatchNorm can"
             )
+        if followed:
+            owners[name] = module
     return owners
 
 

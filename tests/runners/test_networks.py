@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from prunestats.errors import InputError
-from prunestats.runners import build_network, trace
+from prunestats.runners import build_network, networks, trace
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,18 @@ def test_networks_of_torchvision_and_timm_where_these_are_installed(monkeypatch)
 def test_an_unknown_network_is_refused(name, complaint):
     with pytest.raises(InputError, match=complaint):
         build_network(name)
+
+
+def test_a_collection_that_does_not_fit_torch_says_so(monkeypatch):
+    """As torchvision does whose build is of another torch."""
+
+    def fail(name):
+        raise RuntimeError("operator torchvision::nms\ndoes not exist")
+
+    monkeypatch.setattr(networks, "import_module", fail)
+    with pytest.raises(InputError, match=r"operator torchvision::nms does not exist.*fits torch 2") as caught:
+        build_network("torchvision:resnet18")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("collection", ["torchvision", "timm"])

@@ -168,6 +168,29 @@ class Reused(nn.Module):
         return self.fc(pooled(self.a(functional.relu(self.a(x)))))
 
 
+class Gained(nn.Conv2d):
+    """A convolution with a parameter more than others have."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.ones(8, 1, 1))
+
+    def forward(self, x):
+        return super().forward(x) * self.gain
+
+
+class Scaled(nn.Module):
+    """A network with a parameter that belongs to no layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.a, self.fc = conv(3, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.fc(pooled(self.a(x))) * self.scale
+
+
 def refused():
     """Networks that are refused, with what the message must say."""
     return {
@@ -181,7 +204,12 @@ def refused():
         "norm without parameters": (
             _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be followed",
         ),
-        "shuffled": (_head(lambda n, y, x: _shuffled(y)), "layer 'b' cannot be followed"),
+        "shuffled": (_head(lambda n, y, x: _shuffled(y)), "takes the 8 channels of a feature map apart"),
+        "a gain": (
+            Net(lambda n, x: n.fc(pooled(n.a(x))), a=Gained(3, 8, 3), fc=nn.Linear(8, 2)),
+            r"'a' of kind Gained owns parameters \(bias, gain, weight\)",
+        ),
+        "a parameter of its own": (Scaled(), r"the network itself, a Scaled owns parameters \(scale\)"),
         "attention": (
             _head(lambda n, y, x: y * torch.sigmoid(y.mean(1, keepdim=True))), "layer 'b' cannot be followed"
         ),
