@@ -98,6 +98,7 @@ def test_their_networks_are_costed_and_pruned_exactly(name):
     with torch.no_grad():
         found, expected = keep_filters(network, traced, filters)(image), silence(network, traced, filters)(image)
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    prune(network, traced, widths, init="scratch").train()(torch.randn(2, 3, 64, 64))
     small.train()(torch.randn(2, 3, 64, 64)).square().mean().backward()
     assert all(parameter.grad is not None for parameter in small.parameters())
 
