@@ -41,7 +41,7 @@ def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn
         If Torch-Pruning fails, or would: where channels are shuffled.
     """
     marked = _Marked(network, example_input).to(example_input.device).eval()
-    with torch.no_grad():
+    with _named(network), torch.no_grad():
         marked(example_input)
     with _failures_told():
         return tp.DependencyGraph().build_dependency(marked, example_inputs=example_input), marked.image
@@ -57,6 +57,31 @@ def coupled_layers(graph: Any, ignored_layers: list[nn.Module]) -> Iterator[Any]
     """
     with _failures_told():
         yield from graph.get_all_groups(ignored_layers=ignored_layers, root_module_types=[nn.Conv2d, nn.Linear])
+
+
+@contextmanager
+def _named(network: nn.Module) -> Iterator[None]:
+    """Put the module in whose forward pass something was refused in front of the message."""
+    inside: list[str] = []
+
+    def enter(name: str) -> Callable[[nn.Module, Any], None]:
+        return lambda module, _: inside.append(
+            f"layer {name!r} of kind {type(module).__name__}" if name else "the network itself"
+        )
+
+    def leave(*_: Any) -> None:
+        inside.pop()
+
+    handles = []
+    for name, module in network.named_modules():
+        handles += [module.register_forward_pre_hook(enter(name)), module.register_forward_hook(leave)]
+    try:
+        yield
+    except TraceError as error:
+        raise TraceError(f"{inside[-1]} {error}") from error
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -112,8 +137,8 @@ def _refuse_shuffled(before: torch.Size, after: torch.Size) -> None:
     """Refuse at once what Torch-Pruning would work on for minutes before it fails."""
     if len(before) == 4 and len(after) > 4 and after[1] != before[1]:
         raise TraceError(
-            f"the network takes the {before[1]} channels of a feature map apart, by a view of {tuple(before)} as "
-            f"{tuple(after)}: channels that are shuffled or split between filters cannot be followed"
+            f"takes the {before[1]} channels of a feature map apart, by a view of {tuple(before)} as {tuple(after)}: "
+            "channels that are shuffled or split between filters cannot be followed"
         )
 
 

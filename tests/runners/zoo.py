@@ -204,7 +204,7 @@ def refused():
         "norm without parameters": (
             _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be followed",
         ),
-        "shuffled": (_head(lambda n, y, x: _shuffled(y)), "takes the 8 channels of a feature map apart"),
+        "shuffled": (_head(lambda n, y, x: _shuffled(y)), "the network itself takes the 8 channels"),
         "a gain": (
             Net(lambda n, x: n.fc(pooled(n.a(x))), a=Gained(3, 8, 3), fc=nn.Linear(8, 2)),
             r"'a' of kind Gained owns parameters \(bias, gain, weight\)",
