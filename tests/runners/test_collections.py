@@ -45,7 +45,7 @@ FOLLOWED = (
 )
 
 REFUSED = {
-    "torchvision:shufflenet_v2_x0_5": "'stage2.0' of kind InvertedResidual takes the 48 channels of a feature map apart",
+    "torchvision:shufflenet_v2_x0_5": "'stage2.0' of kind InvertedResidual takes the 48 channels of a",
     "torchvision:swin_t": "'features.0.2' of kind LayerNorm owns parameters",
     "timm:test_convnext": "'stem.1' of kind LayerNorm2d owns parameters",
     "timm:test_nfnet": r"'stem.conv1' of kind ScaledStdConv2d owns parameters \(bias, gain, weight\)",
