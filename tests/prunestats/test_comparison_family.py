@@ -230,7 +230,8 @@ def test_swapping_the_populations_mirrors_whole_distributions(data):
     one, other = strata_of([(a, b)]), strata_of([(b, a)])
     found, mirrored = permuted(one), permuted(other)
     assert (found.ks, found.ks_p, found.ad) == pytest.approx((mirrored.ks, mirrored.ks_p, mirrored.ad))
-    assert (found.above_p, found.below_p) == pytest.approx((mirrored.below_p, mirrored.above_p), abs=0.08)
+    # the two draw other permutations: five standard errors of the difference of two shares of 999
+    assert (found.above_p, found.below_p) == pytest.approx((mirrored.below_p, mirrored.above_p), abs=0.112)
     silent = DistributionTests(0, 1, 0, 1, 1, 1)
     turned = {"a": "b", "b": "a"}
     verdict = dominance(one, silent, level=0.8)
