@@ -103,6 +103,11 @@ def test_their_networks_are_costed_and_pruned_exactly(name):
     assert all(parameter.grad is not None for parameter in small.parameters())
 
 
+def test_rounding_does_not_grow_to_a_mistake_over_hundreds_of_layers():
+    traced = trace(build_network("torchvision:efficientnet_v2_m", seed=0), torch.zeros(1, 3, 96, 96))
+    assert len(traced.layers) > 400
+
+
 @pytest.mark.parametrize(("name", "complaint"), REFUSED.items())
 def test_what_cannot_be_pruned_exactly_is_refused_with_the_reason(name, complaint):
     network = build_network(name, num_classes=10)
