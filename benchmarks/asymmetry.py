@@ -11,9 +11,9 @@ import sys
 import numpy as np
 
 from benchmarks.measure import print_rows
-from prunestats.evidence import gather
-from prunestats.regression import points
-from prunestats.verdict import judge
+from prunestats.optimum.fits import gather
+from prunestats.optimum.regression import points
+from prunestats.optimum.verdict import judge
 
 HEIGHT, NOISE = 0.1, 0.02
 REPEATS = {60: 200, 120: 200, 300: 200, 1000: 300}

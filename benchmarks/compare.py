@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.comparison import compare
+from prunestats.comparison.comparison import compare
 
 SPACES, N = 10, 1_000
 _LIMIT_MB = 300

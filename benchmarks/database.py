@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, registry
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.cost import CostModel, Layer
+from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     Outcome,
     SubnetworkRow,
@@ -24,8 +24,6 @@ from prunestats.db import (
     open_database,
     query,
     read,
-    reader,
-    schema,
     store_environment,
     store_original,
     store_outcomes,
@@ -37,6 +35,8 @@ from prunestats.db import (
     store_study,
     write,
 )
+from prunestats.db.reading import fetch as reader
+from prunestats.db.schema import tables as schema
 
 RUNS = 1_000_000
 SEEDS = (0, 1)

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.distribution import band_half_width, edf
-from prunestats.order_statistics import least_of
-from prunestats.quantile_law import resampled_quantile
-from prunestats.strata import best_difference, quantile_difference, strata_of
+from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.stratified import best_difference, quantile_difference, strata_of
+from prunestats.distribution.empirical import band_half_width, edf
+from prunestats.numeric.order_statistics import least_of
 
 N = B = 10_000
 K = 100

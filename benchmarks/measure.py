@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from prunestats.terminal import print_rows
+from prunestats.cli.terminal import print_rows
 
 
 @dataclass(frozen=True)

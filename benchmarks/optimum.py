@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.argmin import interval_curve, minima_grid, spline_optimum
-from prunestats.bucket_comparison import compare_buckets
-from prunestats.optimum import find_optimum
-from prunestats.regression import Points, points
-from prunestats.resampled_minima import bootstrap_minima
-from prunestats.spline import second_derivatives
-from prunestats.winners import SHARE, bootstrap_winners
+from prunestats.bucket_size.comparison import compare_buckets
+from prunestats.optimum.optimum import find_optimum
+from prunestats.optimum.penalised_spline import second_derivatives
+from prunestats.optimum.regression import Points, points
+from prunestats.optimum.spline_minimum import interval_curve, minima_grid, spline_optimum
+from prunestats.optimum.winners_ratio import SHARE, bootstrap_winners
 
 N = DRAWS = 10_000
 MOST_MIB = 300
@@ -29,8 +28,6 @@ def comparisons() -> Iterator[Comparison]:
     unit = f"{N:,} subnetworks, {DRAWS:,} samples"
     ours = seconds(lambda: spline_optimum(data, rng=rng))
     yield Comparison("spline's minimum, Gaussian draws", unit, ours, "refit each sample", refits)
-    ours = seconds(lambda: bootstrap_minima(data, resamples=DRAWS, rng=rng))
-    yield Comparison("spline's minimum, full bootstrap", unit, ours, "refit each sample", refits)
     yield _winners(data)
     for size, seeds in ((16_384, 3), (100_000, 1)):
         frame = runs(size, seeds)

@@ -13,8 +13,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from prunestats.runners.data import Data, Split
-from prunestats.runners.trace import Trace
+from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.pruning.tracing import Trace
 
 
 def run_plainly(

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from prunestats.optimum import Optimum, find_optimum
-from prunestats.terminal import print_rows
+from prunestats.cli.terminal import print_rows
+from prunestats.optimum.optimum import Optimum, find_optimum
 
 BANDS = (0.01, 0.02, 0.05)
 PLACES = np.linspace(0.05, 0.95, 37)

@@ -21,16 +21,16 @@ from torch.nn import functional
 from benchmarks.measure import Comparison, seconds
 from benchmarks.plain import run_plainly
 from prunestats.db import open_database, read
-from prunestats.db.schema import subnetwork
+from prunestats.db.schema.tables import subnetwork
 from prunestats.runners import prune
-from prunestats.runners.data import Data
-from prunestats.runners.execute import executor
-from prunestats.runners.machine import place
-from prunestats.runners.plan import plan
+from prunestats.runners.data.datasets import Data
+from prunestats.runners.execution.executors import executor
+from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.worker import OriginalTask, Prepared, prepare
 from prunestats.runners.run import run_study
-from prunestats.runners.study import Study, demo_study_file, read_study
-from prunestats.runners.train import evaluate
-from prunestats.runners.work import OriginalTask, Prepared, prepare
+from prunestats.runners.study.file import Study, demo_study_file, read_study
+from prunestats.runners.training.device import place
+from prunestats.runners.training.loop import evaluate
 
 _RUNS = 61
 _WARM = 12

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.cost import CostModel
+from prunestats.cost.model import CostModel
 from prunestats.runners import build_network, trace
-from prunestats.sampling import sample
-from prunestats.spaces import Independent, Regime, Space
+from prunestats.sampling.rejection import sample
+from prunestats.spaces.space import Independent, Regime, Space
 
 SHAPES = {"resnet_digits": (1, 1, 8, 8), "resnet56": (1, 3, 32, 32), "resnet50": (1, 3, 224, 224)}
 # the digits net has few subnetworks

@@ -20,17 +20,17 @@ import torch
 import torch_pruning as tp
 from scipy import stats
 
+from prunestats.cli.terminal import print_rows
 from prunestats.db import load_results
-from prunestats.laws import Independent
-from prunestats.runners.plan import plan_originals
+from prunestats.runners.execution.study_plan import plan_originals
+from prunestats.runners.execution.worker import prepare, run_task, train_subnetwork
+from prunestats.runners.networks.weights import weights_file, weights_folder
 from prunestats.runners.run import run_study
 from prunestats.runners.search import search
-from prunestats.runners.searching import uniform_widths
-from prunestats.runners.study import Study, demo_study_file, parse_study, read_study, study_text
-from prunestats.runners.weights import weights_file, weights_folder
-from prunestats.runners.work import prepare, run_task, train_subnetwork
-from prunestats.spaces import Space
-from prunestats.terminal import print_rows
+from prunestats.runners.searching.rounds import uniform_widths
+from prunestats.runners.study.file import Study, demo_study_file, parse_study, read_study, study_text
+from prunestats.spaces.samplers import Independent
+from prunestats.spaces.space import Space
 
 CHOOSING = 40
 CONFIRM_SEEDS = 4
@@ -76,7 +76,7 @@ def _ways(study: Study, db: Path, number: int, flops: float) -> tuple[dict[str, 
     refined = search(study, db, flops=flops, seed=1, **paid)
     chosen[f"search, refined by {LEARNT_FROM} runs before"] = list(refined.widths)
     original = plan_originals(study)[1][0]
-    weights = weights_file(weights_folder("sqlite", str(db)), original.task).read_bytes()
+    weights = weights_file(weights_folder("sqlite", str(db)), original.task.key).read_bytes()
     prepared = prepare(original.task, weights)
     chosen["random search"] = _random(study, db)
     chosen["Optuna's TPE"] = _tpe(study, original, weights, number)

@@ -3,18 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from prunestats.db.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
-from prunestats.db.declared import Declaration, declaration, follow_ups, refinements, stored_text
-from prunestats.db.engine import open_database, read, write
-from prunestats.db.find import find_runs
-from prunestats.db.maintenance import backup_database, upgrade_database, vacuum_database
-from prunestats.db.merge import MergeSummary, merge_database
-from prunestats.db.outcomes import missing_runs, store_outcome, store_outcomes, study_status
-from prunestats.db.populations import store_population
-from prunestats.db.progress import StudyProgress, study_progress
-from prunestats.db.query import QueryResult, query
-from prunestats.db.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
-from prunestats.db.store import (
+from prunestats.db.connection.engine import read, write
+from prunestats.db.reading.declaration import Declaration, declaration, follow_ups, refinements, stored_text
+from prunestats.db.reading.find_run import find_runs
+from prunestats.db.reading.progress import StudyProgress, study_progress, study_status
+from prunestats.db.schema.opening import open_database
+from prunestats.db.sql.answer import QueryResult
+from prunestats.db.sql.read_only import query
+from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
+from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
+from prunestats.db.storing.populations import store_population
+from prunestats.db.storing.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
+from prunestats.db.storing.study import (
     find_original,
     store_environment,
     store_original,
@@ -24,21 +24,23 @@ from prunestats.db.store import (
     store_space,
     store_study,
 )
+from prunestats.db.upkeep.maintenance import backup_database, upgrade_database, vacuum_database
+from prunestats.db.upkeep.merge import MergeSummary, merge_database
 
 if TYPE_CHECKING:
-    from prunestats.db.check import check_database
-    from prunestats.db.exporting import export_results
-    from prunestats.db.import_summary import ImportSummary
-    from prunestats.db.importing import import_results
-    from prunestats.db.load import load_results
+    from prunestats.db.exchange.exporting import export_results
+    from prunestats.db.exchange.import_summary import ImportSummary
+    from prunestats.db.exchange.importing import import_results
+    from prunestats.db.reading.results import load_results
+    from prunestats.db.upkeep.integrity import check_database
 
 # Where they are: pandas takes longer to import than a query takes.
 _LATER = {
-    "ImportSummary": "import_summary",
-    "check_database": "check",
-    "export_results": "exporting",
-    "import_results": "importing",
-    "load_results": "load",
+    "ImportSummary": "exchange.import_summary",
+    "check_database": "upkeep.integrity",
+    "export_results": "exchange.exporting",
+    "import_results": "exchange.importing",
+    "load_results": "reading.results",
 }
 
 __all__ = [

@@ -5,36 +5,29 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine
 
 from prunestats.db import (
     declaration,
+    load_results,
     open_database,
     read,
+    refinements,
     rows_hash,
     store_analysis,
-    study_status,
     write,
 )
-from prunestats.db import schema as t
+from prunestats.db.reading.study_record import find_study, load_facts, with_buckets
 from prunestats.errors import InputError
-from prunestats.reports.analyse import analyse_study
-from prunestats.reports.analysis import StudyAnalysis
-from prunestats.reports.blocks import settings
-from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
-from prunestats.reports.findings import regime_sentence
-from prunestats.reports.provenance import code_versions, seconds
-from prunestats.reports.refined import analyse_refined
-from prunestats.reports.render import draw_figures, render, write_figures, write_in_one_step
-from prunestats.reports.rows import find_study, report_frames, with_buckets
-
-# Not by row number, which is the order of training: two runs of one study give one report.
-_ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)
+from prunestats.reports.analysis.refined import analyse_refined
+from prunestats.reports.analysis.results import StudyAnalysis
+from prunestats.reports.analysis.study import analyse_study
+from prunestats.reports.pdf import draw_figures, render, write_figures, write_in_one_step
+from prunestats.reports.provenance import Provenance, code_versions, seconds
+from prunestats.reports.text.findings import key_findings, regime_sentence
 
 
 @dataclass(frozen=True)
@@ -118,7 +111,7 @@ def _build(
 ) -> BuiltReport:
     with read(engine) as connection:
         study = find_study(connection, name)
-        facts = _load_facts(connection, study, engine)
+        facts = load_facts(connection, study, engine)
     validation, test, *others = frames = report_frames(engine, facts.name, bucket)
     rng = np.random.default_rng(seed)
     spaces = [space.name for space in facts.spaces]
@@ -133,6 +126,7 @@ def _build(
         for said, frame, child in zip(declared, others, rng.spawn(len(others)), strict=True)
     )
     analysis = replace(analysis, refined=refined)
+    analysis = replace(analysis, findings=key_findings(analysis))
     provenance = Provenance(rows_hash(pd.concat(frames)), len(validation), seed, code_versions(), made_at)
     drawn = draw_figures(analysis, facts)
     write_in_one_step(output, render(analysis, facts, provenance, drawn))
@@ -152,98 +146,25 @@ def _build(
     return BuiltReport(output, tuple(map(regime_sentence, analysis.regimes)), analysis, analysis_id)
 
 
-def _load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:
-    mine = {"study_id": study["id"]}
-    regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
-    spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
-    missing: dict[tuple[float, str], int] = {}
-    for row in study_status(connection, study["name"]):
-        missing[row.regime, row.space] = missing.get((row.regime, row.space), 0) + row.missing
-    used = select(t.population.c.original_id).where(t.population.c.study_id == study["id"])
-    originals = _rows(connection, select(t.original).where(t.original.c.id.in_(used)).order_by(*_ORIGINALS))
-    return StudyFacts(
-        name=study["name"],
-        fingerprint=study["fingerprint"],
-        seed=study["seed"],
-        database=_database_name(engine),
-        originals=tuple(_original(row) for row in originals),
-        spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
-        regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
-        populations=tuple(Population(**row) for row in _populations(connection, study["id"])),
-        protocols=_protocols(connection, study["id"]),
-        machines=_machines(connection, study["id"]),
-        missing={place: n for place, n in missing.items() if n},
-    )
+def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]:
+    """Load both splits of a study, and the test split of each study that refines it.
 
+    Parameters
+    ----------
+    engine : Engine
+    study : str
+        Its name.
+    bucket : int
+        Parameters a bucket.
 
-def _populations(connection: Connection, study_id: int) -> list[dict[str, Any]]:
-    joined = (
-        t.population.join(t.regime, t.population.c.regime_id == t.regime.c.id)
-        .join(t.space, t.population.c.space_id == t.space.c.id)
-        .join(t.original, t.population.c.original_id == t.original.c.id)
-    )
-    size = select(func.count()).where(t.draw.c.population_id == t.population.c.id).scalar_subquery()
-    query = (
-        select(
-            t.regime.c.flops_fraction.label("regime"),
-            t.space.c.name.label("space"),
-            t.original.c.key.label("original"),
-            size.label("drawn"),
-            t.population.c.attempts,
-            t.population.c.accepted,
-        )
-        .select_from(joined)
-        .where(t.population.c.study_id == study_id)
-        .order_by(t.regime.c.flops_fraction.desc(), t.space.c.position, *_ORIGINALS)
-    )
-    return _rows(connection, query)
-
-
-def _of_runs(column: Any, study_id: int) -> Any:
-    """Values of a column of `run` among the runs of a study's subnetworks."""
-    joined = t.run.join(t.draw, t.draw.c.subnetwork_id == t.run.c.subnetwork_id).join(t.population)
-    return select(column).select_from(joined).where(t.population.c.study_id == study_id)
-
-
-def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
-    planned = select(t.plan.c.protocol_id).where(t.plan.c.study_id == study_id)
-    # Results from outside have no plan: theirs are the protocols of their runs.
-    used = planned if connection.execute(planned.limit(1)).first() else _of_runs(t.run.c.protocol_id, study_id)
-    rows = _rows(connection, select(t.protocol).where(t.protocol.c.id.in_(used)).order_by(t.protocol.c.key))
-    return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
-
-
-def _machines(connection: Connection, study_id: int) -> tuple[str, ...]:
-    used = _of_runs(t.run.c.environment_id, study_id)
-    rows = _rows(connection, select(t.environment).where(t.environment.c.id.in_(used)))
-    software = [{"Python": row["python"], **row["versions"]} for row in rows]
-    named = {f"{row['platform']}, {settings(on)}" for row, on in zip(rows, software, strict=True)}
-    return tuple(sorted(named))
-
-
-def _original(row: dict[str, Any]) -> Original:
-    return Original(
-        key=row["key"],
-        network=row["network"],
-        dataset=row["dataset"],
-        seed=row["seed"],
-        flops=row["flops"],
-        params=row["params"],
-        n_groups=len(row["group_sizes"] or ()),
-        convention=row["flops_convention"],
-        val_error=row["val_error"],
-        test_error=row["test_error"],
-        recipe=row["recipe"] or {},
-    )
-
-
-def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _database_name(engine: Engine) -> str:
-    """The file's name, as its folder says nothing to a reader elsewhere; or the URL without its password."""
-    url = make_url(engine.url)
-    if url.get_backend_name() == "sqlite":
-        return Path(url.database or "").name or "in memory"
-    return url.render_as_string(hide_password=True)
+    Returns
+    -------
+    list of DataFrame
+        Validation and test of all of its runs; then a frame for each refining study with a finished run.
+    """
+    validation = load_results(engine, study=study, state=None, split="validation", bucket=bucket)
+    test = load_results(engine, study=study, state=None, split="test", bucket=bucket)
+    with read(engine) as connection:
+        refining = [name for name, refined in refinements(connection).items() if refined == study]
+    others = [load_results(engine, study=name, state="done", split="test") for name in refining]
+    return [validation, test, *(frame for frame in others if not frame.empty)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -49,3 +50,26 @@ def seconds(timestamp: int | str | None) -> int:
             f"timestamp must be seconds since 1970 or an ISO time; found {timestamp!r}: write 2026-01-31T12:00:00"
         ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """From what, with what and when a report was made.
+
+    Parameters
+    ----------
+    rows_hash : str
+        SHA-256 of the analysed rows.
+    n_rows : int
+    seed : int
+        Seed of the analysis.
+    versions : dict of str to str
+    timestamp : int
+        Seconds since 1970, UTC.
+    """
+
+    rows_hash: str
+    n_rows: int
+    seed: int
+    versions: dict[str, str]
+    timestamp: int

@@ -10,11 +10,10 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from prunestats.db import find_analysis, open_database, read, rows_hash
-from prunestats.db.analyses import AnalysisRow, analysis_result
+from prunestats.db.storing.analyses import AnalysisRow, analysis_result
 from prunestats.errors import DatabaseError, InputError
-from prunestats.reports.build import BuiltReport, build_report
+from prunestats.reports.build import BuiltReport, build_report, report_frames
 from prunestats.reports.provenance import code_versions
-from prunestats.reports.rows import report_frames
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from prunestats.db import (
     write,
 )
 from prunestats.errors import DatabaseError, StudyError
-from prunestats.runners.execute import Executor, executor
-from prunestats.runners.plan import Plan, PlannedOriginal, PlannedPopulation, plan
-from prunestats.runners.study import Study, content_key, read_study
-from prunestats.runners.weights import save_weights, weights_file, weights_folder, weights_match
-from prunestats.runners.work import TrainedOriginal, failed, run_subnetwork, run_task, train_original
+from prunestats.runners.execution.executors import Executor, executor
+from prunestats.runners.execution.study_plan import Plan, PlannedOriginal, PlannedPopulation, plan
+from prunestats.runners.execution.worker import TrainedOriginal, failed, run_subnetwork, run_task, train_original
+from prunestats.runners.networks.weights import save_weights, weights_file, weights_folder, weights_match
+from prunestats.runners.study.file import Study, content_key, read_study
 
 Progress = Callable[[str, int, int], None]
 
@@ -157,7 +157,7 @@ def _prepare_originals(
     for original in planned.originals:
         with read(engine) as connection:
             stored = find_original(connection, original.task.key)
-        if stored is not None and weights_match(weights_file(folder, original.task), stored["weights_sha256"]):
+        if stored is not None and weights_match(weights_file(folder, original.task.key), stored["weights_sha256"]):
             ids[original.task.key] = int(stored["id"])
         else:
             absent.append((original, stored))
@@ -177,7 +177,7 @@ def _prepare_originals(
                 f"the weights of original {task.network}, seed {task.seed}, are not in {str(folder)!r} as stored, and "
                 "training gave others (another machine or version?): restore the file or begin a new database"
             )
-        save_weights(weights_file(folder, task), result.weights)
+        save_weights(weights_file(folder, task.key), result.weights)
         ids[task.key] = _store_original(engine, planned, original, result)
         progress("originals", len(ids), total)
     return ids
@@ -272,7 +272,7 @@ def _execute(
     protocol = planned.study.protocol.parameters
     originals = {original.task.key: original.task for original in planned.originals}
     pool = processes()
-    weights = {key: pool.share(weights_file(folder, task).read_bytes()) for key, task in originals.items()}
+    weights = {key: pool.share(weights_file(folder, task.key).read_bytes()) for key, task in originals.items()}
     tasks = (
         run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, protocol, run.seed)
         for run in todo

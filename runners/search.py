@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from prunestats.confirmation import confirm
 from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
-from prunestats.runners.plan import plan_originals
+from prunestats.noise.confirmation import confirm
+from prunestats.runners.execution.study_plan import plan_originals
 from prunestats.runners.run import Progress, run_study
-from prunestats.runners.search_result import Round, SearchResult
-from prunestats.runners.searching import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
-from prunestats.runners.study import Study, content_key, read_study
-from prunestats.sampling import feasible_band
+from prunestats.runners.searching.result import Round, SearchResult
+from prunestats.runners.searching.rounds import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
+from prunestats.runners.study.file import Study, content_key, read_study
+from prunestats.sampling.rejection import feasible_band
 
 _RESPONSE = "log_loss"
 

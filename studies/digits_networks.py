@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from prunestats.runners.networks import CifarResNet
+from prunestats.runners.networks.builtin import CifarResNet
 
 strided_16_32_128 = partial(CifarResNet, 1, channels=1, widths=(16, 32, 128), stem_stride=2)
 strided_32_48_64 = partial(CifarResNet, 1, channels=1, widths=(32, 48, 64), stem_stride=2)

@@ -13,36 +13,37 @@ import typer
 from prunestats import __version__
 from prunestats.cli import (
     database,
-    deployment,
-    exchange,
-    maintenance,
+    export_subnetwork,
+    import_export,
     optima,
     refinement,
-    reporting,
-    searching,
+    report,
+    search,
+    sql,
     statistics,
     studies,
     transfer,
 )
 from prunestats.cli.options import app
+from prunestats.cli.terminal import complain, leave_progress, say
 from prunestats.errors import InputError, PrunestatsError
-from prunestats.terminal import complain, leave_progress, say
 
-__all__ = [
-    "app",
-    "database",
-    "deployment",
-    "exchange",
-    "main",
-    "maintenance",
-    "optima",
-    "refinement",
-    "reporting",
-    "searching",
-    "statistics",
-    "studies",
-    "transfer",
-]
+__all__ = ["app", "main"]
+
+# Commands are known by being imported; `prunestats --help` lists them in this order.
+COMMANDS = (
+    database,
+    export_subnetwork,
+    import_export,
+    optima,
+    refinement,
+    report,
+    search,
+    sql,
+    statistics,
+    studies,
+    transfer,
+)
 
 # Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
 _PATIENCE_S = 2.0

@@ -1,62 +1,110 @@
-"""Commands on the results database."""
+"""Commands that look after the results database, and the one that lists what was concluded from it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
 
-from prunestats.cli.options import Db, app
-from prunestats.cli.output import form_of, write_rows
-from prunestats.terminal import complain, show_place
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.terminal import complain, print_rows, say
+from prunestats.db.connection.plain_values import json_text
 
-_ROWS = 10_000
+_SHOWN = 10
 
-SqlForm = Annotated[
-    Literal["table", "csv", "json", "parquet"] | None,
-    typer.Option("-f", "--format", help="How rows are written; by default as the file's name says, or as a table."),
-]
+db_app = typer.Typer(help="Look after the results database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+
+
+@db_app.command("schema")
+def schema() -> None:
+    """Print what every table, view and column of a results database means, as Markdown."""
+    from prunestats.db import open_database, read
+    from prunestats.db.schema.page import schema_page
+
+    with TemporaryDirectory() as folder:
+        engine = open_database(f"{folder}/empty.db")
+        with read(engine) as connection:
+            sys.stdout.write(schema_page(connection))
+        engine.dispose()
+
+
+@db_app.command("upgrade")
+def upgrade(db: Db = "prunestats.db") -> None:
+    """Bring the schema of a database to this version."""
+    from prunestats.db import upgrade_database
+
+    before, after = upgrade_database(db)
+    say(f"Schema version {after}: nothing to do" if before == after else f"Upgraded schema version {before} to {after}")
+
+
+@db_app.command("check")
+def check(db: Db = "prunestats.db") -> None:
+    """Look for damage, orphans and values that cannot be: a line each, exit code 1 if there are any."""
+    from prunestats.db import check_database
+
+    found = check_database(db)
+    for line in found:
+        say(line)
+    if found:
+        raise typer.Exit(1)
+    say(f"{db}: no damage, no orphans, no impossible values")
+
+
+@db_app.command("backup")
+def backup(
+    destination: Annotated[Path, typer.Argument(help="A file that is not there yet.")], db: Db = "prunestats.db"
+) -> None:
+    """Copy a SQLite database as it is at one moment, also while it is written to."""
+    from prunestats.db import backup_database
+
+    size = backup_database(db, destination)
+    say(f"{destination}: {size:,} bytes, checked")
+
+
+@db_app.command("merge")
+def merge(
+    other: Annotated[str, typer.Argument(help="SQLite file or URL of the database that is read.")],
+    db: Db = "prunestats.db",
+) -> None:
+    """Add what another database has; exit code 1 if both have a run with different results."""
+    from prunestats.db import merge_database
+
+    summary = merge_database(db, other)
+    added = [f"{n:,} rows of {table}" for table, n in summary.added.items() if n]
+    say(f"Added {', '.join(added)}" if added else "All of it was there already: nothing was added")
+    for line in summary.conflicts[:_SHOWN]:
+        complain(line, "conflict")
+    if summary.conflicts:
+        n = len(summary.conflicts)
+        complain(f"{n:,} in all; {db} keeps what it had", "conflicts")
+        raise typer.Exit(1)
+
+
+@db_app.command("vacuum")
+def vacuum(db: Db = "prunestats.db") -> None:
+    """Give back the space that deleted rows left."""
+    from prunestats.db import vacuum_database
+
+    before, after = vacuum_database(db)
+    say(f"{db}: {before:,} bytes before, {after:,} after")
 
 
 @app.command()
-def sql(
-    query: Annotated[
-        str | None, typer.Argument(help="A SELECT, or .tables, or .schema [NAME]; - reads it from standard input.")
-    ] = None,
-    db: Db = "prunestats.db",
-    form: SqlForm = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the rows to.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Most rows to write; 0 writes all.")] = _ROWS,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
-) -> None:
-    """Query the results database, read-only; without a query, a shell, or what standard input asks."""
-    chosen = form_of(form, output)
-    typed = sys.stdin is not None and sys.stdin.isatty()
-    if query is None and typed and sys.stdout.isatty() and form is None and output is None:
-        from prunestats.cli.shell import run_shell
+def analyses(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
+    """List what was concluded: when, of which rows, with which parameters and code."""
+    from prunestats.db import list_analyses
+    from prunestats.db.schema.opening import reading
 
-        run_shell(db, timeout_s=timeout)
-        return
-    if query == "-" or (query is None and sys.stdin is not None and not typed):
-        query = sys.stdin.read()
-    _answer(query or ".tables", db, chosen, output, limit, timeout)
-
-
-def _answer(text: str, db: str, form: str, output: Path | None, limit: int, timeout_s: float) -> None:
-    from prunestats.cli.ask import ask
-    from prunestats.errors import QueryError
-
-    try:
-        answer = ask(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
-    except QueryError as error:
-        if sys.stderr.isatty():
-            show_place(error.sql, error.offset)
-        raise
-    except KeyboardInterrupt:
-        complain("the query was stopped and left nothing behind", "stopped")
-        raise typer.Exit(130) from None
-    write_rows(answer.columns, answer.rows, form, output)
-    if answer.truncated:
-        complain(f"only the first {limit:,} rows are here: --limit raises that, --limit 0 takes all", "note")
+    with reading(db) as connection:
+        found = list_analyses(connection, study=study)
+    columns = ("id", "created_at", "kind", "study", "parameters", "rows", "hash", "prunestats")
+    rows = [
+        (row.id, str(row.created_at), row.kind, row.study, json_text(row.parameters), row.n_rows, row.rows_hash[:8],
+         row.versions.get("prunestats"))
+        for row in found
+    ]  # fmt: skip
+    print_rows(columns, rows, form)

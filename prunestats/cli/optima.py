@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prunestats.cli.options import Db, Form, StudyName, app
-from prunestats.cli.selection import (
+from prunestats.cli.analysis import (
     Bucket,
     Level,
     Plot,
@@ -24,7 +23,8 @@ from prunestats.cli.selection import (
     note,
     print_frame,
 )
-from prunestats.terminal import print_rows
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.terminal import print_rows
 
 
 @app.command()
@@ -47,9 +47,9 @@ def optimum(
     """
     import numpy as np
 
-    from prunestats.optimum import find_optimum
-    from prunestats.regime_trend import regime_trend
-    from prunestats.reports.plots import plot_optimum
+    from prunestats.conjectures.across_regimes import regime_trend
+    from prunestats.optimum.optimum import find_optimum
+    from prunestats.reports.figures.single import plot_optimum
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed}
     asked = ask(db, study, regime, space, split, chosen, first=not space)
@@ -94,7 +94,7 @@ def buckets(
     import numpy as np
     import pandas as pd
 
-    from prunestats.bucket_comparison import SIZES, compare_buckets
+    from prunestats.bucket_size.comparison import SIZES, compare_buckets
 
     sizes = tuple(size or SIZES)
     chosen = {"response": response, "sizes": sizes, "level": level, "seed": seed}
@@ -126,7 +126,7 @@ def winners(
     """Show what validation chooses in every population, and its test error without the luck that made it win."""
     import numpy as np
 
-    from prunestats.winner_error import winner_error
+    from prunestats.noise.winners_curse import winner_error
 
     asked = ask(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
     tested = ask(db, study, regime, space, "test", {})

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from prunestats.cli.analysis import Bucket, Level, Response, Seed, Split, ask, ends, finish, known, note
 from prunestats.cli.options import Db, Form, StudyFile, StudyName, app
-from prunestats.cli.selection import Bucket, Level, Response, Seed, Split, ask, ends, finish, known, note
+from prunestats.cli.terminal import print_rows, say
 from prunestats.errors import InputError
-from prunestats.terminal import print_rows, say
 
 
 @app.command()
@@ -33,8 +33,8 @@ def refine(
 
     Where the data show no optimum it says what they do support, and writes nothing they do not.
     """
-    from prunestats.runners.refining import refined_study
-    from prunestats.runners.study import read_study
+    from prunestats.runners.study.file import read_study
+    from prunestats.runners.study.refined import refined_study
 
     content = read_study(study)
     if regime is None and len(content.regimes.flops) > 1:
@@ -73,8 +73,8 @@ def head_to_head(
     """Tell what each space of a study gained over its first one: chance to be better, and draws saved."""
     import numpy as np
 
-    from prunestats.contest import head_to_head as contest
     from prunestats.db import declaration, open_database, read
+    from prunestats.refinement.gain import head_to_head as contest
 
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
     asked = ask(db, study, None if regime is None else [regime], None, split, chosen, refining=True)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from prunestats.cli.options import Db, Form, StudyName, app
-from prunestats.cli.selection import (
+from prunestats.cli.analysis import (
     Level,
     Plot,
     Regimes,
@@ -25,11 +24,12 @@ from prunestats.cli.selection import (
     note,
     print_frame,
 )
-from prunestats.terminal import print_rows
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.terminal import print_rows
 
 if TYPE_CHECKING:
-    from prunestats.best import BestOf
-    from prunestats.intervals import Interval
+    from prunestats.distribution.best_of_k import BestOf
+    from prunestats.numeric.intervals import Interval
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -47,8 +47,8 @@ def edf(
     plot: Plot = None,
 ) -> None:
     """Show the error distribution of every space in every regime."""
-    from prunestats.distribution import edf as distribution
-    from prunestats.reports.plots import plot_edf
+    from prunestats.distribution.empirical import edf as distribution
+    from prunestats.reports.figures.single import plot_edf
 
     asked = ask(db, study, regime, space, split, {"response": response, "level": level})
     found = {key[:2]: distribution(key[2], level=level) for key in asked.populations(response)}
@@ -83,8 +83,8 @@ def compare(
     """Compare every pair of spaces in every regime and over all: means, quantiles, best of k, distributions."""
     import numpy as np
 
-    from prunestats.comparison import compare as comparison
-    from prunestats.reports.plots import plot_comparison
+    from prunestats.comparison.comparison import compare as comparison
+    from prunestats.reports.figures.single import plot_comparison
 
     asked = ask(db, study, regime, space, split, {"response": response, "level": level, "seed": seed})
     found = comparison(asked.frame, response=response, level=level, rng=np.random.default_rng(seed))
@@ -116,9 +116,9 @@ def best_of(
     """Show the expected best of k subnetworks of every space, or with --target how many it takes to get there."""
     import numpy as np
 
-    from prunestats.best import best_of as best
-    from prunestats.reach import samples_to_reach
-    from prunestats.reports.plots import plot_best_of
+    from prunestats.distribution.best_of_k import best_of as best
+    from prunestats.distribution.samples_needed import samples_to_reach
+    from prunestats.reports.figures.single import plot_best_of
 
     chosen = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
     asked = ask(db, study, regime, space, split, chosen)
@@ -157,8 +157,8 @@ def noise(
     form: Form = "table",
 ) -> None:
     """Split the variance between originals, subnetworks and seeds, and plan what a precision takes."""
-    from prunestats.components import variance_components
-    from prunestats.planning import plan_precision
+    from prunestats.noise.components import variance_components
+    from prunestats.noise.precision_plan import plan_precision
 
     asked = ask(db, study, regime, space, split, {"response": response, "level": level})
     found = {

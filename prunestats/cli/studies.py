@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from prunestats.cli.options import Db, Form, StudyFile, StudyName, Workers, app
+from prunestats.cli.terminal import duration, print_rows, say, show_progress
 from prunestats.errors import InputError
-from prunestats.terminal import duration, print_rows, say, show_progress
 
 QUERIES = (
     (
@@ -44,7 +44,7 @@ def demo(
     """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, refine, compare, report."""
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
-    from prunestats.runners.study import demo_study_file, read_study
+    from prunestats.runners.study.file import demo_study_file, read_study
 
     _make_folder(folder)
     text = demo_study_file().read_text(encoding="utf-8")
@@ -80,9 +80,9 @@ def demo(
 def _refined_demo(study: Path, db: Path) -> Path | None:
     """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
     from prunestats.db import load_results
-    from prunestats.reports.render import write_in_one_step
-    from prunestats.runners.refining import refined_study
-    from prunestats.runners.study import read_study
+    from prunestats.reports.pdf import write_in_one_step
+    from prunestats.runners.study.file import read_study
+    from prunestats.runners.study.refined import refined_study
 
     content = read_study(study)
     files = {regime: study.with_name(f"{study.stem}-refined-{regime:g}.toml") for regime in content.regimes.flops}
@@ -108,7 +108,7 @@ def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.toml"),
 ) -> None:
     """Write a commented study file to start from."""
-    from prunestats.runners.study import demo_study_file
+    from prunestats.runners.study.file import demo_study_file
 
     if file.exists():
         raise InputError(f"{file} is there already and is left as it is: name another file")
@@ -120,8 +120,8 @@ def init(
 @app.command()
 def sample(study: StudyFile, form: Form = "table") -> None:
     """Draw and cost a study's populations without training: how many, how spread, which acceptance."""
-    from prunestats.runners.plan import plan
-    from prunestats.runners.study import read_study
+    from prunestats.runners.execution.study_plan import plan
+    from prunestats.runners.study.file import read_study
 
     columns = ("original", "seed", "regime", "space", "subnetworks", "attempts", "acceptance", "duplicates")
     spread = ("flops_min", "flops_max", "ratio_min", "ratio_median", "ratio_max")

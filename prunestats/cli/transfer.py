@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunestats.cli.options import Db, Form, StudyName, app
-from prunestats.cli.selection import (
+from prunestats.cli.analysis import (
     Bucket,
     Level,
     Regimes,
@@ -24,11 +23,12 @@ from prunestats.cli.selection import (
     known,
     note,
 )
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.terminal import print_rows
 from prunestats.errors import InputError
-from prunestats.terminal import print_rows
 
 if TYPE_CHECKING:
-    from prunestats.transfer_result import PredictedOptimum, Transfer
+    from prunestats.conjectures.transfer_result import PredictedOptimum, Transfer
 
 _GIVEN = "ratio {:g}"
 _FOUND = ("ratio", "low", "high")
@@ -66,10 +66,10 @@ def transfer(
     """
     import numpy as np
 
+    from prunestats.conjectures.transfer import transfer_optimum
     from prunestats.db import open_database
-    from prunestats.reports.rows import with_buckets
-    from prunestats.reports.transfer_figure import plot_transfer
-    from prunestats.transfer import transfer_optimum
+    from prunestats.db.reading.study_record import with_buckets
+    from prunestats.reports.figures.transfer import plot_transfer
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed, "network": network, "ratio": ratio}
     asked = ask(db, study, regime, space, split, chosen, first=not space)
@@ -146,10 +146,10 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
     if not names:
         return {}
     from prunestats.db import open_database, read, stored_text
-    from prunestats.runners.data import load_data
-    from prunestats.runners.networks import build_network
-    from prunestats.runners.tables import DataConfig
-    from prunestats.runners.trace import trace
+    from prunestats.runners.data.datasets import load_data
+    from prunestats.runners.networks.builtin import build_network
+    from prunestats.runners.pruning.tracing import trace
+    from prunestats.runners.study.tables import DataConfig
 
     engine = open_database(db, create=False)
     with read(engine) as connection:

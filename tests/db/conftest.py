@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from prunestats.cost import CostModel, Layer
+from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
     Outcome,

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from prunestats.db import maintenance, upgrade
+from prunestats.db.schema import upgrade
+from prunestats.db.upkeep import maintenance
 
 if __name__ == "__main__":
     upgrade._MIGRATIONS = Path(sys.argv[2])

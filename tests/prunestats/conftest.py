@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunestats.cost import CostModel, Layer
-from prunestats.regression import Points, points
+from prunestats.cost.model import CostModel, Layer
+from prunestats.optimum.regression import Points, points
 
 _GOLDEN = Path(__file__).parent / "golden"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunestats.lind_mehlum import lind_mehlum
-from prunestats.quadratic import fit_quadratic
-from prunestats.regression import points
-from prunestats.spline import fit_spline
-from prunestats.two_lines import fit_two_lines
+from prunestats.optimum.lind_mehlum import lind_mehlum
+from prunestats.optimum.penalised_spline import fit_spline
+from prunestats.optimum.quadratic import fit_quadratic
+from prunestats.optimum.regression import points
+from prunestats.optimum.two_lines import fit_two_lines
 
 EXAMPLES = ["statuser", "utest", "mtcars_hp", "mtcars_disp"]
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunestats.reports.analyse import analyse_study
-from prunestats.reports.analysis import StudyAnalysis
-from prunestats.reports.facts import Original, Population, Protocol, Provenance, SpaceLaw, StudyFacts
+from prunestats.reports.analysis.results import StudyAnalysis
+from prunestats.reports.analysis.study import analyse_study
+from prunestats.reports.provenance import Provenance
+from prunestats.study_record import Original, Population, Protocol, SpaceLaw, StudyFacts
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 

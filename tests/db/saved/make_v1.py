@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from prunestats.cost import CostModel, Layer
+from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
     Outcome,

@@ -1,0 +1,1 @@
+"""Addresses, engines, transactions and drivers' errors: no table is known here."""

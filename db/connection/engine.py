@@ -1,0 +1,141 @@
+"""Opening a results database, and the two doors to it: `write` and `read`."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from prunestats.db.connection.driver_errors import database_error
+from prunestats.db.connection.plain_values import json_text
+from prunestats.errors import DatabaseError
+
+TIMEOUT_S = 30
+# Most memory for pages of a SQLite file, in KiB: in the usual 2 MB, a million runs are read again and again.
+_CACHE_KIB = 262_144
+_WRITES = "prunestats_writes"
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that writes; it is committed at the end, or undone as a whole.
+
+    Parameters
+    ----------
+    engine : Engine
+        From `open_database`.
+
+    Yields
+    ------
+    sqlalchemy.Connection
+
+    Raises
+    ------
+    DatabaseError
+        If the database refuses: a wrong row, a full disk, a lock held for more than 30 s.
+
+    Notes
+    -----
+    On SQLite it begins with BEGIN IMMEDIATE, so that writers wait for one another instead of failing in the middle.
+    """
+    with _faults(engine), engine.connect() as connection:
+        connection.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that reads: all its queries see the database at one moment.
+
+    Parameters
+    ----------
+    engine : Engine
+        From `open_database`.
+
+    Yields
+    ------
+    sqlalchemy.Connection
+
+    Raises
+    ------
+    DatabaseError
+        If the database cannot be read.
+    """
+    with _faults(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+def read_only_connection(path: Path) -> sqlite3.Connection:
+    """Connect to a SQLite file such that SQLite itself refuses to write."""
+    connection = sqlite3.connect(
+        read_only_uri(path), uri=True, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def read_only_uri(path: Path) -> str:
+    """Return the URI by which SQLite opens a file to read alone."""
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    log = path.with_name(path.name + "-wal")
+    # without a log to read, and where none can be made beside it, the file is all there is
+    return uri if log.exists() or os.access(path.parent, os.W_OK) else uri + "&immutable=1"
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine for an address, whatever the database."""
+    return sqlite_engine(url) if url.get_backend_name() == "sqlite" else postgresql_engine(url)
+
+
+def sqlite_engine(url: URL, **options: Any) -> Engine:
+    """An engine for a SQLite file, whose transactions begin when asked to."""
+    if "creator" not in options:
+        options["connect_args"] = {"timeout": TIMEOUT_S}
+    engine = create_engine(url, poolclass=QueuePool, json_serializer=json_text, **options)
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def postgresql_engine(url: URL) -> Engine:
+    """An engine for a PostgreSQL server."""
+    try:
+        return create_engine(url, json_serializer=json_text)
+    except (ImportError, NoSuchModuleError):
+        raise DatabaseError(
+            "expected psycopg for PostgreSQL; found it missing: pip install 'prunestats[postgresql]'"
+        ) from None
+
+
+def _prepare_connection(connection: sqlite3.Connection, record: Any) -> None:
+    # the driver's own transactions begin too late: a row selected before an update could be out of date
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _faults(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise database_error(error, engine) from error

@@ -1,0 +1,169 @@
+"""Values of an outside table as the database takes them, or why it does not."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunestats.db.connection.plain_values import LARGEST
+from prunestats.db.exchange.column_roles import MEASURED, METRICS, SCALE, SEEDED, Meaning
+from prunestats.db.exchange.refused_rows import RefusedError
+from prunestats.db.storing.insert_once import short
+
+_NAMES = ("study", "space", "original", "network", "dataset", "protocol", "protocol_key", "subnetwork")
+_TEXT = (*_NAMES, "state", "failure", "host", "platform", "python", "flops_convention")
+
+Convert = Callable[[str, Any], Any]
+
+
+def converters(meaning: Meaning) -> dict[str, Convert]:
+    """Return what makes a value of each role into what the database stores; it takes the role and the value."""
+    halved = 2 if meaning.flops_convention == "multiplications-and-additions" else 1
+    convert: dict[str, Convert] = dict.fromkeys(_TEXT, _text)
+    convert |= dict.fromkeys(("seed", "draw", "epochs", "original_seed"), _whole)
+    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED, *MEASURED), _real)
+    convert |= dict.fromkeys(("flops", "original_flops"), _scaled(SCALE[meaning.flops_unit], halved, "flops"))
+    convert |= dict.fromkeys(("params", "original_params"), _scaled(SCALE[meaning.params_unit], 1, "params"))
+    whole = 100 if meaning.error_unit == "percent" else 1
+    convert |= dict.fromkeys(METRICS, lambda role, value: _error(role, value, whole))
+    return convert | {"versions": _versions, "planned": _truth, "created_at": _moment}
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(role: str, value: Any) -> str | None:
+    if _missing(value):
+        return None
+    text = value if isinstance(value, str) else str(value)
+    if "\0" in text or any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise RefusedError("text without NUL and surrogates", short(text))
+    return text
+
+
+def _number(role: str, value: Any) -> int | float | None:
+    if _missing(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise RefusedError(f"a number for {role}", short(value))
+    number = _parsed_number(role, value.strip()) if isinstance(value, str) else value
+    if math.isinf(number):
+        raise RefusedError(f"a finite number for {role}", str(number))
+    return None if _missing(number) else number
+
+
+def _parsed_number(role: str, text: str) -> int | float:
+    try:
+        if "_" in text:
+            raise ValueError
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise RefusedError(f"a number for {role}", short(text)) from None
+
+
+def _real(role: str, value: Any) -> float | None:
+    number = _number(role, value)
+    return None if number is None else float(number)
+
+
+def _whole(role: str, value: Any) -> int | None:
+    number = _number(role, value)
+    if number is not None and (number != int(number) or abs(number) > LARGEST):
+        raise RefusedError(f"a whole number for {role}", f"{number:g}")
+    return None if number is None else int(number)
+
+
+def _scaled(scale: int, divisor: int, name: str) -> Callable[[str, Any], int | None]:
+    def scaled(role: str, value: Any) -> int | None:
+        number = _number(role, value)
+        if number is None:
+            return None
+        if scale == 1 and number != int(number):
+            raise RefusedError(f"{role} in whole counts", f"{number:g}: in millions? pass --{name}-unit millions")
+        counted = number * scale if divisor == 1 else number * scale / divisor
+        if abs(counted) > LARGEST:
+            raise RefusedError(f"{role} below 2**63", f"{counted:g}")
+        return round(counted)
+
+    return scaled
+
+
+def _error(role: str, value: Any, whole: int) -> float | None:
+    number = _number(role, value)
+    if number is None:
+        return None
+    error = float(number) if role.endswith("error") else whole - number
+    if whole != 1:
+        error = error / whole
+    if not 0 <= error <= 1:
+        hint = ": pass --error-unit percent?" if whole == 1 and 1 < number <= 100 else ""
+        raise RefusedError(f"{role} between 0 and {whole}", f"{number:g}{hint}")
+    return error
+
+
+def listed(values: list[Any]) -> list[Any]:
+    """The values of a metric, one a seed."""
+    if len(values) > 1:
+        return values
+    value = _parsed(values[0])
+    if isinstance(value, list) and not value:
+        raise RefusedError("a metric for at least one seed", "an empty list")
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            raise RefusedError("JSON that can be read", short(value)) from None
+    return value
+
+
+def widths_of(values: list[Any]) -> list[int] | None:
+    """Return the widths of a subnetwork, from one column of arrays or from one column a group."""
+    listed = _parsed(values[0]) if len(values) == 1 else values
+    if _missing(listed):
+        return None
+    if not isinstance(listed, list | tuple) or not listed:
+        raise RefusedError("widths as an array", short(listed))
+    widths = [_whole("widths", value) for value in listed]
+    found = [width for width in widths if width is not None and width >= 1]
+    if len(found) < len(widths):
+        raise RefusedError("widths of 1 or more", short(listed))
+    return found
+
+
+def _versions(role: str, value: Any) -> dict[str, Any] | None:
+    found = None if _missing(value) else _parsed(value)
+    if found is not None and not isinstance(found, dict):
+        raise RefusedError("versions as a JSON object", short(value))
+    return found
+
+
+def _truth(role: str, value: Any) -> bool | None:
+    known = {"true": True, "false": False, "1": True, "0": False}
+    if _missing(value):
+        return None
+    if str(value).lower() not in known:
+        raise RefusedError(f"true or false for {role}", short(value))
+    return known[str(value).lower()]
+
+
+def _moment(role: str, value: Any) -> datetime | None:
+    if _missing(value):
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RefusedError(f"an ISO time for {role}", short(value)) from None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(microsecond=0, tzinfo=None)

@@ -1,0 +1,228 @@
+"""Storing runs from outside: studies without a file, spaces without a law, originals without a cost model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, bindparam, func, select, text, update
+
+from prunestats.db.exchange.refused_rows import Refusal
+from prunestats.db.exchange.storing_runs import store_outside_runs
+from prunestats.db.exchange.table_runs import Run
+from prunestats.db.schema import tables as schema
+from prunestats.db.storing.insert_once import content_hash, expect_same, find_row, get_or_insert, insert_new, short
+from prunestats.db.storing.populations import store_subnetworks
+from prunestats.db.storing.records import SubnetworkRow
+from prunestats.db.storing.study import (
+    store_original,
+    store_plan,
+    store_protocol,
+    store_regime,
+    store_space,
+    store_study,
+)
+from prunestats.errors import InputError
+
+
+class Stored(NamedTuple):
+    """What storing runs gave.
+
+    Parameters
+    ----------
+    new_runs, new_subnetworks : int
+    clashes : list of Refusal
+        Runs that are stored with another result, which stays.
+    """
+
+    new_runs: int
+    new_subnetworks: int
+    clashes: list[Refusal]
+
+
+def store_runs(connection: Connection, runs: Sequence[Run], origin: str) -> Stored:
+    """Store runs with all that they belong to; what is there stays.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    runs : sequence of dict
+        From `runs_of`.
+    origin : str
+        Where they come from, kept with their study.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    InputError
+        For runs that a study which was run here did not make.
+    DatabaseError
+        For a subnetwork or an original that is stored with another cost.
+    """
+    closed = _closed_studies(connection, runs)
+    before = _census(connection, closed)
+    subnetworks_before = _count(connection, schema.subnetwork)
+    studies = {name: _study(connection, name, origin) for name in _first(runs, "study")}
+    originals = {key: _original(connection, run) for key, run in _first(runs, "original").items()}
+    protocols = {key: _protocol(connection, run) for key, run in _first(runs, "protocol_key").items()}
+    subnetworks = _subnetworks(connection, runs, originals)
+    _populations(connection, runs, studies, originals, subnetworks)
+    clashes, new_runs = store_outside_runs(connection, runs, protocols, subnetworks)
+    for (study, key, seed), run in _first(runs, "study", "protocol_key", "seed").items():
+        if run.get("planned"):
+            store_plan(connection, study_id=studies[study], protocol_id=protocols[key], seeds=[seed])
+    if _census(connection, closed) != before:
+        raise InputError(
+            f"expected results of another study than {short(closed[0])}, which was run and not imported; found runs "
+            "that it does not have: give the import another name with --study"
+        )
+    return Stored(new_runs, _count(connection, schema.subnetwork) - subnetworks_before, clashes)
+
+
+def imported_fingerprint(name: str) -> str:
+    """Return the fingerprint of a study that was imported: it may grow, as nothing but its rows says what it is."""
+    return content_hash(["imported", name])
+
+
+def _first(runs: Sequence[Run], *names: str) -> dict[Any, Run]:
+    """The first run of every value, or of every combination of values."""
+    found: dict[Any, Run] = {}
+    for run in runs:
+        found.setdefault(run[names[0]] if len(names) == 1 else tuple(run[name] for name in names), run)
+    return found
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _closed_studies(connection: Connection, runs: Sequence[Run]) -> list[str]:
+    """Studies that were run here, to which an import adds nothing."""
+    table = schema.study
+    rows = connection.execute(select(table.c.name, table.c.fingerprint)).all()
+    mine = _first(runs, "study")
+    return [name for name, fingerprint in rows if name in mine and fingerprint != imported_fingerprint(name)]
+
+
+def _census(connection: Connection, studies: Sequence[str]) -> list[int]:
+    """How many results, plans, regimes and spaces studies have."""
+    if not studies:
+        return []
+    results = text("SELECT count(*) FROM results WHERE study IN :names").bindparams(bindparam("names", expanding=True))
+    counts = [connection.execute(results, {"names": list(studies)}).scalar_one()]
+    mine = select(schema.study.c.id).where(schema.study.c.name.in_(studies))
+    for table in (schema.plan, schema.regime, schema.space):
+        counts.append(connection.execute(select(func.count()).where(table.c.study_id.in_(mine))).scalar_one())
+    return counts
+
+
+def _study(connection: Connection, name: str, origin: str) -> int:
+    table = schema.study
+    known = connection.execute(
+        select(table.c.id, table.c.text, table.c.fingerprint).where(table.c.name == name)
+    ).first()
+    if known is None:
+        return store_study(connection, name=name, text=origin, fingerprint=imported_fingerprint(name), seed=0)
+    row, stored, fingerprint = known
+    if fingerprint == imported_fingerprint(name) and origin not in stored:
+        connection.execute(update(table).where(table.c.id == row).values(text=stored + origin))
+    return int(row)
+
+
+def _original(connection: Connection, run: Run) -> int:
+    said = {"network": run["network"], "dataset": run["dataset"], "seed": run.get("original_seed")}
+    said |= {"flops": run["original_flops"], "params": run["original_params"]}
+    known = find_row(connection, schema.original, {"key": run["original"]})
+    if known is not None:
+        expect_same(connection, schema.original, known, said, f"original {short(run['network'])}")
+        return known
+    return store_original(
+        connection,
+        key=run["original"],
+        network=run["network"],
+        dataset=run["dataset"],
+        seed=run.get("original_seed"),
+        recipe={},
+        group_names=None,
+        group_sizes=None,
+        cost=None,
+        flops=run["original_flops"],
+        params=run["original_params"],
+    )
+
+
+def _protocol(connection: Connection, run: Run) -> int:
+    key = run["protocol_key"]
+    known = find_row(connection, schema.protocol, {"key": key})
+    if known is not None:
+        return known
+    return store_protocol(connection, key=key, name=run["protocol"], parameters=run["protocol_parameters"])
+
+
+def _space(connection: Connection, study_id: int, name: str) -> int:
+    known = find_row(connection, schema.space, {"study_id": study_id, "name": name})
+    if known is not None:
+        return known
+    law = "not recorded: results from outside"
+    return store_space(connection, study_id=study_id, name=name, sampler="outside", parameters={}, law=law)
+
+
+def _subnetworks(
+    connection: Connection, runs: Sequence[Run], originals: Mapping[str, int]
+) -> dict[tuple[str, str], int]:
+    """Store the subnetworks; return their ids by the keys of original and subnetwork."""
+    rows: dict[str, list[SubnetworkRow]] = {}
+    for (original, key), run in _first(runs, "original", "subnetwork").items():
+        widths = run.get("widths")
+        row = SubnetworkRow(key, None if widths is None else tuple(widths), run["flops"], run["params"])
+        rows.setdefault(original, []).append(row)
+    return {
+        (original, key): row
+        for original, mine in rows.items()
+        for key, row in store_subnetworks(connection, originals[original], mine).items()
+    }
+
+
+def _populations(
+    connection: Connection,
+    runs: Sequence[Run],
+    studies: Mapping[str, int],
+    originals: Mapping[str, int],
+    subnetworks: Mapping[tuple[str, str], int],
+) -> None:
+    """Store regimes, spaces and populations, and put each subnetwork into its own, behind those that are there."""
+    members: dict[tuple[str, str, str, float], dict[int, int | None]] = {}
+    for run in runs:
+        place = (run["study"], run["original"], run["space"], run["regime"])
+        drawn = members.setdefault(place, {})
+        drawn.setdefault(subnetworks[run["original"], run["subnetwork"]], run.get("draw"))
+    tolerances = _first(runs, "study", "regime")
+    for (study, original, space, regime), drawn in members.items():
+        ids = {"study_id": studies[study], "original_id": originals[original]}
+        ids["space_id"] = _space(connection, studies[study], space)
+        tolerance = tolerances[study, regime]["tolerance"]
+        ids["regime_id"] = store_regime(connection, study_id=studies[study], flops_fraction=regime, tolerance=tolerance)
+        unknown = {"attempts": 0, "accepted": 0, "duplicates": 0}
+        _draw(connection, get_or_insert(connection, schema.population, ids, unknown), drawn)
+
+
+def _draw(connection: Connection, population_id: int, drawn: Mapping[int, int | None]) -> None:
+    table = schema.draw
+    there = select(table.c.subnetwork_id, table.c.position).where(table.c.population_id == population_id)
+    known = {row.subnetwork_id: row.position for row in connection.execute(there)}
+    taken = set(known.values())
+    following = max(taken, default=-1) + 1
+    rows = []
+    for subnetwork_id, position in drawn.items():
+        if subnetwork_id in known:
+            continue
+        if position is None or position in taken:
+            position = following
+        taken.add(position)
+        following = max(following, position + 1)
+        rows.append({"population_id": population_id, "subnetwork_id": subnetwork_id, "position": position})
+    insert_new(connection, table, rows)

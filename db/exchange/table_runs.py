@@ -1,0 +1,236 @@
+"""From an outside table to runs as the database stores them, and the rows that cannot be stored, with the reason."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from prunestats.db.exchange.cell_values import converters, listed, widths_of
+from prunestats.db.exchange.column_roles import MEASURED, SEEDED, Meaning
+from prunestats.db.exchange.refused_rows import Refusal, RefusedError
+from prunestats.db.storing.insert_once import content_hash, short
+from prunestats.db.storing.records import RESULT
+from prunestats.errors import UnitWarning
+from prunestats.results.frame import results_frame
+
+Run = dict[str, Any]
+Costs = Mapping[str, tuple[int, int]]
+
+# what tells a run from all others, and what tells its copies in several populations
+_RUN = ("original", "subnetwork", "protocol_key", "seed")
+_PLACE = ("study", "space", "regime", *_RUN)
+_ORIGINAL = ("network", "dataset", "original_seed", "original_flops", "original_params")
+
+
+def runs_of(
+    table: pd.DataFrame,
+    meaning: Meaning,
+    defaults: Mapping[str, Any],
+    bands: Sequence[tuple[float, float]],
+    stored: Costs,
+) -> tuple[list[Run], list[Refusal]]:
+    """Return the runs of a table, one a population that they are in, and its rows that cannot be stored.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `read_table`.
+    meaning : Meaning
+    defaults : mapping
+        What stands where the table says nothing.
+    bands : sequence of (float, float)
+        Regimes that runs are put into, target and tolerance, where the table says nothing.
+    stored : mapping
+        FLOPs and parameters of the originals in the database, by key.
+
+    Returns
+    -------
+    runs : list of dict
+        Named as the columns of the view `results`, and `row`.
+    refusals : list of Refusal
+        In the order of the table.
+    """
+    refusals: list[Refusal] = []
+    records: list[tuple[int, Run, list[Run]]] = []
+    read = _reader(meaning)
+    columns = table.columns.tolist()
+    for row, cells in zip(table.index.tolist(), table.to_numpy().tolist(), strict=True):
+        record = dict(zip(columns, cells, strict=True))
+        try:
+            shared, metrics = read(record)
+            shared = {**defaults, **{name: value for name, value in shared.items() if value is not None}}
+            _identify(shared)
+        except RefusedError as refused:
+            refusals.append(Refusal(row, *refused.args))
+            continue
+        records.append((row, shared, metrics))
+    costs = {**_largest([shared for _, shared, _ in records]), **stored}
+    once = _Once()
+    runs: list[Run] = []
+    for row, shared, metrics in records:
+        flops, params = costs[shared["original"]]
+        shared = {"original_flops": flops, "original_params": params, **shared}
+        for values in metrics:
+            try:
+                run = _checked({"row": row, **shared, **values}, meaning.test_chooses)
+                copies = [
+                    {**run, "regime": regime, "tolerance": tolerance} for regime, tolerance in _regimes(run, bands)
+                ]
+                once.check(copies)
+            except RefusedError as refused:
+                refusals.append(Refusal(row, *refused.args))
+            else:
+                runs += copies
+    return runs, sorted(refusals, key=lambda refusal: refusal.row)
+
+
+def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Refuse runs whose units cannot be what they are said to be, by the door of all statistics.
+
+    Returns
+    -------
+    tuple of str
+        What looks like another unit, and cannot be told for sure.
+
+    Raises
+    ------
+    InputError
+        As `prunestats.results_frame`.
+    """
+    done = {tuple(run[name] for name in _RUN): run for run in runs if run["state"] == "done"}
+    if done:
+        columns = ["original", "subnetwork", "protocol_key", "seed", "flops", "params", "val_error"]
+        frame = pd.DataFrame([[run[name] for name in columns] for run in done.values()], columns=columns)
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always", UnitWarning)
+            results_frame(
+                frame,
+                subnetwork="subnetwork",
+                flops="flops",
+                params="params",
+                error="val_error",
+                original="original",
+                protocol="protocol_key",
+                seed="seed",
+            )
+        return tuple(str(doubt.message) for doubt in doubts)
+    return ()
+
+
+def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]]]:
+    """A function from a record to what its runs share, and the seed and metrics of each."""
+    single = {role: columns[0] for role, columns in meaning.columns.items() if role not in (*SEEDED, "widths")}
+    seeded = {role: meaning.columns[role] for role in SEEDED if role in meaning.columns}
+    convert = converters(meaning)
+
+    def read(record: dict[str, Any]) -> tuple[Run, list[Run]]:
+        shared = {role: convert[role](role, record[column]) for role, column in single.items()}
+        if "widths" in meaning.columns:
+            shared["widths"] = widths_of([record[column] for column in meaning.columns["widths"]])
+        values = {role: listed([record[column] for column in columns]) for role, columns in seeded.items()}
+        n = max(map(len, values.values()))
+        for role, found in values.items():
+            if len(found) != n:
+                raise RefusedError("as many values of every metric as seeds", f"{n} and {len(found)} of {role}")
+        if n > 1 and shared.get("seed") is not None:
+            raise RefusedError("one row a seed, or one value a seed", "both")
+        runs: list[Run] = [{"seed": place} if shared.get("seed") is None else {} for place in range(n)]
+        for place, run in enumerate(runs):
+            run |= {meaning.of_split(role): convert[role](role, found[place]) for role, found in values.items()}
+        return shared, runs
+
+    return read
+
+
+def _identify(shared: Run) -> None:
+    """Refuse what has no cost or name, and fill in the keys that follow from the rest."""
+    for name in ("flops", "params"):
+        if shared.get(name) is None:
+            raise RefusedError(f"{name} in every row", "none")
+        if shared[name] < 1:
+            raise RefusedError(f"{name} of 1 or more", str(shared[name]))
+    if shared.get("original") is None:
+        raise RefusedError("the name of an original", "none")
+    if shared.get("network") is None:
+        shared["network"] = shared["original"]
+        shared["original"] = content_hash([shared["network"], shared["dataset"], shared.get("original_seed")])[:16]
+    if shared.get("subnetwork") is None:
+        if shared.get("widths") is None:
+            raise RefusedError("a key or the widths of every subnetwork", "none")
+        shared["subnetwork"] = content_hash([shared["original"], shared["widths"]])[:16]
+    if shared.get("protocol_key") is None:
+        shared["protocol_key"] = content_hash([shared["protocol"], shared["protocol_parameters"]])[:16]
+    for name in ("original", "subnetwork", "protocol_key"):
+        if len(shared[name]) > 500:
+            raise RefusedError(f"a key of at most 500 characters for {name}", f"{len(shared[name])}")
+
+
+def _largest(records: Sequence[Run]) -> dict[str, tuple[int, int]]:
+    """The most FLOPs and parameters of each original's subnetworks: for its own where that is not known."""
+    found: dict[str, tuple[int, int]] = {}
+    for shared in records:
+        flops, params = found.get(shared["original"], (0, 0))
+        found[shared["original"]] = max(flops, shared["flops"]), max(params, shared["params"])
+    return found
+
+
+def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    if run.get("regime") is not None:
+        if not 0 < run["regime"] <= 1:
+            raise RefusedError("regime as a fraction above 0 and at most 1", f"{run['regime']:g}")
+        if run.get("tolerance") is None or not 0 <= run["tolerance"] <= 1:
+            raise RefusedError("the relative tolerance of every regime", f"{run.get('tolerance')}: pass --tolerance")
+        return [(run["regime"], run["tolerance"])]
+    fraction = run["flops"] / run["original_flops"]
+    inside = [band for band in bands if abs(fraction - band[0]) <= band[0] * band[1] * (1 + 1e-9)]
+    if not inside:
+        raise RefusedError("FLOPs inside one of the regimes", f"{fraction:.4g} of the original's")
+    return inside
+
+
+def _checked(run: Run, test_chooses: bool) -> Run:
+    if test_chooses:
+        for name in ("error", "loss"):
+            run.setdefault(f"val_{name}", run.get(f"test_{name}"))
+    if run["state"] not in ("done", "failed"):
+        raise RefusedError("state 'done' or 'failed'", short(run["state"]))
+    if run["state"] == "done" and run.get("val_error") is None:
+        raise RefusedError("an error for every run that is done", "none")
+    if run["state"] == "done" and run.get("failure") is not None:
+        raise RefusedError("no failure of a run that is done", short(run["failure"]))
+    if run["state"] == "failed" and not run.get("failure"):
+        raise RefusedError("the reason of every failed run", "none")
+    for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs", *MEASURED):
+        if run.get(name) is not None and not 0 <= run[name] <= 1e300:
+            raise RefusedError(f"{name} of 0 or more", f"{run[name]:g}")
+    return run
+
+
+class _Once:
+    """What was seen so far: a run has one result, a subnetwork one cost, an original one size."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[Any, ...], int] = {}
+        self.known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def check(self, copies: Sequence[Run]) -> None:
+        """Refuse copies of what was there before, and what contradicts it."""
+        for run in copies:
+            original, subnetwork = (run["original"],), (run["original"], run["subnetwork"])
+            self._same(
+                original, [run.get(name) for name in _ORIGINAL], "one name, data set, seed and cost of an original"
+            )
+            self._same(subnetwork, [run["flops"], run["params"]], "one cost of every subnetwork")
+            place = tuple(run[name] for name in _PLACE)
+            if place in self.places:
+                raise RefusedError("each run once", f"that of row {self.places[place]} again")
+            self.places[place] = run["row"]
+            result = [run.get(name) for name in RESULT]
+            self._same(tuple(run[name] for name in _RUN), result, "one result of every run")
+
+    def _same(self, key: tuple[Any, ...], value: list[Any], expected: str) -> None:
+        if self.known.setdefault(key, tuple(value)) != tuple(value):
+            raise RefusedError(expected, f"{short(value[:3])} after {short(list(self.known[key][:3]))}")

@@ -1,0 +1,63 @@
+"""Finding one subnetwork, and its runs, by the beginning of its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from prunestats.db.schema.types import Json
+from prunestats.errors import InputError
+
+_RUNS = """
+SELECT
+    res.subnetwork, res.original, res.seed, res.state, res.failure, res.protocol, res.protocol_key,
+    res.flops, res.params, res.epochs, res.val_error, res.test_error, res.val_loss, res.test_loss, res.train_loss,
+    st.name AS study, st.text AS study_text, s.id AS subnetwork_id, s.widths AS widths,
+    o.weights_sha256 AS weights_sha256, pr.parameters AS parameters
+FROM results res
+JOIN study st ON st.name = res.study
+JOIN subnetwork s ON s.id = res.subnetwork_id
+JOIN original o ON o.key = res.original
+JOIN protocol pr ON pr.id = res.protocol_id
+WHERE substr(res.subnetwork, 1, :length) = :beginning
+ORDER BY res.seed, st.id
+"""
+
+
+def find_runs(connection: Connection, beginning: str) -> list[Row[Any]]:
+    """Return the runs of the one subnetwork whose key begins so.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    beginning : str
+        As many characters of the key as tell it from the others.
+
+    Returns
+    -------
+    list of Row
+        By seed: key, cost and metrics as in the view `results`, with the text of the study, the widths, the parameters
+        of the protocol and the hash of the original's weights. A run of several studies comes once for each.
+
+    Raises
+    ------
+    InputError
+        If no subnetwork that was run has such a key, or several have.
+    """
+    query = text(_RUNS).columns(widths=Json, parameters=Json)
+    rows = list(connection.execute(query, {"length": len(beginning), "beginning": beginning}))
+    keys = sorted({row.subnetwork for row in rows})
+    if not beginning or not keys:
+        raise InputError(
+            f"expected the key of a subnetwork that was run; found none that begins with {beginning!r}: "
+            '`prunestats sql "SELECT subnetwork, val_error FROM leaderboard"` lists them'
+        )
+    if len(keys) > 1:
+        some = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
+        raise InputError(
+            f"expected the key of one subnetwork; found {len(keys)} that begin with {beginning!r} ({some}): "
+            "give more of its characters"
+        )
+    return rows

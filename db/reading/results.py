@@ -1,0 +1,199 @@
+"""From the database to the results frame that the statistics take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, Engine
+
+from prunestats.db.reading.column_types import Begin, Fetch
+from prunestats.db.reading.costs import add_widths, cost_models
+from prunestats.db.reading.fetch import reading
+from prunestats.db.reading.selection import OF_A_RUN, Level, Runs, check_names, place_runs, select_members
+from prunestats.db.schema.opening import read_only_engine
+from prunestats.db.schema.tables import MEASURED
+from prunestats.errors import InputError
+
+Source = Engine | str | os.PathLike[str]
+
+COLUMNS = (
+    "study",
+    "original",
+    "network",
+    "dataset",
+    "original_seed",
+    "original_flops",
+    "original_params",
+    "original_ratio",
+    "space",
+    "regime",
+    "draw",
+    "subnetwork",
+    "widths",
+    "layer_params",
+    "flops",
+    "params",
+    "flops_fraction",
+    "buckets",
+    "ratio",
+    "protocol",
+    "seed",
+    "state",
+    "error",
+    "loss",
+    "log_loss",
+    "val_error",
+    "test_error",
+    "val_loss",
+    "test_loss",
+    "train_loss",
+    "epochs",
+    "wall_s",
+    "failure",
+    "host",
+    *MEASURED,
+)
+
+
+def load_results(
+    source: Source,
+    *,
+    study: str | Sequence[str] | None = None,
+    original: str | Sequence[str] | None = None,
+    space: str | Sequence[str] | None = None,
+    regime: float | Sequence[float] | None = None,
+    protocol: str | Sequence[str] | None = None,
+    state: Literal["done", "failed"] | None = "done",
+    split: Literal["validation", "test"] = "validation",
+    bucket: int = 1,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Load runs as a results frame, one row a run in a population.
+
+    Parameters
+    ----------
+    source : Engine, str or Path
+        From `open_database`, or the path or URL of a database.
+    study, space : str or sequence of str, optional
+        Names; all when not given.
+    original : str or sequence of str, optional
+        Keys of originals, or names of networks.
+    regime : float or sequence of float, optional
+        FLOPs targets as fractions of the original's.
+    protocol : str or sequence of str, optional
+        Names or keys.
+    state : {"done", "failed"} or None
+        None loads both; failed runs have NaN where there is no metric.
+    split : {"validation", "test"}
+        Which split `error`, `loss` and `log_loss` are of.
+    bucket : int
+        Parameters a bucket, for the columns `buckets` and `ratio`.
+    columns : sequence of str, optional
+        Only these, in this order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs a bucket,
+        `wall_s` seconds, latencies milliseconds; latencies and proxies are NaN where the protocol does not ask for
+        them. `widths` and `layer_params` hold tuples, or None where an import has none. Two protocols of one name are
+        told apart by the beginning of their keys.
+
+    Raises
+    ------
+    InputError
+        For a name that is not in the database (the message says which are), or buckets that cannot be counted.
+    DatabaseError
+        If the database cannot be read.
+
+    Notes
+    -----
+    Without `study`, a run that belongs to several studies comes once for each.
+
+    Examples
+    --------
+    >>> frame = load_results("results.db", study="digits", regime=0.25)     # doctest: +SKIP
+    """
+    if split not in ("validation", "test"):
+        raise InputError(f"split must be 'validation' or 'test'; found {split!r}")
+    if state not in ("done", "failed", None):
+        raise InputError(f"state must be 'done', 'failed' or None for both; found {state!r}")
+    if bucket != int(bucket) or bucket < 1:
+        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket}")
+    chosen = list(COLUMNS if columns is None else columns)
+    for name in chosen:
+        if name not in COLUMNS:
+            raise InputError(f"expected columns of the results frame; found {name!r}: it has {', '.join(COLUMNS)}")
+    filters = {"study": study, "original": original, "space": space, "regime": regime, "protocol": protocol}
+    given = {name: _listed(value) for name, value in filters.items() if value is not None}
+    needs_widths = bucket > 1 or bool({"widths", "layer_params"} & set(chosen))
+    with _reading(source) as (connection, fetch, begin):
+        check_names(connection, given)
+        selected = select_members(fetch, given, state, widths=needs_widths)
+        populations, members, of_population = selected.populations, selected.members, selected.of_population
+        originals = populations["original_id"].to_numpy()
+        costs = cost_models(fetch, originals) if needs_widths else {}
+        runs = begin(selected.runs, OF_A_RUN)
+        add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
+        members["flops_fraction"] = (
+            members["flops"].to_numpy() / populations["original_flops"].to_numpy()[of_population]
+        )
+        found = place_runs(selected, runs())
+    _derive(found, "val" if split == "validation" else "test")
+    with ThreadPoolExecutor() as beside:
+        return pd.DataFrame(dict(zip(chosen, beside.map(partial(_spread, found), chosen), strict=True)), copy=False)
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[tuple[Connection, Fetch, Begin]]:
+    if isinstance(source, Engine):
+        with reading(source) as found:
+            yield found
+        return
+    engine = read_only_engine(source)
+    try:
+        with reading(engine) as found:
+            yield found
+    finally:
+        engine.dispose()
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, float | int | np.number):
+        return [float(value)]
+    return [item if isinstance(item, str) else float(item) for item in value]
+
+
+def _derive(found: Runs, prefix: str) -> None:
+    """Add what follows from the columns that were read, where it is the same for most runs."""
+    populations, runs = found.populations.frame, found.runs.frame
+    populations["original_ratio"] = populations["original_flops"] / populations["original_params"]
+    runs["error"] = runs[f"{prefix}_error"]
+    runs["loss"] = runs[f"{prefix}_loss"]
+    with np.errstate(divide="ignore"):
+        runs["log_loss"] = np.log(runs["loss"])
+    _label_protocols(found.protocols)
+
+
+def _label_protocols(protocols: Level) -> None:
+    """Tell protocols of one name apart: they are not replications of one another."""
+    there = protocols.frame.iloc[np.unique(protocols.places)]
+    twice = there["protocol"][there["protocol"].duplicated()]
+    ambiguous = protocols.frame["protocol"].isin(twice)
+    protocols.frame["protocol"] = protocols.frame["protocol"].mask(ambiguous, protocols.frame["labelled"])
+
+
+def _spread(found: Runs, name: str) -> Any:
+    for level in (found.populations, found.members, found.protocols, found.environments, found.runs):
+        if name in level.frame.columns:
+            return level.spread(name)
+    raise KeyError(name)

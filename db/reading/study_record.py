@@ -1,0 +1,158 @@
+"""All rows that a report looks at, whether it is built or built again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.engine import make_url
+
+from prunestats.cost.model import CostModel
+from prunestats.db.connection.engine import read
+from prunestats.db.reading.declaration import follow_ups
+from prunestats.db.reading.progress import study_status
+from prunestats.db.schema import tables as t
+from prunestats.errors import InputError
+from prunestats.study_record import Original, Population, Protocol, SpaceLaw, StudyFacts
+from prunestats.wording import plain, settings
+
+
+def find_study(connection: Connection, name: str | None) -> dict[str, Any]:
+    """The row of a study; without a name, of the only one that no other led to."""
+    rows = [dict(row) for row in connection.execute(select(t.study).order_by(t.study.c.id)).mappings()]
+    others = follow_ups(connection)
+    wanted = [row for row in rows if (name is None and row["name"] not in others) or row["name"] == name]
+    found = ", ".join(plain(row["name"]) for row in rows) or "none"
+    if not wanted:
+        raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")
+    if len(wanted) > 1:
+        raise InputError(f"a report is of one study; found {found}: name one with study=")
+    return wanted[0]
+
+
+def with_buckets(engine: Engine, frame: pd.DataFrame, bucket: int) -> pd.DataFrame:
+    """Add the parameter buckets that each original fills, as original_buckets; nothing for a bucket of 1.
+
+    Raises
+    ------
+    InputError
+        If the layers of an original are not on record.
+    """
+    if bucket == 1:
+        return frame
+    table = t.original.c
+    with read(engine) as connection:
+        stored = connection.execute(select(table.key, table.cost).where(table.key.in_(set(frame["original"])))).all()
+    buckets = {}
+    for key, content in stored:
+        if content is None:
+            raise InputError(
+                f"buckets of {bucket} are counted layer by layer; found no layers of original {key}: use 1"
+            )
+        cost = CostModel.from_dict(content)
+        buckets[key] = int(cost.buckets([cost.group_sizes], bucket)[0])
+    return frame.assign(original_buckets=frame["original"].map(buckets))
+
+
+def load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:
+    """What is on record about a study."""
+    mine = {"study_id": study["id"]}
+    regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
+    spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
+    missing: dict[tuple[float, str], int] = {}
+    for row in study_status(connection, study["name"]):
+        missing[row.regime, row.space] = missing.get((row.regime, row.space), 0) + row.missing
+    used = select(t.population.c.original_id).where(t.population.c.study_id == study["id"])
+    originals = _rows(connection, select(t.original).where(t.original.c.id.in_(used)).order_by(*_ORIGINALS))
+    return StudyFacts(
+        name=study["name"],
+        fingerprint=study["fingerprint"],
+        seed=study["seed"],
+        database=_database_name(engine),
+        originals=tuple(_original(row) for row in originals),
+        spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
+        regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
+        populations=tuple(Population(**row) for row in _populations(connection, study["id"])),
+        protocols=_protocols(connection, study["id"]),
+        machines=_machines(connection, study["id"]),
+        missing={place: n for place, n in missing.items() if n},
+    )
+
+
+def _populations(connection: Connection, study_id: int) -> list[dict[str, Any]]:
+    joined = (
+        t.population.join(t.regime, t.population.c.regime_id == t.regime.c.id)
+        .join(t.space, t.population.c.space_id == t.space.c.id)
+        .join(t.original, t.population.c.original_id == t.original.c.id)
+    )
+    size = select(func.count()).where(t.draw.c.population_id == t.population.c.id).scalar_subquery()
+    query = (
+        select(
+            t.regime.c.flops_fraction.label("regime"),
+            t.space.c.name.label("space"),
+            t.original.c.key.label("original"),
+            size.label("drawn"),
+            t.population.c.attempts,
+            t.population.c.accepted,
+        )
+        .select_from(joined)
+        .where(t.population.c.study_id == study_id)
+        .order_by(t.regime.c.flops_fraction.desc(), t.space.c.position, *_ORIGINALS)
+    )
+    return _rows(connection, query)
+
+
+def _of_runs(column: Any, study_id: int) -> Any:
+    """Values of a column of `run` among the runs of a study's subnetworks."""
+    joined = t.run.join(t.draw, t.draw.c.subnetwork_id == t.run.c.subnetwork_id).join(t.population)
+    return select(column).select_from(joined).where(t.population.c.study_id == study_id)
+
+
+def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
+    planned = select(t.plan.c.protocol_id).where(t.plan.c.study_id == study_id)
+    # Results from outside have no plan: theirs are the protocols of their runs.
+    used = planned if connection.execute(planned.limit(1)).first() else _of_runs(t.run.c.protocol_id, study_id)
+    rows = _rows(connection, select(t.protocol).where(t.protocol.c.id.in_(used)).order_by(t.protocol.c.key))
+    return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
+
+
+def _machines(connection: Connection, study_id: int) -> tuple[str, ...]:
+    used = _of_runs(t.run.c.environment_id, study_id)
+    rows = _rows(connection, select(t.environment).where(t.environment.c.id.in_(used)))
+    software = [{"Python": row["python"], **row["versions"]} for row in rows]
+    named = {f"{row['platform']}, {settings(on)}" for row, on in zip(rows, software, strict=True)}
+    return tuple(sorted(named))
+
+
+def _original(row: dict[str, Any]) -> Original:
+    return Original(
+        key=row["key"],
+        network=row["network"],
+        dataset=row["dataset"],
+        seed=row["seed"],
+        flops=row["flops"],
+        params=row["params"],
+        n_groups=len(row["group_sizes"] or ()),
+        convention=row["flops_convention"],
+        val_error=row["val_error"],
+        test_error=row["test_error"],
+        recipe=row["recipe"] or {},
+    )
+
+
+def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _database_name(engine: Engine) -> str:
+    """The file's name, as its folder says nothing to a reader elsewhere; or the URL without its password."""
+    url = make_url(engine.url)
+    if url.get_backend_name() == "sqlite":
+        return Path(url.database or "").name or "in memory"
+    return url.render_as_string(hide_password=True)
+
+
+# Not by row number, which is the order of training: two runs of one study give one report.
+_ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)

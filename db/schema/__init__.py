@@ -1,0 +1,1 @@
+"""Tables, views, their comments and migrations: what a results database is, and opening one."""

@@ -1,0 +1,251 @@
+"""The views: the SQL interface of the results database, the same text on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from prunestats.db.schema.tables import MEASURED
+
+# A run belongs to a study that planned it; a study without a plan, as an import, owns every run of its subnetworks.
+_PLANNED = """(
+    EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id AND w.protocol_id = r.protocol_id AND w.seed = r.seed)
+    OR NOT EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id)
+)"""
+
+_RESULTS = f"""
+SELECT
+    st.name AS study,
+    o.key AS original,
+    o.network AS network,
+    o.dataset AS dataset,
+    o.seed AS original_seed,
+    o.flops AS original_flops,
+    o.params AS original_params,
+    CAST(o.flops AS DOUBLE PRECISION) / o.params AS original_ratio,
+    g.flops_fraction AS regime,
+    sp.name AS space,
+    d.position AS draw,
+    s.key AS subnetwork,
+    s.widths AS widths,
+    s.flops AS flops,
+    s.params AS params,
+    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
+    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
+    pr.name AS protocol,
+    r.seed AS seed,
+    r.state AS state,
+    r.val_error AS val_error,
+    r.test_error AS test_error,
+    r.val_loss AS val_loss,
+    r.test_loss AS test_loss,
+    r.train_loss AS train_loss,
+    r.epochs AS epochs,
+    r.wall_s AS wall_s,
+    r.failure AS failure,
+    e.host AS host,
+    r.created_at AS created_at,
+    pr.key AS protocol_key,
+    p.id AS population_id,
+    s.id AS subnetwork_id,
+    pr.id AS protocol_id,
+    r.id AS run_id,
+    {", ".join(f"r.{name} AS {name}" for name in MEASURED)}
+FROM population p
+JOIN study st ON st.id = p.study_id
+JOIN original o ON o.id = p.original_id
+JOIN regime g ON g.id = p.regime_id
+JOIN space sp ON sp.id = p.space_id
+JOIN draw d ON d.population_id = p.id
+JOIN subnetwork s ON s.id = d.subnetwork_id
+JOIN run r ON r.subnetwork_id = s.id
+JOIN protocol pr ON pr.id = r.protocol_id
+LEFT JOIN environment e ON e.id = r.environment_id
+WHERE {_PLANNED}
+"""
+
+
+_METRICS = ("test_error", "val_loss", "test_loss")
+
+
+def _means(*extra: str, condition: str = "") -> str:
+    """Averages over the runs of a subnetwork, before names are joined; only the columns that a view shows.
+
+    The unit of every statistic is the subnetwork, and seeds are its replications. SQLite works out every column of an
+    inner query, whether it is asked for or not.
+    """
+    return f"""
+    SELECT
+        p.id AS population_id,
+        p.study_id AS study_id,
+        p.original_id AS original_id,
+        p.regime_id AS regime_id,
+        d.subnetwork_id AS subnetwork_id,
+        r.protocol_id AS protocol_id,
+        min(d.position) AS draw,
+        count(r.val_error) AS n_done,
+        avg(r.val_error) AS val_error,
+        {", ".join([*(f"avg(r.{name}) AS {name}" for name in _METRICS), *extra])}
+    FROM population p
+    JOIN draw d ON d.population_id = p.id
+    JOIN run r ON r.subnetwork_id = d.subnetwork_id
+    WHERE {_PLANNED} {condition}
+    GROUP BY p.id, d.subnetwork_id, r.protocol_id
+"""
+
+
+_SPREADS = (
+    "count(r.failure) AS n_failed",
+    "min(r.val_error) AS val_error_min",
+    "max(r.val_error) AS val_error_max",
+    "avg(r.val_error * r.val_error) AS square",
+    "avg(r.train_loss) AS train_loss",
+    "avg(r.wall_s) AS wall_s",
+    *(f"avg(r.{name}) AS {name}" for name in MEASURED),
+)
+
+# In the populations of one study a subnetwork has the same means: the first of them stands for all.
+_FIRST = """
+    AND NOT EXISTS (
+        SELECT 1 FROM draw e JOIN population q ON q.id = e.population_id
+        WHERE e.subnetwork_id = d.subnetwork_id AND q.study_id = p.study_id AND q.id < p.id
+    )
+"""
+
+_NAMES = """
+JOIN population p ON p.id = m.population_id
+JOIN study st ON st.id = p.study_id
+JOIN original o ON o.id = p.original_id
+JOIN regime g ON g.id = p.regime_id
+JOIN space sp ON sp.id = p.space_id
+JOIN subnetwork s ON s.id = m.subnetwork_id
+JOIN protocol pr ON pr.id = m.protocol_id
+"""
+
+_WHO = """
+    st.name AS study,
+    o.key AS original,
+    o.network AS network,
+    o.dataset AS dataset,
+    o.seed AS original_seed,
+"""
+
+_WHERE = """
+    g.flops_fraction AS regime,
+    sp.name AS space,
+    m.draw AS draw,
+"""
+
+_WHAT = """
+    s.key AS subnetwork,
+    s.widths AS widths,
+    s.flops AS flops,
+    s.params AS params,
+    CAST(s.flops AS DOUBLE PRECISION) / o.flops AS flops_fraction,
+    CAST(s.flops AS DOUBLE PRECISION) / s.params AS ratio,
+    pr.name AS protocol,
+    m.n_done AS n_done,
+"""
+
+_MEAN_METRICS = """
+    m.val_error AS val_error,
+    m.test_error AS test_error,
+    m.val_loss AS val_loss,
+    m.test_loss AS test_loss,
+"""
+
+_IDS = """
+    pr.key AS protocol_key,
+    m.population_id AS population_id,
+    m.subnetwork_id AS subnetwork_id
+"""
+
+_POPULATIONS = f"""
+SELECT {_WHO} {_WHERE} {_WHAT}
+    m.n_failed AS n_failed,
+    {_MEAN_METRICS}
+    m.train_loss AS train_loss,
+    m.val_error_min AS val_error_min,
+    m.val_error_max AS val_error_max,
+    CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
+         THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
+         WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
+    m.wall_s AS wall_s, {_IDS},
+    {", ".join(f"m.{name} AS {name}" for name in MEASURED)}
+FROM ({_means(*_SPREADS)}) AS m {_NAMES}
+"""
+
+_EDF = f"""
+SELECT {_WHO} {_WHERE} {_WHAT} {_MEAN_METRICS}
+    m.edf AS edf,
+    m.n AS n, {_IDS}
+FROM (
+    SELECT
+        means.*,
+        cume_dist() OVER one AS edf,
+        count(*) OVER (one ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
+    FROM ({_means()}) AS means
+    WHERE val_error IS NOT NULL
+    WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY val_error)
+) AS m {_NAMES}
+"""
+
+_LEADERBOARD = f"""
+SELECT {_WHO} {_WHERE}
+    m.place AS place, {_WHAT} {_MEAN_METRICS} {_IDS}
+FROM (
+    SELECT
+        means.*,
+        rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY val_error) AS place
+    FROM ({_means()}) AS means
+    WHERE val_error IS NOT NULL
+) AS m {_NAMES}
+"""
+
+# Not dominated: no subnetwork with fewer FLOPs has as low an error, and none with the same FLOPs has a lower one.
+_PARETO = f"""
+SELECT {_WHO} {_WHAT} {_MEAN_METRICS} {_IDS}
+FROM (
+    SELECT
+        candidates.*,
+        min(val_error) OVER (one GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
+        min(val_error) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
+    FROM (
+        SELECT means.*, cost.flops AS flops
+        FROM ({_means(condition=_FIRST)}) AS means
+        JOIN subnetwork cost ON cost.id = means.subnetwork_id
+        WHERE val_error IS NOT NULL
+    ) AS candidates
+    WINDOW one AS (PARTITION BY study_id, original_id, protocol_id ORDER BY flops)
+) AS m {_NAMES}
+WHERE m.val_error = m.best_of_same AND (m.best_of_smaller IS NULL OR m.val_error < m.best_of_smaller)
+"""
+
+_FAILURES = """
+SELECT
+    study, original, network, dataset, original_seed, regime, space, draw, subnetwork, widths, flops, params, ratio,
+    protocol, seed, failure, epochs, wall_s, host, created_at, population_id, subnetwork_id, run_id
+FROM results
+WHERE state = 'failed'
+"""
+
+VIEWS = {
+    "results": _RESULTS,
+    "populations": _POPULATIONS,
+    "edf": _EDF,
+    "leaderboard": _LEADERBOARD,
+    "pareto": _PARETO,
+    "failures": _FAILURES,
+}
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop every view, so that the tables below can be changed."""
+    for name in reversed(VIEWS):
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
+def create_views(connection: Connection) -> None:
+    """Create every view as this version defines it."""
+    for name, body in VIEWS.items():
+        text = "\n".join(line for line in body.splitlines() if line.strip())
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{text}")

@@ -1,0 +1,1 @@
+"""Inserting studies, populations, outcomes and analyses; storing twice equals storing once."""

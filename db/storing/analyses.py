@@ -1,0 +1,178 @@
+"""The provenance of conclusions: what was concluded, from which rows, with which code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, select, true
+
+from prunestats.db.schema import tables as schema
+from prunestats.db.storing.insert_once import content_hash, get_or_insert, unknown
+from prunestats.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_IDENTITY = ("study", "original", "space", "regime", "protocol", "subnetwork", "seed", "error", "loss")
+
+
+@dataclass(frozen=True)
+class AnalysisRow:
+    """What was concluded once.
+
+    Parameters
+    ----------
+    id : int
+    created_at : datetime
+        UTC.
+    kind : str
+    study : str or None
+        None for several studies.
+    parameters : dict
+    rows_hash : str
+        Of the rows that it looked at (`rows_hash`).
+    n_rows : int
+    versions : dict
+        Of the code.
+    """
+
+    id: int
+    created_at: datetime
+    kind: str
+    study: str | None
+    parameters: dict[str, Any]
+    rows_hash: str
+    n_rows: int
+    versions: dict[str, Any]
+
+
+def list_analyses(connection: Connection, *, study: str | None = None) -> list[AnalysisRow]:
+    """Return the analyses that are stored, the oldest first.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    study : str, optional
+        Name of one study; all when not given.
+
+    Returns
+    -------
+    list of AnalysisRow
+
+    Raises
+    ------
+    InputError
+        If there is no such study.
+    """
+    names = list(connection.scalars(select(schema.study.c.name).order_by(schema.study.c.id)))
+    if study is not None and study not in names:
+        raise unknown("study", study, names)
+    return _analyses(connection, schema.study.c.name == study if study is not None else true())
+
+
+def find_analysis(connection: Connection, number: int) -> AnalysisRow:
+    """Return one analysis by its number.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message says where they are listed.
+    """
+    found = _analyses(connection, schema.analysis.c.id == number)
+    if not found:
+        raise InputError(f"expected the number of a stored analysis; found {number}: see `prunestats analyses`")
+    return found[0]
+
+
+def analysis_result(connection: Connection, number: int) -> dict[str, Any]:
+    """Return what an analysis concluded, as it was stored."""
+    return dict(connection.execute(select(schema.analysis.c.result).where(schema.analysis.c.id == number)).scalar_one())
+
+
+def _analyses(connection: Connection, condition: ColumnElement[bool]) -> list[AnalysisRow]:
+    table = schema.analysis
+    columns = [table.c[name] for name in AnalysisRow.__dataclass_fields__ if name != "study"]
+    query = select(*columns, schema.study.c.name.label("study")).select_from(table.outerjoin(schema.study))
+    return [AnalysisRow(**row) for row in connection.execute(query.where(condition).order_by(table.c.id)).mappings()]
+
+
+def store_analysis(
+    connection: Connection,
+    *,
+    study_id: int | None,
+    kind: str,
+    parameters: Mapping[str, Any],
+    rows_hash: str,
+    n_rows: int,
+    result: Mapping[str, Any],
+    versions: Mapping[str, Any],
+) -> int:
+    """Store what was concluded; return its id.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    study_id : int or None
+        The study that was analysed; None for several.
+    kind : str
+        Which analysis: ``"optimum"``, ``"report"``, ...
+    parameters : mapping
+        Its arguments.
+    rows_hash : str
+        Hash of the rows that it looked at (`rows_hash`).
+    n_rows : int
+        How many those were.
+    result : mapping
+        What was concluded (``.to_dict()`` of a result); non-finite numbers as None.
+    versions : mapping
+        Versions of the code.
+
+    Returns
+    -------
+    int
+        The same id when the same analysis of the same rows by the same code is stored again.
+    """
+    identity = [study_id, kind, dict(parameters), rows_hash, dict(versions)]
+    values = {
+        "study_id": study_id,
+        "kind": kind,
+        "parameters": parameters,
+        "rows_hash": rows_hash,
+        "n_rows": n_rows,
+        "result": result,
+        "versions": versions,
+    }
+    return get_or_insert(connection, schema.analysis, {"key": content_hash(identity)}, values)
+
+
+def rows_hash(frame: pd.DataFrame) -> str:
+    """Return a hash of the runs in a results frame, whatever their order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        From `load_results`.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal digits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "b"], "seed": [0, 0], "error": [0.1, 0.2]})
+    >>> rows_hash(runs) == rows_hash(runs[::-1])
+    True
+    """
+    columns = [frame[name].tolist() for name in _IDENTITY if name in frame.columns]
+    digest = hashlib.sha256()
+    for row in sorted(map(repr, zip(*columns, strict=True))):
+        digest.update(row.encode() + b"\n")
+    return digest.hexdigest()

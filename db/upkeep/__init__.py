@@ -1,0 +1,1 @@
+"""Checking, backing up, merging and upgrading whole databases."""

@@ -1,0 +1,194 @@
+"""Looking a database over: damage, orphans, and values that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, and_, func, inspect, or_, select
+
+from prunestats.cost.model import CostModel
+from prunestats.db.schema import tables as schema
+from prunestats.db.schema.opening import Source, reading
+from prunestats.db.schema.views import VIEWS
+from prunestats.db.storing.insert_once import short
+from prunestats.errors import InputError
+
+# how many findings of one kind are told one by one
+_SHOWN = 10
+# the largest difference from a band's edge that counting in floats explains
+_SLACK = 1e-9
+
+
+def check_database(source: Source) -> list[str]:
+    """Look a database over; return a line a finding, none for one that is in order.
+
+    Parameters
+    ----------
+    source : Engine, str or Path
+
+    Returns
+    -------
+    list of str
+        Damage of the file, missing tables, rows that refer to rows that are not there, rows that break the rules of
+        the schema, and values that contradict each other.
+
+    Raises
+    ------
+    DatabaseError
+        If it cannot be opened at all.
+
+    Notes
+    -----
+    Constraints make most of this impossible for whoever writes with them on. Other programs may write without, and
+    disks may lie.
+    """
+    with reading(source) as connection:
+        found = [f"damaged: {line}" for line in _damage(connection)]
+        # each stage can look only at what the one before has found in order
+        for stage in _STAGES:
+            if not found:
+                found = [line for look in stage for line in look(connection)]
+    return found
+
+
+def _damage(connection: Connection) -> list[str]:
+    """What SQLite finds wrong with its file; PostgreSQL looks after its own."""
+    if connection.dialect.name != "sqlite":
+        return []
+    found = list(connection.exec_driver_sql(f"PRAGMA integrity_check({_SHOWN})").scalars())
+    # broken rules are told by name below
+    return [line for line in found if line != "ok" and not line.startswith("CHECK constraint failed")]
+
+
+def _missing(connection: Connection) -> Iterator[str]:
+    there = inspect(connection)
+    for kind, expected, names in (
+        ("table", schema.metadata.tables, there.get_table_names()),
+        ("view", VIEWS, there.get_view_names()),
+    ):
+        yield from (f"missing: {kind} {name}" for name in expected if name not in names)
+
+
+def _orphans(connection: Connection) -> Iterator[str]:
+    for table in schema.metadata.sorted_tables:
+        for constraint in table.foreign_key_constraints:
+            parent = constraint.referred_table.alias()
+            pairs = [(element.parent, parent.c[element.column.name]) for element in constraint.elements]
+            joined = table.outerjoin(parent, and_(*(child == other for child, other in pairs)))
+            absent = and_(pairs[0][1].is_(None), *(child.is_not(None) for child, _ in pairs))
+            n = connection.scalar(select(func.count()).select_from(joined).where(absent)) or 0
+            if n:
+                names = ", ".join(child.name for child, _ in pairs)
+                whose = f"{table.name} whose {names} names no row of {constraint.referred_table.name}"
+                yield f"orphans: {n:,} rows of {whose}"
+
+
+def _broken_rules(connection: Connection) -> Iterator[str]:
+    """Rows that the checks of the schema refuse, and that came past them."""
+    for table in schema.metadata.sorted_tables:
+        for constraint in table.constraints:
+            rule = getattr(constraint, "sqltext", None)
+            if rule is None:
+                continue
+            n = connection.scalar(select(func.count()).select_from(table).where(~func.coalesce(rule, True))) or 0
+            if n:
+                yield f"impossible: {n:,} rows of {table.name} break the rule {rule}"
+
+
+def _wrong_types(connection: Connection) -> Iterator[str]:
+    """Text where a number belongs, which SQLite lets through, and JSON that is none."""
+    if connection.dialect.name != "sqlite":
+        return
+    for table in schema.metadata.sorted_tables:
+        for column in table.columns:
+            kind = type(column.type).__name__
+            good = {"Whole": "'integer', 'null'", "Row": "'integer', 'null'", "Real": "'real', 'integer', 'null'"}
+            if kind in good:
+                wrong = f"typeof({column.name}) NOT IN ({good[kind]})"
+            elif kind == "Json":
+                wrong = f"{column.name} IS NOT NULL AND NOT json_valid({column.name})"
+            else:
+                continue
+            n = connection.exec_driver_sql(f"SELECT count(*) FROM {table.name} WHERE {wrong}").scalar_one()
+            if n:
+                yield f"impossible: {n:,} rows of {table.name} hold no {kind.lower()} value in {column.name}"
+
+
+def _strangers(connection: Connection) -> Iterator[str]:
+    t = schema
+    joined = t.draw.join(t.population).join(t.subnetwork, t.draw.c.subnetwork_id == t.subnetwork.c.id)
+    other = t.population.c.original_id != t.subnetwork.c.original_id
+    n = connection.scalar(select(func.count()).select_from(joined).where(other)) or 0
+    if n:
+        yield f"impossible: {n:,} draws of subnetworks of another original than their population's"
+
+
+def _outside(connection: Connection) -> Iterator[str]:
+    """Subnetworks outside the band of FLOPs that they were drawn in."""
+    t = schema
+    joined = (
+        t.draw.join(t.population)
+        .join(t.subnetwork, t.draw.c.subnetwork_id == t.subnetwork.c.id)
+        .join(t.original, t.population.c.original_id == t.original.c.id)
+        .join(t.regime, t.population.c.regime_id == t.regime.c.id)
+        .join(t.study, t.population.c.study_id == t.study.c.id)
+    )
+    fraction = t.subnetwork.c.flops * 1.0 / t.original.c.flops
+    width = t.regime.c.flops_fraction * t.regime.c.tolerance + _SLACK
+    far = or_(fraction > t.regime.c.flops_fraction + width, fraction < t.regime.c.flops_fraction - width)
+    columns = (t.study.c.name, t.regime.c.flops_fraction, t.regime.c.tolerance)
+    query = select(*columns, func.count()).select_from(joined).where(far).group_by(*columns).order_by(*columns)
+    for study, target, tolerance, n in connection.execute(query):
+        yield f"impossible: {n:,} subnetworks of study {short(study)} lie outside its regime {target:g} ± {tolerance:g}"
+
+
+def _wrong_costs(connection: Connection) -> Iterator[str]:
+    """Subnetworks whose stored cost is not what the cost model of their original makes of their widths."""
+    original, table = schema.original, schema.subnetwork
+    known = select(original.c.id, original.c.cost).where(original.c.cost.is_not(None))
+    for row, cost in connection.execute(known).all():
+        columns = (table.c.key, table.c.widths, table.c.flops, table.c.params)
+        mine = select(*columns).where(table.c.original_id == row, table.c.widths.is_not(None))
+        found = _costs_of(CostModel.from_dict(cost), connection.execute(mine).all())
+        yield from islice(found, _SHOWN)
+        rest = sum(1 for _ in found)
+        if rest:
+            yield f"impossible: {rest:,} more subnetworks of the same original"
+
+
+def _costs_of(cost: CostModel, rows: Sequence[Any]) -> Iterator[str]:
+    try:
+        widths = np.array([row.widths for row in rows], dtype=np.int64)
+        costs = np.stack([cost.flops(widths), cost.params(widths)], axis=1)
+    except (InputError, ValueError, TypeError):
+        if len(rows) == 1:
+            yield f"impossible: widths of subnetwork {short(rows[0].key)} are none of its original"
+        else:
+            # one by one, to tell which
+            for row in rows:
+                yield from _costs_of(cost, [row])
+        return
+    for row, (flops, params) in zip(rows, costs.tolist(), strict=True):
+        if (row.flops, row.params) != (flops, params):
+            yield (
+                f"impossible: subnetwork {short(row.key)} is stored with {row.flops} FLOPs and {row.params} "
+                f"parameters; its widths give {flops} and {params}"
+            )
+
+
+def _late_epochs(connection: Connection) -> Iterator[str]:
+    run, epoch = schema.run, schema.epoch_metric
+    late = epoch.c.epoch > run.c.epochs
+    n = connection.scalar(select(func.count()).select_from(epoch.join(run)).where(late)) or 0
+    if n:
+        yield f"impossible: {n:,} epochs behind the last of their run"
+
+
+_STAGES = (
+    (_missing,),
+    (_wrong_types,),
+    (_orphans, _broken_rules, _strangers, _outside, _wrong_costs, _late_epochs),
+)

@@ -1,0 +1,220 @@
+"""Joining the files of two machines: what one has and the other lacks is added, and nothing is replaced."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, select
+
+from prunestats.db.connection.address import file_of, parse_address
+from prunestats.db.connection.engine import write
+from prunestats.db.schema import tables as schema
+from prunestats.db.schema.opening import Source, open_database, reading
+from prunestats.db.storing.insert_once import content_hash, insert_new, short
+from prunestats.db.upkeep.merge_runs import merge_runs
+from prunestats.errors import DatabaseError, InputError
+
+# Of each table: what tells its rows apart, and what must agree where both databases have a row.
+_TABLES: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...] = (
+    (schema.environment, ("key",), ()),
+    (schema.original, ("key",), ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")),
+    (schema.study, ("name",), ("fingerprint",)),
+    (schema.regime, ("study_id", "flops_fraction"), ("tolerance",)),
+    (schema.space, ("study_id", "name"), ("sampler", "parameters", "law")),
+    (schema.subnetwork, ("original_id", "key"), ("widths", "flops", "params")),
+    (schema.population, ("study_id", "original_id", "regime_id", "space_id"), ("attempts", "accepted", "duplicates")),
+    (schema.protocol, ("key",), ("parameters",)),
+)
+Ids = dict[str, dict[int, int]]
+
+
+@dataclass(frozen=True)
+class MergeSummary:
+    """What a merge added, and where the databases disagree.
+
+    Parameters
+    ----------
+    added : dict of str to int
+        New rows of each table.
+    conflicts : tuple of str
+        A line each; the target keeps what it had.
+    """
+
+    added: dict[str, int]
+    conflicts: tuple[str, ...]
+
+
+def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> MergeSummary:
+    """Add to a database what another has and it lacks, in one transaction.
+
+    Parameters
+    ----------
+    target : Engine, str or Path
+        What is added to; it is created where there is none.
+    other : Engine, str or Path
+        What is read from; it is not changed.
+
+    Returns
+    -------
+    MergeSummary
+
+    Raises
+    ------
+    InputError
+        If both are one file.
+    DatabaseError
+        If a study of one name is another study there, or a database cannot be used; nothing is changed then.
+
+    Notes
+    -----
+    Rows are known by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint, runs
+    by subnetwork, protocol and seed. A run that both have stays as it is in the target, and is reported if its result
+    differs. Merging again changes nothing.
+    """
+    _refuse_same_file(target, other)
+    engine = target if isinstance(target, Engine) else open_database(target)
+    try:
+        with reading(other) as source, write(engine) as connection:
+            return _merge(source, connection)
+    finally:
+        if engine is not target:
+            engine.dispose()
+
+
+def _merge(source: Connection, target: Connection) -> MergeSummary:
+    before = _counts(target)
+    _refuse_other_studies(source, target)
+    ids: Ids = {}
+    conflicts: list[str] = []
+    for table, identity, fixed in _TABLES:
+        ids[table.name], found = _merge_table(source, target, table, identity, fixed, ids)
+        conflicts += found
+    conflicts += _merge_draws(source, target, ids)
+    plans = [_translated(dict(row), schema.plan, ids) for row in source.execute(select(schema.plan)).mappings()]
+    insert_new(target, schema.plan, plans)
+    conflicts += merge_runs(source, target, ids)
+    _merge_analyses(source, target, ids)
+    after = _counts(target)
+    return MergeSummary({name: after[name] - before[name] for name in after}, tuple(conflicts))
+
+
+def _refuse_same_file(target: Any, other: Any) -> None:
+    urls = [source.url if isinstance(source, Engine) else parse_address(source) for source in (target, other)]
+    files = [file_of(url) for url in urls if url.get_backend_name() == "sqlite"]
+    same = len(files) == 2 and all(file.exists() for file in files) and files[0].samefile(files[1])
+    if same or (not files and urls[0] == urls[1]):
+        raise InputError(f"expected two databases; found {urls[0].database!r} twice: name another")
+
+
+def _refuse_other_studies(source: Connection, target: Connection) -> None:
+    known = select(schema.study.c.name, schema.study.c.fingerprint)
+    here, there = ({row.name: row.fingerprint for row in c.execute(known)} for c in (target, source))
+    for name, fingerprint in there.items():
+        if here.get(name, fingerprint) != fingerprint:
+            raise DatabaseError(
+                f"expected the study {short(name)} to be one study in both databases; found two of this name: nothing "
+                "was merged, rename one of them"
+            )
+
+
+def _merge_table(
+    source: Connection,
+    target: Connection,
+    table: Table,
+    identity: Sequence[str],
+    fixed: Sequence[str],
+    ids: Ids,
+) -> tuple[dict[int, int], list[str]]:
+    """Add the rows that are not there; return the new row numbers by the old ones, and what differs."""
+    rows = {row["id"]: _translated(dict(row), table, ids) for row in source.execute(select(table)).mappings()}
+    key_of = {old: tuple(row[name] for name in identity) for old, row in rows.items()}
+    known = _known(target, table, identity, fixed)
+    new = [row for old, row in rows.items() if key_of[old] not in known]
+    if table is schema.space:
+        _insert_spaces(target, new)
+    else:
+        insert_new(target, table, new)
+    differing = [
+        f"{table.name} {short(rows[old][identity[-1]])}: {name} is {short(there)}, and {short(rows[old][name])} there"
+        for old, key in key_of.items()
+        if key in known
+        for name, there in zip(fixed, known[key][1:], strict=True)
+        if rows[old][name] != there
+    ]
+    after = _known(target, table, identity, ())
+    return {old: after[key][0] for old, key in key_of.items()}, differing
+
+
+def _known(
+    connection: Connection, table: Table, identity: Sequence[str], fixed: Sequence[str]
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    columns = [table.c[name] for name in (*identity, "id", *fixed)]
+    rows = connection.execute(select(*columns))
+    return {tuple(row[: len(identity)]): tuple(row[len(identity) :]) for row in rows}
+
+
+def _translated(row: dict[str, Any], table: Table, ids: Ids) -> dict[str, Any]:
+    """A row with the target's row numbers in place of the source's, and without its own."""
+    row.pop("id", None)
+    for name, found in ids.items():
+        reference = f"{name}_id"
+        if reference in row and row[reference] is not None:
+            row[reference] = found[row[reference]]
+    return row
+
+
+def _insert_spaces(target: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add spaces; one whose place is taken comes behind those that the study has."""
+    for row in rows:
+        mine = schema.space.c.study_id == row["study_id"]
+        taken = set(target.scalars(select(schema.space.c.position).where(mine)))
+        position = row["position"] if row["position"] not in taken else max(taken) + 1
+        insert_new(target, schema.space, [{**row, "position": position}])
+
+
+def _merge_draws(source: Connection, target: Connection, ids: Ids) -> list[str]:
+    """Add the draws of new populations; those of imported ones may grow, those of drawn ones must be the same."""
+    theirs: dict[int, list[int]] = {}
+    drawn = select(schema.draw).order_by(schema.draw.c.population_id, schema.draw.c.position)
+    positions: dict[tuple[int, int], int] = {}
+    for row in source.execute(drawn):
+        population, subnetwork = ids["population"][row.population_id], ids["subnetwork"][row.subnetwork_id]
+        theirs.setdefault(population, []).append(subnetwork)
+        positions[population, subnetwork] = row.position
+    ours: dict[int, dict[int, int]] = {}
+    for row in target.execute(drawn):
+        ours.setdefault(row.population_id, {})[row.subnetwork_id] = row.position
+    attempts = {
+        row.id: row.attempts for row in target.execute(select(schema.population.c.id, schema.population.c.attempts))
+    }
+    rows, conflicts = [], []
+    for population, members in theirs.items():
+        there = ours.get(population, {})
+        new = [member for member in members if member not in there]
+        if there and new and attempts[population]:
+            conflicts.append(
+                f"population {population}: {len(new)} subnetworks were drawn there that were not drawn here"
+            )
+            continue
+        following = max(there.values(), default=-1) + 1
+        for place, member in enumerate(new):
+            position = positions[population, member] if not there else following + place
+            rows.append({"population_id": population, "subnetwork_id": member, "position": position})
+    insert_new(target, schema.draw, rows)
+    return conflicts
+
+
+def _merge_analyses(source: Connection, target: Connection, ids: Ids) -> None:
+    rows = [_translated(dict(row), schema.analysis, ids) for row in source.execute(select(schema.analysis)).mappings()]
+    for row in rows:
+        identity = [row[name] for name in ("study_id", "kind", "parameters", "rows_hash", "versions")]
+        row["key"] = content_hash(identity)
+    insert_new(target, schema.analysis, rows)
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    tables: Mapping[str, Table] = schema.metadata.tables
+    return {name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()}

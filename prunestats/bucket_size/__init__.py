@@ -1,0 +1,6 @@
+"""Which bucket size predicts error best, by cross-validation."""
+
+from prunestats.bucket_size.comparison import compare_buckets
+from prunestats.bucket_size.scores import BucketComparison
+
+__all__ = ["BucketComparison", "compare_buckets"]

@@ -1,0 +1,171 @@
+"""Which bucket size, and which competitor of the ratio, predicts the response of unseen subnetworks best?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from prunestats.bucket_size.cross_validation import corrected_interval, deal_folds, fold_losses
+from prunestats.bucket_size.predictors import Predictor, predictors
+from prunestats.bucket_size.scores import BucketComparison, Score
+from prunestats.bucket_size.sentences import comparison_reasons
+from prunestats.errors import InputError
+from prunestats.numeric.arrays import Floats
+from prunestats.numeric.intervals import check_level
+from prunestats.optimum.beyond_costs import beyond_costs
+from prunestats.optimum.points import ratio_points
+from prunestats.optimum.regression import Points, correlation, orthonormal
+from prunestats.results.means import unit_means
+from prunestats.results.ratio import log_ratio
+
+SIZES = (1, 2**10, 2**12, 2**14)
+_LEAST = 20
+
+
+def compare_buckets(
+    frame: pd.DataFrame,
+    *,
+    sizes: Sequence[int] = SIZES,
+    response: str = "error",
+    folds: int = 10,
+    repeats: int = 10,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> BucketComparison:
+    """Compare bucket sizes, parameters, FLOPs and all widths as predictors of a population's response in one regime.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Results of one regime and one protocol, one row a run.
+    sizes : sequence of int
+        Parameters a bucket; sizes other than 1 need the column layer_params.
+    response : str
+        The numeric column to predict.
+    folds, repeats : int
+        Of the cross-validation; at least 2 folds.
+    level : float
+        Confidence level of the differences.
+    rng : numpy.random.Generator, optional
+        Deals the folds; a generator seeded with 0 when left out.
+
+    Returns
+    -------
+    BucketComparison
+
+    Raises
+    ------
+    ResultsError
+        For what `check_results` refuses, and for several regimes or protocols at once.
+    InputError
+        For fewer than 20 subnetworks, fewer than 2 folds, or a bucket that cannot be counted.
+
+    Notes
+    -----
+    Estimand: the expected squared error for a new subnetwork of the same originals and spaces, of a curve fitted to as
+    many subnetworks as there are, less one fold. Folds are dealt by subnetwork, within originals, and the seeds of a
+    subnetwork are averaged before, so none is on both sides. Differences are paired by fold; their intervals are Nadeau
+    and Bengio's, not adjusted for picking the best of several: see docs/methods/buckets.md.
+
+    References
+    ----------
+    C. Nadeau and Y. Bengio, Machine Learning 52 (2003), 239-281.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"subnetwork": [f"s{i}" for i in range(200)], "flops": 1_000_000})
+    >>> table["params"] = rng.integers(5_000, 20_000, 200)
+    >>> table["error"] = 0.1 + 0.1 * np.log(table["params"] / 10_000) ** 2 + 0.005 * rng.standard_normal(200)
+    >>> found = compare_buckets(table, sizes=[1], rng=rng)
+    >>> found.frame.loc[3, "predictor"], bool(found.frame.loc[3, "r2"] > 0.8)
+    ('ratio with buckets of 1', True)
+    """
+    check_level(level)
+    _check_request(sizes, folds, repeats)
+    means = unit_means(frame, response)
+    data = ratio_points(means, sizes[0], response)
+    if len(means) < _LEAST or np.ptp(data.y) == 0:
+        raise InputError(
+            f"a comparison needs {_LEAST} subnetworks or more whose {response} differs; found {len(means)} with "
+            f"{np.unique(data.y).size} values"
+        )
+    candidates = predictors(means, sizes)
+    bases = [orthonormal(data.design(*candidate.columns.T)) for candidate in candidates]
+    losses = _losses(bases, data, _strata(means), folds, repeats, rng or np.random.default_rng(0))
+    scores = tuple(
+        _score(candidate, basis.shape[1] - bases[0].shape[1], losses, column, means, data, folds, level)
+        for column, (candidate, basis) in enumerate(zip(candidates, bases, strict=True))
+    )
+    found = BucketComparison(
+        best=max(scores, key=lambda score: score.r2).predictor,
+        reasons=(),
+        scores=scores,
+        losses=losses,
+        folds=int(folds),
+        repeats=int(repeats),
+        n_subnetworks=len(means),
+        n_runs=int(means["n_runs"].sum()),
+        n_originals=int(_strata(means).max()) + 1,
+        response=response,
+        level=float(level),
+    )
+    return replace(found, reasons=comparison_reasons(found))
+
+
+def _check_request(sizes: Sequence[int], folds: int, repeats: int) -> None:
+    if len(sizes) == 0 or len(set(sizes)) < len(sizes):
+        raise InputError(f"sizes must be different bucket sizes, at least one; found {list(sizes)}")
+    if folds < 2 or repeats < 1 or folds > _LEAST:
+        raise InputError(
+            f"cross-validation takes 2 to {_LEAST} folds and 1 repeat or more; found {folds} folds, {repeats} repeats"
+        )
+
+
+def _strata(means: pd.DataFrame) -> NDArray[np.int64]:
+    if "original" not in means.columns:
+        return np.zeros(len(means), dtype=np.int64)
+    return np.asarray(np.unique(means["original"].astype(str), return_inverse=True)[1], dtype=np.int64)
+
+
+def _losses(
+    bases: list[Floats],
+    data: Points,
+    strata: NDArray[np.int64],
+    folds: int,
+    repeats: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Return the loss of every predictor on every fold, over the mean loss of the originals' averages."""
+    y = data.weigh(data.y - data.y.mean())
+    rows = []
+    for _ in range(repeats):
+        fold = deal_folds(strata, folds, rng)
+        rows.append(np.column_stack([fold_losses(basis, y, fold) for basis in bases]))
+    losses = np.vstack(rows)
+    scaled: Floats = losses / losses[:, 0].mean()
+    return scaled
+
+
+def _score(
+    candidate: Predictor,
+    terms: int,
+    losses: Floats,
+    column: int,
+    means: pd.DataFrame,
+    data: Points,
+    folds: int,
+    level: float,
+) -> Score:
+    gain, p = corrected_interval(losses[:, 1] - losses[:, column], folds, level)
+    r2 = float(1 - losses[:, column].mean())
+    if candidate.bucket is None:
+        return Score(candidate.name, None, terms, r2, gain, p, float("nan"), None)
+    x = log_ratio(means, candidate.bucket)
+    linked = correlation(x, np.log(means["params"].to_numpy(dtype=float)))
+    beyond = beyond_costs(replace(data, x=x), means)
+    return Score(candidate.name, candidate.bucket, terms, r2, gain, p, linked, beyond)

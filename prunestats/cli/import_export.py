@@ -1,0 +1,150 @@
+"""Commands that bring results in from outside and take them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from prunestats.cli.options import Db, app
+from prunestats.cli.terminal import complain, say
+from prunestats.errors import InputError
+
+_UNIT = Literal["counts", "thousands", "millions", "billions"]
+_SHOWN = 5
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Table: .csv, .json (records, or a dictionary of them) or .parquet.")],
+    db: Db = "prunestats.db",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="ROLE=NAME: what a column holds, as accuracy=acc_0,acc_1,acc_2; once for each role."),
+    ] = None,
+    original: Annotated[str | None, typer.Option(help="Name of the network that the subnetworks are cut from.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the study. Default: that of the file.")] = None,
+    space: Annotated[str | None, typer.Option(help="Name of the space. Default: outside.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Name of the protocol. Default: outside.")] = None,
+    regime: Annotated[
+        list[float] | None, typer.Option(help="Put runs into bands of FLOPs around this fraction; may be repeated.")
+    ] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Relative tolerance of the regimes, as 0.02.")] = None,
+    split: Annotated[
+        Literal["validation", "test"] | None, typer.Option(help="Which split error, accuracy and loss are of.")
+    ] = None,
+    flops_convention: Annotated[
+        Literal["multiply-adds", "multiplications-and-additions"] | None,
+        typer.Option(help="What one FLOP is in the file; the latter are halved."),
+    ] = None,
+    flops_unit: Annotated[_UNIT, typer.Option(help="Unit of FLOPs.")] = "counts",
+    params_unit: Annotated[_UNIT, typer.Option(help="Unit of parameters.")] = "counts",
+    error_unit: Annotated[Literal["fraction", "percent"], typer.Option(help="Unit of errors.")] = "fraction",
+    original_flops: Annotated[
+        float | None, typer.Option(help="FLOPs of the original, counted as the column is.")
+    ] = None,
+    original_params: Annotated[float | None, typer.Option(help="Parameters of the original, in the same unit.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what was understood; store nothing.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be stored.")] = False,
+) -> None:
+    """Store results from outside: every row of a table, or nothing."""
+    from prunestats.db import import_results
+
+    summary = import_results(
+        db,
+        file,
+        columns=_roles(column or []),
+        original=original,
+        dataset=dataset,
+        study=study,
+        space=space,
+        protocol=protocol,
+        regimes=regime or (),
+        tolerance=tolerance,
+        split=split,
+        flops_convention=flops_convention,
+        flops_unit=flops_unit,
+        params_unit=params_unit,
+        error_unit=error_unit,
+        original_flops=original_flops,
+        original_params=original_params,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+    )
+    for doubt in summary.doubts:
+        complain(doubt, "doubt")
+    for line in [*_understood(summary), *_refused(summary), _outcome(summary, skip_bad)]:
+        say(line)
+    if dry_run and summary.refused and not skip_bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write: .csv, .json or .parquet.")],
+    db: Db = "prunestats.db",
+    study: Annotated[list[str] | None, typer.Option(help="Only this study; may be repeated.")] = None,
+    space: Annotated[list[str] | None, typer.Option(help="Only this space; may be repeated.")] = None,
+    regime: Annotated[list[float] | None, typer.Option(help="Only this regime; may be repeated.")] = None,
+    state: Annotated[Literal["done", "failed"] | None, typer.Option(help="Only runs in this state.")] = None,
+) -> None:
+    """Write results to a file that `import` reads back the same."""
+    from prunestats.db import export_results
+
+    n = export_results(db, file, study=study or None, space=space or None, regime=regime or None, state=state)
+    say(f"{n:,} results in {file}")
+
+
+def _roles(given: list[str]) -> dict[str, list[str]]:
+    roles: dict[str, list[str]] = {}
+    for text in given:
+        role, sign, name = text.partition("=")
+        if not sign:
+            raise InputError(f"expected --column ROLE=NAME; found {text!r}: write, for example, accuracy={text}")
+        roles.setdefault(role.strip(), []).append(name)
+    return roles
+
+
+def _understood(summary: Any) -> list[str]:
+    meaning = summary.meaning
+    units = {"flops": f", {meaning.flops_convention}", "params": ""}
+    units = {name: f" ({getattr(meaning, f'{name}_unit')}{said})" for name, said in units.items()}
+    errors = dict.fromkeys(("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy"))
+    units |= {role: f" ({meaning.error_unit}, goes to {meaning.of_split(role)})" for role in errors}
+    lines = [f"{summary.rows:,} rows in {summary.name}"]
+    for role, columns in meaning.columns.items():
+        lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")
+    if meaning.test_chooses:
+        lines.append("  no validation error: choices look at the test error, and the protocol says so")
+    first, last, n = summary.seeds
+    lines.append(f"{summary.runs:,} runs of {summary.subnetworks:,} subnetworks, {n} seeds from {first} to {last}")
+    for study, network, space, regime, tolerance, n in summary.populations:
+        lines.append(
+            f"  study {study!r}, {network!r}, space {space!r}, regime {regime:g} ± {tolerance:g}: {n:,} subnetworks"
+        )
+    lines += [f"  {name} from {low:.6g} to {high:.6g}" for name, (low, high) in summary.ranges.items()]
+    return lines
+
+
+def _refused(summary: Any) -> list[str]:
+    from prunestats.db.exchange.refused_rows import counted_reasons
+
+    if not summary.refused:
+        return []
+    lines = [f"{len(summary.refused):,} rows or runs cannot be stored: {counted_reasons(summary.refused)}"]
+    lines += [f"  {refusal}" for refusal in summary.refused[:_SHOWN]]
+    rest = len(summary.refused) - _SHOWN
+    return [*lines, f"  and {rest:,} more"] if rest > 0 else lines
+
+
+def _outcome(summary: Any, skip_bad: bool) -> str:
+    new = f"{summary.new_runs:,} new runs and {summary.new_subnetworks:,} new subnetworks"
+    if not summary.stored and summary.refused and not skip_bad:
+        return (
+            "A dry run: nothing was stored, and nothing would be; repair these rows, or leave them out with --skip-bad"
+        )
+    if not summary.stored:
+        return f"A dry run: nothing was stored; there would be {new}"
+    return f"Stored {new}" if summary.new_runs else "All of it was there already: 0 new runs"

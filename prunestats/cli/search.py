@@ -1,0 +1,69 @@
+"""The command that finds a subnetwork."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunestats.cli.analysis import Level, ask, finish
+from prunestats.cli.options import Db, StudyFile, Workers, app
+from prunestats.cli.terminal import print_table, say, show_progress
+
+
+@app.command()
+def search(
+    study: StudyFile,
+    flops: Annotated[float, typer.Option(help="FLOPs as a fraction of the original's.")],
+    budget: Annotated[int, typer.Option(min=1, help="Full trainings that everything may cost together.")],
+    db: Db = "prunestats.db",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder to export the winner to.")] = None,
+    network: Annotated[str | None, typer.Option(help="Which network of the study, if there are several.")] = None,
+    finalists: Annotated[int, typer.Option(min=1, help="Subnetworks that are trained again with new seeds.")] = 3,
+    finalist_seeds: Annotated[int, typer.Option(min=1, help="New seeds of each finalist.")] = 2,
+    confirm_seeds: Annotated[int, typer.Option(min=2, help="Further seeds that the test error is told from.")] = 3,
+    eta: Annotated[
+        int, typer.Option(min=2, help="Each round keeps one in so many and trains as many times longer.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Another one draws other candidates.")] = 0,
+    level: Level = 0.95,
+    workers: Workers = None,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether an export writes ONNX too.")] = True,
+) -> None:
+    """Find a good subnetwork for a budget of trainings, and tell its test error from seeds that did not choose it."""
+    from prunestats.runners.search import search as find
+
+    def announce(name: str, subnetworks: int, epochs: int) -> None:
+        say(f"{name}: {subnetworks} subnetworks, {epochs} epoch{'s' if epochs > 1 else ''}")
+
+    with show_progress() as progress:
+        found = find(
+            study, db, flops=flops, budget=budget, network=network, finalists=finalists, finalist_seeds=finalist_seeds,
+            confirm_seeds=confirm_seeds, eta=eta, seed=seed, level=level, workers=workers, scheduler=scheduler,
+            progress=progress, on_round=announce,
+        )  # fmt: skip
+    say("")
+    for reason in found.reasons:
+        say(f"- {reason}")
+    rows = [
+        (one.study.rsplit(", ", 1)[1], one.epochs, one.subnetworks, one.seeds, one.failed, one.best_val_error)
+        for one in found.rounds
+    ]
+    print_table(("round", "epochs", "subnetworks", "seeds", "failed", "best val error"), rows)
+    say("")
+    say(f"Winner: {found.winner}, widths {list(found.widths)}")
+    say(f"{found.flops_fraction:.4g} of the FLOPs, {found.params_fraction:.4g} of the parameters.")
+    for sentence in found.sentences:
+        say(f"- {sentence}")
+    confirmed = found.rounds[-1].study
+    asked = ask(db, confirmed, None, None, "test", {"level": level})
+    finish(asked, "search", [found.to_dict()])
+    if output is None:
+        say(f"To export it: prunestats export-subnetwork {found.winner} --protocol {found.protocol} -o FOLDER")
+        return
+    from prunestats.runners.retrain import export_subnetwork
+
+    export_subnetwork(found.winner, db, output, protocol=found.protocol, onnx=onnx)
+    say(f"Exported to {output}")

@@ -1,0 +1,62 @@
+"""Commands on the results database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from prunestats.cli.options import Db, app
+from prunestats.cli.sql.output import form_of, write_rows
+from prunestats.cli.terminal import complain, show_place
+
+_ROWS = 10_000
+
+SqlForm = Annotated[
+    Literal["table", "csv", "json", "parquet"] | None,
+    typer.Option("-f", "--format", help="How rows are written; by default as the file's name says, or as a table."),
+]
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="A SELECT, or .tables, or .schema [NAME]; - reads it from standard input.")
+    ] = None,
+    db: Db = "prunestats.db",
+    form: SqlForm = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the rows to.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Most rows to write; 0 writes all.")] = _ROWS,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
+) -> None:
+    """Query the results database, read-only; without a query, a shell, or what standard input asks."""
+    chosen = form_of(form, output)
+    typed = sys.stdin is not None and sys.stdin.isatty()
+    if query is None and typed and sys.stdout.isatty() and form is None and output is None:
+        from prunestats.cli.sql.shell import run_shell
+
+        run_shell(db, timeout_s=timeout)
+        return
+    if query == "-" or (query is None and sys.stdin is not None and not typed):
+        query = sys.stdin.read()
+    _answer(query or ".tables", db, chosen, output, limit, timeout)
+
+
+def _answer(text: str, db: str, form: str, output: Path | None, limit: int, timeout_s: float) -> None:
+    from prunestats.cli.sql.answer import ask
+    from prunestats.errors import QueryError
+
+    try:
+        answer = ask(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
+    except QueryError as error:
+        if sys.stderr.isatty():
+            show_place(error.sql, error.offset)
+        raise
+    except KeyboardInterrupt:
+        complain("the query was stopped and left nothing behind", "stopped")
+        raise typer.Exit(130) from None
+    write_rows(answer.columns, answer.rows, form, output)
+    if answer.truncated:
+        complain(f"only the first {limit:,} rows are here: --limit raises that, --limit 0 takes all", "note")

@@ -1,0 +1,251 @@
+"""Does the ratio of an original say where its optimum is, and where is that of a network not yet explored?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from prunestats.conjectures.across_originals import MetaOptimum, meta_optimum
+from prunestats.conjectures.transfer_result import DesignOptimum, PredictedOptimum, Transfer
+from prunestats.conjectures.transfer_sentences import (
+    drawn_words,
+    overlap_words,
+    place_words,
+    population_words,
+    slope_words,
+)
+from prunestats.errors import InputError
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.results.designs import Costed, group_designs
+
+
+def transfer_optimum(
+    frame: pd.DataFrame,
+    *,
+    bucket: int = 1,
+    response: str = "error",
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> Transfer:
+    """Find the optimum of every design and regime, and ask whether the ratio of the original says where it is.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Results of one protocol and of two originals or more, with the columns that `group_designs` needs.
+    bucket, response, level
+        As of `find_optimum`.
+    rng : numpy.random.Generator, optional
+        A generator seeded with 0 when left out.
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    InputError, ResultsError
+        For a single design, and what `group_designs` and `find_optimum` refuse.
+
+    Notes
+    -----
+    Estimand: b in log optimum = a + b log(ratio of the original) + c log(FLOPs fraction), over the population of
+    designs that these are drawn from. Originals that differ by their training seed are one design: within it they are
+    strata of one optimum, and what its seeds do to that optimum is in the variance between designs and within them.
+    The ratios drawn move with the original, too, whatever the optimum does: `drawn_slope` and `place_slope` tell
+    how far the optimum goes beyond that. See docs/methods/transfer.md.
+
+    References
+    ----------
+    As of `MetaOptimum.careful_slope`, `prunestats.conjectures.meta_regression.meta_regression` and
+    `prunestats.conjectures.prediction_interval.predict_new`. The conjecture is of H. He et al., Network Pruning Spaces
+    (2023), arXiv 2304.09453.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> def population(name, ratio):
+    ...     params = rng.integers(5_000, 20_000, 100)
+    ...     best = 30 * ratio**0.3
+    ...     frame = pd.DataFrame({"subnetwork": np.arange(100).astype(str), "flops": 10**6, "params": params})
+    ...     frame["error"] = 0.1 + 0.1 * np.log(params * best / 10**6) ** 2 + 0.01 * rng.random(100)
+    ...     return frame.assign(original=name, original_flops=ratio * 30_000, original_params=30_000)
+    >>> frame = pd.concat([population(f"net{ratio}", ratio) for ratio in (30, 50, 70, 90)])
+    >>> found = transfer_optimum(frame, rng=rng)
+    >>> found.verdict, 0.3 in found.slope, 30 * 60**0.3 in found.predict(60).new
+    ('follows', True, True)
+    """
+    check_level(level)
+    designs = group_designs(frame, bucket)
+    if len(designs) < 2:
+        raise InputError(
+            f"whether the original says where its optimum is takes several designs; found {designs[0].name} alone: "
+            "study other networks beside it, or use find_optimum"
+        )
+    parts = [
+        (design, regime, runs)
+        for design in designs
+        for regime, runs in _regimes(frame[frame["original"].astype(str).isin(design.originals)])
+    ]
+    children = (rng or np.random.default_rng(0)).spawn(len(parts))
+    optima = tuple(
+        DesignOptimum(design, regime, find_optimum(runs, bucket=bucket, response=response, level=level, rng=child))
+        for (design, regime, runs), child in zip(parts, children, strict=True)
+    )
+    return put_together(optima, level=level)
+
+
+def predict_optimum(
+    frame: pd.DataFrame,
+    original: float | tuple[float, float] | Costed,
+    *,
+    regime: float | None = None,
+    bucket: int = 1,
+    response: str = "error",
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> PredictedOptimum:
+    """Predict the optimal ratio of an original that was not explored from the optima of several that were.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As of `transfer_optimum`, such as ``ps.load_results("results.db", space="initial")``.
+    original : float, (float, float) or Costed
+        Its ratio, its FLOPs and parameters, or what has both, such as ``prunestats.runners.trace(network, image)``.
+    regime : float, optional
+        FLOPs fraction; the middle of those with an estimate when left out.
+    bucket, response, level, rng
+        As of `transfer_optimum`.
+
+    Returns
+    -------
+    PredictedOptimum
+
+    Raises
+    ------
+    InputError, ResultsError
+        With fewer than three designs that have an optimum, and for what `transfer_optimum` refuses.
+
+    Notes
+    -----
+    `new` holds the optimum of one new design with the chance `level`, if it is drawn as those that were studied are;
+    with few designs it is as wide as so few make it.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> def population(name, ratio):
+    ...     params = rng.integers(5_000, 20_000, 100)
+    ...     frame = pd.DataFrame({"subnetwork": np.arange(100).astype(str), "flops": 10**6, "params": params})
+    ...     frame["error"] = 0.1 + 0.1 * np.log(params / 10_000) ** 2 + 0.01 * rng.random(100)
+    ...     return frame.assign(original=name, original_flops=ratio * 30_000, original_params=30_000)
+    >>> frame = pd.concat([population(f"net{ratio}", ratio) for ratio in (30, 50, 70, 90)])
+    >>> 100 in predict_optimum(frame, (1_800_000, 30_000), rng=rng).new
+    True
+    """
+    found = transfer_optimum(frame, bucket=bucket, response=response, level=level, rng=rng)
+    return found.predict(original, regime=regime)
+
+
+def _regimes(runs: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
+    if "regime" not in runs.columns or runs["regime"].isna().all():
+        return [(None, runs)]
+    return [(float(regime), runs[runs["regime"] == regime]) for regime in sorted(runs["regime"].unique(), reverse=True)]
+
+
+def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Transfer:
+    """Ask of the optima of several designs and regimes whether the ratio of the original says where they are.
+
+    Parameters
+    ----------
+    optima : sequence of DesignOptimum
+        Of one response and bucket.
+    level : float
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    InputError
+        For what `meta_optimum` refuses.
+
+    Notes
+    -----
+    See `transfer_optimum`.
+    """
+    meta = _meta(optima, [one.optimum for one in optima], level)
+    used = [one for one, estimate in zip(optima, meta.estimates, strict=True) if not estimate.refusal]
+    (slope, p), (place_slope, place_p) = (
+        found.careful_slope() for found in (meta, _meta(optima, [_placed(one.optimum) for one in optima], level))
+    )
+    drawn = _drawn_slope(used)
+    apart = overlap_words([(one.regime, one.optimum) for one in used])
+    verdict = _verdict(slope, p, not apart, level)
+    return Transfer(
+        verdict=verdict,
+        reasons=(
+            *slope_words(meta, slope, p, verdict),
+            *population_words([one.optimum.verdict for one in optima], len(used)),
+            *apart,
+            *drawn_words(drawn),
+            *place_words(place_slope, place_p),
+            *meta.notes,
+        ),
+        optima=tuple(optima),
+        slope=slope,
+        slope_p=p,
+        place_slope=place_slope,
+        place_slope_p=place_p,
+        meta=meta,
+        drawn_slope=drawn,
+        shared=not apart,
+    )
+
+
+def _meta(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -> MetaOptimum:
+    regimes = [one.regime for one in optima]
+    several = len(set(regimes)) > 1
+    return meta_optimum(
+        found,
+        original_ratio=[one.design.ratio for one in optima],
+        originals=[one.design.name for one in optima],
+        regimes=[regime for regime in regimes if regime is not None] if several else None,
+        level=level,
+    )
+
+
+def _middle(optimum: Optimum) -> float:
+    return float(np.sqrt(optimum.x_q10 * optimum.x_q90))
+
+
+def _placed(optimum: Optimum) -> Optimum:
+    """The optimum as a multiple of the middle of the ratios drawn."""
+    unit = _middle(optimum)
+    return replace(optimum, ratio=optimum.ratio / unit, low=optimum.low / unit, high=optimum.high / unit)
+
+
+def _drawn_slope(used: list[DesignOptimum]) -> float:
+    """Least squares of the log middle of the ratios drawn on the log ratio of the original, within regimes."""
+    regimes = [-1.0 if one.regime is None else one.regime for one in used]
+    x = np.log([one.design.ratio for one in used])
+    y = np.log([_middle(one.optimum) for one in used])
+    dx, dy = (part - pd.Series(part).groupby(regimes).transform("mean").to_numpy() for part in (x, y))
+    information = float(dx @ dx)
+    return float(dx @ dy) / information if information > 0 else float("nan")
+
+
+def _verdict(slope: Interval | None, p: float, shared: bool, level: float) -> str:
+    if slope is None:
+        return "too few"
+    if not shared:
+        return "drawn apart"
+    if p >= 1 - level:
+        return "not seen"
+    return "follows" if slope.value > 0 else "opposes"

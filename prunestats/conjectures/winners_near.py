@@ -1,0 +1,233 @@
+"""Are the winners near the optimum? A test of equivalence, on halves that do not share subnetworks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from prunestats.conjectures.log_optima import log_optimum
+from prunestats.errors import InputError, ResultsError
+from prunestats.numeric.arrays import Floats
+from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.welch import satterthwaite
+from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.results.means import distinct_runs, subnetwork_means
+from prunestats.results.ratio import bucket_counts
+
+_LEAST_WINNERS = 2
+
+
+@dataclass(frozen=True, repr=False)
+class WinnersNear:
+    """The ratio of the winners of one half of a population, over the optimum of the other half.
+
+    Parameters
+    ----------
+    equivalent : bool or None
+        Whether the two are within `margin` of each other beyond doubt; None where the first half shows no optimum.
+        False is no evidence that they differ.
+    quotient : Interval or None
+        Geometric mean ratio of the winners over the optimum, with the interval that the two one-sided tests invert: its
+        level is 2 x level - 1.
+    p : float
+        The larger p-value of the two tests; nan without an optimum.
+    margin : float
+    share : float
+        Of the second half's subnetworks, those that count as winners.
+    near, near_all : float
+        Share of winners, and of all subnetworks of their half, whose ratio is within the margin of the optimum; nan
+        without one.
+    winners_ratio : float
+        Geometric mean.
+    n_winners : int
+    optimum : Optimum
+        Of the first half.
+    notes : tuple of str
+    response : str
+    level : float
+    """
+
+    equivalent: bool | None
+    quotient: Interval | None
+    p: float
+    margin: float
+    share: float
+    near: float
+    near_all: float
+    winners_ratio: float
+    n_winners: int
+    optimum: Optimum
+    notes: tuple[str, ...]
+    response: str
+    level: float
+
+    def __repr__(self) -> str:
+        found = "no optimum" if self.quotient is None else f"quotient={self.quotient}, p={self.p:.3g}"
+        return f"WinnersNear(equivalent={self.equivalent}, margin={self.margin:g}, {found}, n_winners={self.n_winners})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain lists and numbers."""
+        result: dict[str, Any] = plain(self)
+        return result
+
+
+def winners_near_optimum(
+    frame: pd.DataFrame,
+    *,
+    margin: float = 1.25,
+    share: float = 0.1,
+    bucket: int = 1,
+    response: str = "error",
+    level: float = 0.95,
+    rng: np.random.Generator,
+) -> WinnersNear:
+    """Test that the winners of a population have the optimal ratio, up to a margin.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Results of one regime and protocol, one row a run.
+    margin : float
+        The factor, above 1, by which the two may differ and still count as the same. Set it to the factor off the
+        optimum that costs less error than you care about; 1.25 is the convention of bioequivalence.
+    share : float
+        The best share of subnetworks of each original that are its winners.
+    bucket, response
+        As of `find_optimum`.
+    level : float
+        Each one-sided test is at 1 - level.
+    rng : numpy.random.Generator
+        Splits the population.
+
+    Returns
+    -------
+    WinnersNear
+
+    Raises
+    ------
+    ResultsError
+        For what `find_optimum` refuses, and originals too small to have two winners in a half.
+    InputError
+        For a margin that is not above 1, a share outside (0, 1) or a level outside (0.5, 1).
+
+    Notes
+    -----
+    Estimand: E(log ratio | among the best `share` of its original) less the log optimum. Winners and optimum of the
+    same subnetworks agree by construction, as the same luck makes both: subnetworks are split at random within
+    originals, one half gives the optimum and the other the winners. Equivalence is claimed where both one-sided tests
+    reject that the two are a margin apart; the optimum enters with each side of its own interval, the winners with the
+    influence function of a mean among the lowest. The mean of winners all over the range may lie at the optimum too:
+    look at `near` beside `near_all`.
+
+    References
+    ----------
+    D. J. Schuirmann, J. Pharmacokin. Biopharm. 15 (1987), 657-680. G. Y. Zou and A. Donner, Statist. Med. 27 (2008),
+    1693-1702 (lopsided intervals). The margin: U.S. Food and Drug Administration, Statistical Approaches to
+    Establishing Bioequivalence (2001).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> params = rng.integers(5_000, 20_000, 400)
+    >>> frame = pd.DataFrame({"subnetwork": np.arange(400).astype(str), "flops": 1_000_000, "params": params})
+    >>> frame["error"] = 0.1 + 0.1 * np.log(params / 10_000) ** 2 + 0.005 * rng.standard_normal(400)
+    >>> found = winners_near_optimum(frame, rng=rng)
+    >>> found.equivalent, found.near > 2 * found.near_all
+    (True, True)
+    """
+    if not check_level(level) > 0.5:
+        raise InputError(f"level must be above 0.5 for one-sided tests at 1 - level; found {level:g}")
+    if not (margin > 1 and np.isfinite(margin)):
+        raise InputError(f"margin must be a factor above 1; found {margin:g}: 1.25 lets ratios differ by a quarter")
+    if not 0 < share < 1:
+        raise InputError(f"share must lie between 0 and 1; found {share:g}: for the best tenth write share=0.1")
+    runs = distinct_runs(frame, response)
+    to_optimum, to_winners = rng.spawn(2)
+    units = _halves(runs, rng)
+    own = ["original", "subnetwork"]
+    first = runs.merge(units.loc[units["first"], own], on=own)
+    optimum = find_optimum(first, bucket=bucket, response=response, level=level, rng=to_optimum)
+    second = subnetwork_means(
+        runs.merge(units.loc[~units["first"], own], on=own).drop(columns="space", errors="ignore"), response
+    ).sample(frac=1, random_state=to_winners)
+    second["x"] = np.log(second["flops"] / bucket_counts(second, bucket))
+    parts = [_winners(group["x"], group[response], share) for _, group in second.groupby("original")]
+    return _judge(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
+
+
+def _halves(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Put every second subnetwork of each original, in a random order, into the first half."""
+    units = runs[["original", "subnetwork"]].drop_duplicates().sort_values(["original", "subnetwork"])
+    units = units.iloc[rng.permutation(len(units))]
+    return units.assign(first=units.groupby("original").cumcount() % 2 == 0)
+
+
+def _winners(x: pd.Series[float], y: pd.Series[float], share: float) -> tuple[Floats, float, int]:
+    """Return the winners' log ratios, the variance of their mean, and among how many they won."""
+    n = x.size
+    m = round(share * n)
+    if m < _LEAST_WINNERS:
+        raise ResultsError(
+            f"each half of an original needs {_LEAST_WINNERS} winners; found {n} subnetworks in one, of which the best "
+            f"{100 * share:g} % are {m}: run more of the study, or take a larger share"
+        )
+    ordered = np.asarray(x, dtype=float)[np.argsort(y.to_numpy(dtype=float), kind="stable")]
+    mine = ordered[:m]
+    # a winner more or less is one from the border: it pulls the mean towards the ratios there
+    border = float(ordered[m // 2 : m + (m + 1) // 2].mean())
+    variance = (mine.var(ddof=1) + (1 - share) * (mine.mean() - border) ** 2) / m
+    return mine, float(variance), n
+
+
+def _judge(
+    optimum: Optimum, parts: list[tuple[Floats, float, int]], x: Floats, *, margin: float, share: float, level: float
+) -> WinnersNear:
+    weights = np.array([n for _, _, n in parts], dtype=float) / x.size
+    center = float(weights @ [mine.mean() for mine, _, _ in parts])
+    pieces = [(float(w**2 * v), mine.size - 1) for w, (mine, v, _) in zip(weights, parts, strict=True)]
+    winners = np.concatenate([mine for mine, _, _ in parts])
+    quotient, p, notes = None, float("nan"), []
+    near = near_all = float("nan")
+    known = log_optimum(optimum, "the first half")
+    if known.refusal:
+        notes.append(f"The first half shows no optimum to be near ({known.refusal}).")
+    else:
+        limit = float(np.log(margin))
+        quotient, p = _two_tests(center - known.log_ratio, pieces, optimum, limit, level)
+        near, near_all = (float(np.mean(abs(part - known.log_ratio) <= limit)) for part in (winners, x))
+    return WinnersNear(
+        equivalent=None if quotient is None else p < 1 - level,
+        quotient=quotient,
+        p=p,
+        margin=float(margin),
+        share=float(share),
+        near=near,
+        near_all=near_all,
+        winners_ratio=float(np.exp(center)),
+        n_winners=winners.size,
+        optimum=optimum,
+        notes=tuple(notes),
+        response=optimum.response,
+        level=float(level),
+    )
+
+
+def _two_tests(
+    d: float, pieces: list[tuple[float, int]], optimum: Optimum, limit: float, level: float
+) -> tuple[Interval, float]:
+    """Test d <= -limit and d >= limit; the optimum's side that is turned to each end counts there."""
+    z = float(stats.norm.isf((1 - level) / 2))
+    below, above = np.log(optimum.ratio / optimum.low) / z, np.log(optimum.high / optimum.ratio) / z
+    ends, ps = [], []
+    of_winners = sum(v for v, _ in pieces)
+    for sign, side in ((-1, above), (1, below)):
+        variance = of_winners + float(side) ** 2
+        df = satterthwaite(pieces) * (variance / of_winners) ** 2 if of_winners else float("inf")
+        ends.append(d + sign * float(stats.t.isf(1 - level, df)) * variance**0.5)
+        ps.append(float(stats.t.sf((limit - sign * d) / variance**0.5, df)))
+    value, low, high = (float(np.exp(end)) for end in (d, *ends))
+    return Interval(value, low, high, 2 * level - 1), max(ps)

@@ -1,0 +1,214 @@
+"""How good the winner is: the lowest of many errors is low partly by luck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from prunestats.errors import ResultsError
+from prunestats.noise.choice import Choice, choose, runs_of_one_original
+from prunestats.noise.deconvolution import Shrunk
+from prunestats.numeric.arrays import Floats
+from prunestats.numeric.intervals import Interval, check_level, plain
+
+
+@dataclass(frozen=True, repr=False)
+class WinnerError:
+    """The response of the winner when it is trained anew.
+
+    Parameters
+    ----------
+    subnetwork : str
+        The one with the lowest mean response.
+    seen : float
+        That mean, over the runs that chose it.
+    test : float or None
+        Mean over the same runs of the split that did not choose it.
+    estimate : Interval or None
+        Its expected response over seeds; on the test split where that was given. None where it cannot be told.
+    method : {"fresh seeds", "shrinkage"} or None
+    flattery : float
+        Expected less seen response, on the split that chose: what choosing the lowest of many makes it look better by,
+        from fresh seeds of that split or by shrinkage; nan where unknown.
+    n_subnetworks, n_runs, n_fresh : int
+        Chosen among; runs of the winner that chose it; runs of it that did not.
+    notes : tuple of str
+    response : str
+    level : float
+    """
+
+    subnetwork: str
+    seen: float
+    test: float | None
+    estimate: Interval | None
+    method: str | None
+    flattery: float
+    n_subnetworks: int
+    n_runs: int
+    n_fresh: int
+    notes: tuple[str, ...]
+    response: str
+    level: float
+
+    def __repr__(self) -> str:
+        found = "unknown" if self.estimate is None else f"{self.estimate} by {self.method}"
+        return f"WinnerError({self.subnetwork!r}, seen={self.seen:.4g}, estimate={found})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain lists and numbers."""
+        result: dict[str, Any] = plain(self)
+        return result
+
+
+def winner_error(
+    frame: pd.DataFrame,
+    *,
+    test: pd.DataFrame | None = None,
+    fresh: pd.DataFrame | None = None,
+    response: str = "error",
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> WinnerError:
+    """Estimate the response of the winner of a population without the luck that made it win.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Results of one original, regime and protocol on the split that chooses (validation), one row a run.
+    test : pandas.DataFrame, optional
+        The same runs on the split that is reported.
+    fresh : pandas.DataFrame, optional
+        Runs of the winner with seeds that are not in `frame`, on the split that is reported.
+    response : str
+        The numeric column that should be small.
+    level : float
+    rng : numpy.random.Generator, optional
+        For the shrinkage's refits; a generator seeded with 0 when left out.
+
+    Returns
+    -------
+    WinnerError
+
+    Raises
+    ------
+    ResultsError
+        For what `check_results` refuses; several originals, regimes or protocols; a test frame of other runs; fresh
+        runs of seeds that chose, or none of the winner.
+
+    Notes
+    -----
+    Estimand: the mean response of the chosen subnetwork over seeds, on the split that is reported. Fresh seeds took no
+    part in choosing, so their mean is unbiased, and its interval needs only seeds of equal variance. Without them the
+    winner's mean is shrunk: the law of all true means is estimated by deconvolution, and the winner's posterior under
+    it does not care that it was chosen. The interval adds the law's own uncertainty by refits to simulated data (Laird
+    and Louis's type III). On the test split the runs that were lucky on validation are lucky too, by the slope of test
+    on validation among seeds of one subnetwork; that much of the shrinkage is applied there. The luck of the
+    validation images themselves, which all seeds share, only a test split removes. Coverage: docs/methods/winners.md.
+
+    References
+    ----------
+    B. Efron, J. Amer. Statist. Assoc. 106 (2011), 1602-1614, section 2 (selection and Bayes). B. Efron, Biometrika 103
+    (2016), 1-20 (deconvolution). N. M. Laird and T. A. Louis, J. Amer. Statist. Assoc. 82 (1987), 739-750.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> frame = pd.DataFrame({"subnetwork": np.repeat(np.arange(60), 2), "seed": np.tile([0, 1], 60)})
+    >>> truth = 0.10 + 0.01 * rng.standard_normal(60)
+    >>> frame = frame.assign(flops=9, params=3, error=np.repeat(truth, 2) + 0.01 * rng.standard_normal(120))
+    >>> found = winner_error(frame, rng=rng)
+    >>> bool(found.seen < found.estimate.value), truth[int(found.subnetwork)] in found.estimate
+    (True, True)
+    """
+    check_level(level)
+    chosen = choose(runs_of_one_original(frame, response), response)
+    tested = None if test is None else _same_runs(chosen.runs, runs_of_one_original(test, response), response)
+    at_hand = fresh is not None and test is None
+    shrunk = None if at_hand else chosen.shrunk(level, rng or np.random.default_rng(0))
+    flattery = float("nan") if shrunk is None else shrunk.value - chosen.seen
+    estimate, method, n_fresh, notes = None, None, 0, chosen.notes
+    if fresh is not None:
+        values = _fresh_values(chosen, runs_of_one_original(fresh, response), response)
+        within = chosen.within if tested is None else _within(chosen, tested)
+        estimate, method, n_fresh = _of_fresh(values, within, chosen.df, level), "fresh seeds", values.size
+        flattery = estimate.value - chosen.seen if at_hand else flattery
+    elif shrunk is None:
+        notes = (*notes, chosen.why_not)
+    else:
+        method = "shrinkage"
+        estimate = Interval(shrunk.value, shrunk.low, shrunk.high, level)
+        if tested is not None:
+            estimate = _on_test(chosen, shrunk, tested, level)
+    return WinnerError(
+        subnetwork=str(chosen.winner),
+        seen=chosen.seen,
+        test=None if tested is None else float(tested[chosen.its].mean()),
+        estimate=estimate,
+        method=method,
+        flattery=flattery,
+        n_subnetworks=chosen.means.size,
+        n_runs=int(chosen.its.sum()),
+        n_fresh=n_fresh,
+        notes=notes,
+        response=response,
+        level=float(level),
+    )
+
+
+def _keys(runs: pd.DataFrame) -> list[tuple[Any, ...]]:
+    names = [name for name in ("subnetwork", "seed") if name in runs.columns]
+    return list(runs[names].itertuples(index=False, name=None))
+
+
+def _same_runs(runs: pd.DataFrame, test: pd.DataFrame, response: str) -> Floats:
+    if _keys(runs) != _keys(test):
+        raise ResultsError(
+            f"test must hold the same runs as the frame that chooses; found {len(test)} runs for {len(runs)}, or other "
+            "subnetworks and seeds: load both splits of one selection"
+        )
+    return np.asarray(test[response], dtype=float)
+
+
+def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
+    mine = fresh[fresh["subnetwork"] == chosen.winner]
+    if mine.empty:
+        raise ResultsError(f"fresh must hold runs of the winner {chosen.winner}; found none: train it with new seeds")
+    if "seed" not in fresh.columns or "seed" not in chosen.runs.columns:
+        raise ResultsError("fresh runs are told by their seeds; found no column seed: name it in both frames")
+    used = set(chosen.runs["seed"][chosen.its]) & set(mine["seed"])
+    if used:
+        raise ResultsError(
+            f"fresh runs must be of seeds that did not choose the winner; found seed {min(used)} in both: drop it"
+        )
+    return np.asarray(mine[response], dtype=float)
+
+
+def _within(chosen: Choice, values: Floats) -> Floats:
+    """Return values less the means of their subnetworks."""
+    centers = pd.Series(values).groupby(chosen.runs["subnetwork"]).transform("mean")
+    return np.asarray(values - centers.to_numpy(dtype=float))
+
+
+def _of_fresh(values: Floats, within: Floats, df: int, level: float) -> Interval:
+    """Return the mean of fresh runs; the variance of seeds is pooled with that of the runs that chose."""
+    df += values.size - 1
+    mean = float(values.mean())
+    if df == 0:
+        return Interval(mean, float("-inf"), float("inf"), level)
+    variance = (float(within @ within) + float(((values - mean) ** 2).sum())) / df
+    half = float(stats.t.isf((1 - level) / 2, df) * np.sqrt(variance / values.size))
+    return Interval(mean, mean - half, mean + half, level)
+
+
+def _on_test(chosen: Choice, shrunk: Shrunk, tested: Floats, level: float) -> Interval:
+    """Take off the test mean what luck the two splits share among seeds."""
+    within = _within(chosen, tested)
+    slope = float(within @ chosen.within) / chosen.squares
+    rest = max(float(within @ within) - slope**2 * chosen.squares, 0.0) / chosen.df / chosen.its.sum()
+    value = float(tested[chosen.its].mean()) + slope * (shrunk.value - chosen.seen)
+    half = float(stats.norm.isf((1 - level) / 2) * np.sqrt(slope**2 * shrunk.sd**2 + rest))
+    return Interval(value, value - half, value + half, level)

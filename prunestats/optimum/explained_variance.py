@@ -1,0 +1,90 @@
+"""How much of the variance within originals the ratio explains, and how much all widths do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from prunestats.numeric.arrays import Floats
+from prunestats.optimum.regression import Points
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Adjusted shares of variance.
+
+    Parameters
+    ----------
+    ratio : float
+        By the quadratic in log ratio.
+    widths : float or None
+        By all log widths; None where they are not there, differ in number, or are too many for the points.
+    """
+
+    ratio: float
+    widths: float | None
+
+
+def explained_variance(data: Points, means: pd.DataFrame) -> Explained:
+    """Compare the ratio with all that widths can explain linearly.
+
+    Notes
+    -----
+    Adjusted R squared within originals: 1 - (RSS / df) / (RSS of the originals' means / its df). It is comparable
+    between models of different size, and may fall a little below zero where nothing is explained.
+    """
+    u = data.x - data.x.mean()
+    ratio = adjusted_r2(data, np.column_stack([u, u**2]))
+    return Explained(float("nan") if ratio is None else ratio, _by_widths(data, means))
+
+
+def adjusted_r2(data: Points, terms: Floats) -> float | None:
+    """Return the adjusted R squared of `terms` within originals, None where there are too few points.
+
+    Examples
+    --------
+    >>> from prunestats.optimum.regression import points
+    >>> x = np.linspace(-1, 1, 9)
+    >>> adjusted_r2(points(x, 2 * x), x[:, None])
+    1.0
+    """
+    design = data.design(*terms.T)
+    base, base_rank = _rss(data.design(), data.target)
+    rss, rank = _rss(design, data.target)
+    n = data.y.size
+    if n - rank < 3 or base <= 0:
+        return None
+    return float(np.round(1 - (rss / (n - rank)) / (base / (n - base_rank)), 12))
+
+
+def log_widths(means: pd.DataFrame) -> Floats | None:
+    """Return the log widths, shape (n, groups), None where they are not there or differ in number.
+
+    Examples
+    --------
+    >>> log_widths(pd.DataFrame({"widths": [(1, 2), (1,)]})) is None
+    True
+    """
+    if "widths" not in means.columns:
+        return None
+    rows = means["widths"].tolist()
+    if any(not isinstance(row, (tuple, list, np.ndarray)) for row in rows) or len({len(row) for row in rows}) != 1:
+        return None
+    widths = np.asarray(rows, dtype=float)
+    if widths.size == 0 or not (widths > 0).all():
+        return None
+    logs: Floats = np.log(widths)
+    return logs
+
+
+def _by_widths(data: Points, means: pd.DataFrame) -> float | None:
+    widths = log_widths(means)
+    return None if widths is None else adjusted_r2(data, widths)
+
+
+def _rss(design: Floats, y: Floats) -> tuple[float, int]:
+    coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=1e-10)
+    residuals = y - design @ coefficients
+    return float(residuals @ residuals), int(rank)

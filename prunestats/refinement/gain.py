@@ -1,0 +1,213 @@
+"""An initial space against its refinement: distributions, best of k, and the draws saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prunestats.comparison.comparison import PairComparison, compare
+from prunestats.distribution.best_of_k import BestOf, best_of
+from prunestats.distribution.empirical import Edf, edf
+from prunestats.errors import InputError
+from prunestats.numeric.arrays import Floats
+from prunestats.numeric.intervals import Interval, plain
+from prunestats.refinement.draws_saved import LEAST_SETS, Saving, compute_saved
+from prunestats.results.means import one_value, subnetwork_means
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Both populations of one original: distribution functions, and expected best of k.
+
+    Parameters
+    ----------
+    original : str or None
+        None where the results name none.
+    edf_initial, edf_refined : Edf
+    best_initial, best_refined : BestOf
+    """
+
+    original: str | None
+    edf_initial: Edf
+    edf_refined: Edf
+    best_initial: BestOf
+    best_refined: BestOf
+
+
+@dataclass(frozen=True, repr=False)
+class HeadToHead:
+    """What a refinement gained over the space that it came from.
+
+    Parameters
+    ----------
+    initial, refined : str
+        Names of the spaces.
+    regime : float or None
+    comparison : PairComparison
+        The two in the order of their names: differences of means and medians, distance of distributions, notes.
+    p_better : Interval
+        Chance that a refined subnetwork has the smaller response than an initial one.
+    saving : Saving
+    curves : tuple of Curves
+        One an original.
+    response : str
+    level : float
+    notes : tuple of str
+        What a reader must know before believing the numbers.
+    """
+
+    initial: str
+    refined: str
+    regime: float | None
+    comparison: PairComparison
+    p_better: Interval
+    saving: Saving
+    curves: tuple[Curves, ...]
+    response: str
+    level: float
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"HeadToHead({self.initial!r}, {self.refined!r}, p_better={self.p_better}, {self.saving.words!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain lists and numbers."""
+        result: dict[str, Any] = plain(self)
+        return result
+
+
+def head_to_head(
+    initial: pd.DataFrame,
+    refined: pd.DataFrame,
+    *,
+    response: str = "error",
+    k: int = 100,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> HeadToHead:
+    """Compare a refined space with the one that it came from, in one regime, on subnetworks that chose neither.
+
+    Parameters
+    ----------
+    initial, refined : pandas.DataFrame
+        Results of one space, regime and protocol each, one row a run: fresh draws, or the half that
+        `split_population` kept from the fit.
+    response : str
+        The numeric column that should be small.
+    k : int
+        Draws of the initial space whose expected best is to be reached; lowered to a quarter of its subnetworks.
+    level : float
+    rng : numpy.random.Generator, optional
+        For `compare`'s resampling and the bands; a generator seeded with 0 when left out.
+
+    Returns
+    -------
+    HeadToHead
+
+    Raises
+    ------
+    ResultsError
+        For what `check_results` refuses, several regimes, protocols or spaces in one frame, or no original in common.
+    InputError
+        For two regimes, a level outside (0, 1), or too few subnetworks.
+
+    Notes
+    -----
+    Estimands are averages over the originals that hold both populations; the unit is the subnetwork, its seeds
+    averaged. Nothing here knows how the refinement was found: on the subnetworks that it was fitted on every number is
+    too good.
+
+    References
+    ----------
+    See `compare`, `best_of` and `compute_saved`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> def population(name, centre):
+    ...     return pd.DataFrame({"subnetwork": [f"{name}{i}" for i in range(200)], "space": name, "flops": 1000,
+    ...                          "params": 100, "error": centre + 0.01 * rng.standard_normal(200)})
+    >>> found = head_to_head(population("initial", 0.11), population("refined", 0.10), rng=rng)
+    >>> found.saving.k, found.saving.saves, bool(found.p_better.low > 0.5)
+    (50, True, True)
+    """
+    draws = rng or np.random.default_rng(0)
+    regime = _one_regime(initial, refined)
+    names = _names(initial, refined)
+    one, other = (
+        subnetwork_means(frame.drop(columns="space", errors="ignore"), response) for frame in (initial, refined)
+    )
+    both = pd.concat([initial.assign(space=names[0]), refined.assign(space=names[1])], ignore_index=True)
+    pair = compare(both, by="space", response=response, level=level, rng=draws).pairs[0]
+    pairs = _pairs(one, other, response)
+    saving = compute_saved(
+        [values for _, values in pairs],
+        k=k,
+        level=level,
+        name="the refined space" if names[1] == "refined" else f"space {names[1]!r}",
+    )
+    curves = tuple(
+        Curves(
+            original,
+            edf(sides[0], level=level),
+            edf(sides[1], level=level),
+            best_of(sides[0], level=level, rng=draws),
+            best_of(sides[1], level=level, rng=draws),
+        )
+        for original, sides in pairs
+    )
+    return HeadToHead(
+        *names,
+        regime,
+        pair,
+        _better(pair, names[1]),
+        saving,
+        curves,
+        response,
+        float(level),
+        (*pair.notes, *_notes(saving, k)),
+    )
+
+
+def _one_regime(initial: pd.DataFrame, refined: pd.DataFrame) -> float | None:
+    one, other = one_value(initial, "regime"), one_value(refined, "regime")
+    if one != other:
+        raise InputError(f"both populations must be of one regime; found {one} and {other}: select the same")
+    return None if one is None else float(one)
+
+
+def _names(initial: pd.DataFrame, refined: pd.DataFrame) -> tuple[str, str]:
+    """Names of the two spaces, told apart where they have the same or none."""
+    one, other = one_value(initial, "space"), one_value(refined, "space")
+    return ("initial", "refined") if one == other or one is None or other is None else (str(one), str(other))
+
+
+def _better(pair: PairComparison, refined: str) -> Interval:
+    """Chance that a refined subnetwork is the better one, whichever way round the pair stands."""
+    less = pair.p_less
+    return less if pair.a == refined else Interval(1 - less.value, 1 - less.high, 1 - less.low, less.level)
+
+
+def _pairs(one: pd.DataFrame, other: pd.DataFrame, response: str) -> list[tuple[str | None, tuple[Floats, Floats]]]:
+    """Responses of both, by original where both name it; originals without enough of both are left out."""
+    if "original" not in one.columns or "original" not in other.columns:
+        return [(None, (one[response].to_numpy(dtype=float), other[response].to_numpy(dtype=float)))]
+    second = dict(list(other.groupby("original")[response]))
+    return [
+        (str(name), (values.to_numpy(dtype=float), second[name].to_numpy(dtype=float)))
+        for name, values in one.groupby("original")[response]
+        if name in second and values.size >= LEAST_SETS and second[name].size >= 2
+    ]
+
+
+def _notes(saving: Saving, k: int) -> tuple[str, ...]:
+    notes = [
+        "The best of k is chosen by the errors that it is reported with: on fresh seeds or on test the winners of both "
+        "spaces are worse than that.",
+    ]
+    if saving.k < k:
+        notes.insert(0, f"The best of {saving.k} is the target, not of {k}: four sets of it must be there.")
+    return tuple(notes)

@@ -1,0 +1,161 @@
+"""The one door of all statistics: what a results frame must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from prunestats.errors import InputError, ResultsError
+
+_REQUIRED = ("subnetwork", "flops", "params", "error")
+_RUN_KEY = ("original", "space", "regime", "protocol", "subnetwork", "seed")
+
+
+def check_results(frame: pd.DataFrame) -> pd.DataFrame:
+    """Refuse a results frame that cannot be analysed; the one door of all statistics.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a run, with at least subnetwork, flops, params and error. One subnetwork may stand in
+        several spaces and regimes, and then its runs are repeated there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same frame, untouched.
+
+    Raises
+    ------
+    ResultsError
+        For missing columns, columns of one name, an empty frame, text or truth values for numbers, errors outside
+        [0, 1], missing or infinite values, costs that are not whole counts of 1 or more, keys that are there for some
+        runs only, regimes outside (0, 1], runs that are there twice, or a subnetwork with two costs. Nothing is
+        dropped silently.
+
+    Examples
+    --------
+    >>> check_results(pd.DataFrame({"subnetwork": ["a"], "flops": [9], "params": [3], "error": [93.1]}))
+    Traceback (most recent call last):
+    prunestats.errors.ResultsError: error must be a fraction in [0, 1]; found 93.1 in subnetwork a: divide by 100?
+    """
+    check_columns(frame)
+    missing = [name for name in _REQUIRED if name not in frame.columns]
+    if missing:
+        raise ResultsError(
+            f"a results frame needs the columns {', '.join(_REQUIRED)}; not found: {', '.join(missing)}: "
+            "make one with results_frame(...) or load_results(...)"
+        )
+    if frame.empty:
+        raise ResultsError("a results frame needs at least one run; found none: check the filters it was loaded with")
+    for name in ("flops", "params", "error"):
+        _check_numbers(frame, name)
+        check_finite(frame, name)
+    _check_keys(frame)
+    _check_range(frame)
+    _check_unique(frame)
+    return frame
+
+
+def check_columns(frame: pd.DataFrame) -> None:
+    """Refuse what is not a frame, and columns that share a name."""
+    if not isinstance(frame, pd.DataFrame):
+        raise ResultsError(f"a pandas DataFrame is needed, one row a run; found {type(frame).__name__}: make one of it")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ResultsError(f"columns must have names of their own; found {twice[0]!r} twice: rename or drop one")
+
+
+def require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a table without one of the columns."""
+    for column in columns:
+        if column not in table.columns:
+            shown = ", ".join(map(str, table.columns[:12]))
+            raise InputError(f"expected a column {column!r}; found {shown}: check the spelling")
+
+
+def check_finite(frame: pd.DataFrame, name: str) -> None:
+    """Refuse a column with missing or infinite numbers."""
+    bad = ~np.isfinite(frame[name].to_numpy(dtype=float))
+    if bad.any():
+        raise ResultsError(
+            f"{name} must be finite; found {int(bad.sum())} of {len(frame)} runs without a number, the first in "
+            f"subnetwork {frame['subnetwork'].to_numpy()[bad][0]}: leave failed runs out, as "
+            "load_results(state='done') does"
+        )
+
+
+def _check_numbers(frame: pd.DataFrame, name: str) -> None:
+    column = frame[name]
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind not in ("floating", "integer", "mixed-integer-float", "decimal", "empty"):
+        raise ResultsError(
+            f"{name} must be numbers; found a column of type {kind}: convert it, as with pandas.to_numeric"
+        )
+
+
+def _check_keys(frame: pd.DataFrame) -> None:
+    for name in _RUN_KEY:
+        if name not in frame.columns:
+            continue
+        absent = frame[name].isna()
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            absent |= frame[name] == ""
+        # a column without any value stands for no column; half a key would lose its rows when runs are grouped
+        if absent.any() and (name == "subnetwork" or not frame[name].isna().all()):
+            raise ResultsError(
+                f"{name} must be there in every run; found {int(absent.sum())} of {len(frame)} without: fill it in, or "
+                "drop those runs"
+            )
+    if "regime" in frame.columns and bool(frame["regime"].notna().all()):
+        _check_numbers(frame, "regime")
+        regime = frame["regime"].to_numpy(dtype=float)
+        outside = ~((regime > 0) & (regime <= 1))
+        if outside.any():
+            raise ResultsError(
+                f"regime must be a fraction of the original's FLOPs in (0, 1]; found {regime[outside][0]:g}: "
+                "divide by 100?"
+            )
+
+
+def _check_range(frame: pd.DataFrame) -> None:
+    error = frame["error"].to_numpy(dtype=float)
+    outside = (error < 0) | (error > 1)
+    if outside.any():
+        raise ResultsError(
+            f"error must be a fraction in [0, 1]; found {error[outside][0]:g} in subnetwork "
+            f"{frame['subnetwork'].to_numpy()[outside][0]}: divide by 100?"
+        )
+    for name in ("flops", "params"):
+        low = frame[name].to_numpy(dtype=float) < 1
+        if low.any():
+            raise ResultsError(
+                f"{name} must be counts of 1 or more; found {frame[name].to_numpy()[low][0]:g} in subnetwork "
+                f"{frame['subnetwork'].to_numpy()[low][0]}: check the unit"
+            )
+        part = frame[name].to_numpy(dtype=float) % 1 != 0
+        if part.any():
+            raise ResultsError(
+                f"{name} must be whole counts; found {frame[name].to_numpy()[part][0]:g} in subnetwork "
+                f"{frame['subnetwork'].to_numpy()[part][0]}: in millions? use results_frame({name}_unit='millions')"
+            )
+
+
+def _check_unique(frame: pd.DataFrame) -> None:
+    keys = [name for name in _RUN_KEY if name in frame.columns]
+    twice = frame.duplicated(keys)
+    if twice.any():
+        row = frame[twice].iloc[0]
+        remedy = "drop the copies" if "seed" in frame.columns else "add a seed column, or drop the copies"
+        raise ResultsError(
+            f"each run ({', '.join(keys)}) must be there once; found {int(twice.sum())} repeated, the first of "
+            f"subnetwork {row['subnetwork']}: {remedy}"
+        )
+    unit = [name for name in ("original", "subnetwork") if name in frame.columns]
+    costs = frame.groupby(unit, sort=False)[["flops", "params"]].nunique().max(axis=1)
+    if (costs > 1).any():
+        raise ResultsError(
+            f"a subnetwork has one cost; found several in {costs.index[costs > 1][0]}: keys must tell subnetworks apart"
+        )

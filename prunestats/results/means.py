@@ -1,0 +1,145 @@
+"""Averages over seeds: one row a subnetwork, each subnetwork counted once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from prunestats.errors import InputError, ResultsError
+from prunestats.results.checks import check_finite, check_results, require_columns
+
+
+def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+    """Return the runs of one regime and protocol, one that stands in several spaces once, with a numeric response."""
+    check_results(frame)
+    if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
+        raise InputError(f"the response must be a numeric column; found no such column {response!r}: check the name")
+    check_finite(frame, response)
+    for column in ("regime", "protocol"):
+        one_value(frame, column)
+    keys = [name for name in ("original", "subnetwork", "seed") if name in frame.columns]
+    runs = frame
+    if "space" in frame.columns:
+        runs = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))]
+    return runs if "original" in runs.columns else runs.assign(original="all")
+
+
+def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+    """Average the seeds of every subnetwork of one regime; one that stands in two spaces counts once.
+
+    Where subnetworks differ in their numbers of seeds, the column seed_squares holds in every row the sum of squares of
+    the seeds around their subnetworks' means.
+
+    Examples
+    --------
+    >>> run = {"subnetwork": "a", "seed": 0, "flops": 9, "params": 3, "error": 0.2}
+    >>> twice = pd.DataFrame([run | {"space": "wide"}, run | {"space": "narrow"}, run | {"seed": 1, "space": "wide"}])
+    >>> unit_means(twice, "error")["n_runs"].tolist()
+    [2]
+    """
+    if response in ("flops", "params"):
+        raise InputError(f"the response must be an outcome, such as error or log_loss; found {response}")
+    one_value(frame, "regime")
+    if "space" in frame.columns:
+        keys = [name for name in ("original", "protocol", "subnetwork", "seed") if name in frame.columns]
+        frame = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))].drop(columns="space")
+    means = subnetwork_means(frame, response)
+    if means["n_runs"].min() < means["n_runs"].max():
+        means[SEED_SQUARES] = _within(frame, response)
+    return means
+
+
+def _within(frame: pd.DataFrame, response: str) -> float:
+    """Return the sum of squares of the seeds around the means of their subnetworks."""
+    unit = [name for name in ("original", "subnetwork") if name in frame.columns]
+    groups = frame.sort_values([*unit, response], kind="stable").groupby(unit, sort=True, dropna=False)[response]
+    return float((groups.var(ddof=1).fillna(0.0) * (groups.size() - 1)).sum())
+
+
+SEED_SQUARES = "seed_squares"
+
+
+def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFrame:
+    """Average the seeds of every subnetwork: one row a subnetwork within original, space and regime.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A results frame, one row a run, of one protocol.
+    response : str
+        The numeric column that is averaged.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns original, space, regime (those that are there), subnetwork, flops, params, widths and
+        layer_params (where there), `response` (mean over runs) and n_runs. The order of the rows does not
+        depend on the order of the runs.
+
+    Raises
+    ------
+    ResultsError
+        For what `check_results` refuses, a response that is missing or not finite, or several protocols.
+
+    Notes
+    -----
+    Seeds are replications of one subnetwork, not independent evidence about a population: the unit of every
+    statistic is the subnetwork, and its best estimate is the mean of its runs.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "a", "b"], "seed": [0, 1, 0], "flops": [9, 9, 8],
+    ...                      "params": [3, 3, 2], "error": [0.2, 0.4, 0.1]})
+    >>> means = subnetwork_means(runs)
+    >>> [(row.subnetwork, round(row.error, 3), row.n_runs) for row in means.itertuples()]
+    [('a', 0.3, 2), ('b', 0.1, 1)]
+    """
+    check_results(frame)
+    require_columns(frame, [response])
+    if not pd.api.types.is_numeric_dtype(frame[response]):
+        raise ResultsError(
+            f"the response must be a numeric column; found {frame[response].dtype} in {response}: convert it"
+        )
+    check_finite(frame, response)
+    one_value(frame, "protocol")
+    keys = [name for name in _UNIT_KEY if name in frame.columns]
+    kept = [
+        name for name in ("flops", "params", "widths", "layer_params") if name in frame.columns and name != response
+    ]
+    # summing in one fixed order makes the means independent of the order of the runs to the last bit
+    ordered = frame.sort_values([*keys, response], kind="stable")
+    grouped = ordered.groupby(keys, sort=True, dropna=False)
+    means = grouped[kept].first()
+    means[response] = grouped[response].mean()
+    means["n_runs"] = grouped.size()
+    return means.reset_index()
+
+
+def one_value(frame: pd.DataFrame, column: str) -> Any:
+    """Return the single value of a column, None without the column.
+
+    Raises
+    ------
+    ResultsError
+        Where the column holds several values.
+
+    Examples
+    --------
+    >>> one_value(pd.DataFrame({"regime": [0.5, 0.5]}), "regime")
+    0.5
+    """
+    if column not in frame.columns:
+        return None
+    values = frame[column].drop_duplicates().tolist()
+    if len(values) > 1:
+        shown = ", ".join(str(value) for value in sorted(values, key=str)[:5])
+        raise ResultsError(
+            f"one {column} at a time is analysed; found {len(values)} ({shown}): "
+            f"select one, as in frame[frame['{column}'] == {values[0]!r}]"
+        )
+    value = values[0]
+    return None if pd.isna(value) else value
+
+
+_UNIT_KEY = ("original", "space", "regime", "subnetwork")

@@ -1,0 +1,67 @@
+"""Parameter buckets: what FLOPs are divided by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from prunestats.errors import InputError
+from prunestats.numeric.arrays import Floats
+
+
+def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> NDArray[np.float64]:
+    """Count the parameter buckets that every row's subnetwork fills.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With params and, for a bucket other than 1, layer_params: a tuple of parameters a layer.
+    bucket : int
+        Parameters a bucket, at least 1. A layer with P parameters fills ceil(P / bucket).
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+
+    Raises
+    ------
+    InputError
+        For a bucket below 1 or not whole, or one other than 1 without layer_params.
+
+    Examples
+    --------
+    >>> bucket_counts(pd.DataFrame({"params": [30], "layer_params": [(9, 21)]}), bucket=10)
+    array([4.])
+    """
+    if bucket != int(bucket) or bucket < 1:
+        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket:g}")
+    if bucket == 1:
+        return frame["params"].to_numpy(dtype=float)
+    if "layer_params" not in frame.columns:
+        raise InputError(
+            f"buckets of {bucket} are counted layer by layer; found no column layer_params: load it with the results "
+            "(load_results gives it), name it in results_frame(layer_params=...), or use bucket=1"
+        )
+    layers = frame["layer_params"].tolist()
+    if any(layer is None or isinstance(layer, float) for layer in layers):
+        raise InputError(
+            "layer_params must hold the parameters of every layer; found rows without: load them, or use bucket=1"
+        )
+    sizes = np.array([len(layer) for layer in layers])
+    flat = np.concatenate([np.asarray(layer, dtype=float) for layer in layers]) if sizes.sum() else np.empty(0)
+    if (sizes == 0).any():
+        raise InputError("layer_params must hold the parameters of every layer; found an empty row: use bucket=1")
+    return np.asarray(np.add.reduceat(np.ceil(flat / bucket), np.r_[0, np.cumsum(sizes)[:-1]]), dtype=float)
+
+
+def log_ratio(means: pd.DataFrame, bucket: int) -> Floats:
+    """Return log(FLOPs / buckets) of every subnetwork.
+
+    Examples
+    --------
+    >>> log_ratio(pd.DataFrame({"flops": [30], "params": [3]}), 1).round(4).tolist()
+    [2.3026]
+    """
+    ratios: Floats = np.log(means["flops"].to_numpy(dtype=float) / bucket_counts(means, bucket))
+    return ratios

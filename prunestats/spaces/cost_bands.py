@@ -1,0 +1,165 @@
+"""Bands: constraints on a subnetwork's cost or ratio, met by drawing again until they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunestats.cost.model import CostModel
+from prunestats.errors import InputError
+from prunestats.spaces.support import Support, Widths
+
+Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Band:
+    """From `low` to `high`, both included; an end that is None is open."""
+
+    kind: ClassVar[str]
+    is_condition: ClassVar[bool] = True
+
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise InputError(f"{self.kind} needs low, high or both; found neither")
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if not all(0 < end < np.inf for end in ends) or ends != sorted(ends):
+            raise InputError(f"{self.kind} must have 0 < low <= high; found low {self.low}, high {self.high}")
+
+    def narrow(self, support: Support) -> Support:
+        """Leave the widths as they are: a band is a condition."""
+        return support
+
+    @property
+    def _words(self) -> str:
+        if self.low is None:
+            return f"at most {self.high:g}"
+        return f"at least {self.low:g}" if self.high is None else f"in [{self.low:g}, {self.high:g}]"
+
+    def _within(self, values: NDArray[Any]) -> Truths:
+        inside: Truths = np.ones(values.shape, dtype=bool)
+        if self.low is not None:
+            inside &= values >= self.low
+        if self.high is not None:
+            inside &= values <= self.high
+        return inside
+
+
+@dataclass(frozen=True)
+class _CostBand(_Band):
+    """A band of a cost that grows with every width, as a fraction of the original's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if max(self.low or 0.0, self.high or 0.0) > 1:
+            raise InputError(f"{self.kind} is in fractions of the original's; found {self._words}")
+
+    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+        """Cost over the original's, shape (n,)."""
+        raise NotImplementedError
+
+    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+        """Whether each subnetwork's cost lies in the band."""
+        return self._within(self.fraction(cost, widths))
+
+    def refusal(self, support: Support) -> str | None:
+        """Refuse a band below the smallest subnetwork."""
+        least = float(self.fraction(support.cost, support.least())[0])
+        if self.high is not None and self.high < least:
+            return f"the smallest subnetwork has {least:.3g} of the original's: raise high"
+        return None
+
+
+@dataclass(frozen=True)
+class FlopsBand(_CostBand):
+    """FLOPs between two fractions of the original's, beside what the regime asks.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        Fractions of the original's FLOPs; an end that is left out is open.
+    """
+
+    kind: ClassVar[str] = "flops_band"
+
+    @property
+    def law(self) -> str:
+        """The condition in words."""
+        return f"FLOPs {self._words} of the original's"
+
+    def overlaps(self, low: float, high: float) -> bool:
+        """Whether it has a fraction in common with the band from `low` to `high`."""
+        return (self.low is None or self.low <= high) and (self.high is None or self.high >= low)
+
+    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+        """FLOPs over the original's, shape (n,)."""
+        return cost.flops(widths) / cost.flops(cost.sizes)
+
+
+@dataclass(frozen=True)
+class ParameterBand(_CostBand):
+    """Parameters between two fractions of the original's.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        Fractions of the original's parameters; an end that is left out is open.
+    """
+
+    kind: ClassVar[str] = "parameter_band"
+
+    @property
+    def law(self) -> str:
+        """The condition in words."""
+        return f"parameters {self._words} of the original's"
+
+    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+        """Parameters over the original's, shape (n,)."""
+        return cost.params(widths) / cost.params(cost.sizes)
+
+
+@dataclass(frozen=True)
+class RatioBand(_Band):
+    """A ratio of FLOPs to parameter buckets between two values.
+
+    Parameters
+    ----------
+    low, high : float, optional
+        FLOPs a bucket; an end that is left out is open.
+    bucket : int
+        Parameters a bucket.
+
+    Examples
+    --------
+    >>> RatioBand(95.0, 120.0, bucket=4096).law
+    'FLOPs per bucket of 4096 parameters in [95, 120]'
+    """
+
+    kind: ClassVar[str] = "ratio_band"
+
+    bucket: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bucket < 1 or self.bucket != int(self.bucket):
+            raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {self.bucket:g}")
+
+    @property
+    def law(self) -> str:
+        """The condition in words."""
+        buckets = "parameter" if self.bucket == 1 else f"bucket of {self.bucket} parameters"
+        return f"FLOPs per {buckets} {self._words}"
+
+    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+        """Whether each subnetwork's ratio lies in the band."""
+        return self._within(cost.ratio(widths, self.bucket))
+
+    def refusal(self, support: Support) -> str | None:
+        """Nothing is known beforehand: the ratio is no monotone function of the widths."""
+        return None

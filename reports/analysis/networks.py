@@ -1,0 +1,47 @@
+"""Studies of several networks: each has its optima, and they are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from prunestats.conjectures.transfer import put_together
+from prunestats.conjectures.transfer_result import DesignOptimum, Transfer
+from prunestats.errors import ResultsError
+from prunestats.reports.analysis.results import RegimeAnalysis
+from prunestats.results.designs import OriginalDesign, group_designs
+
+
+def several_designs(frame: pd.DataFrame, bucket: int) -> tuple[OriginalDesign, ...]:
+    """The networks of a study, smallest ratio first; none where there is one, or where costs are not on record.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a run. The ratio of a network counts buckets where the frame has the column original_buckets.
+    bucket : int
+    """
+    try:
+        found = group_designs(frame, bucket if "original_buckets" in frame else 1)
+    except ResultsError:
+        return ()
+    return tuple(found) if len(found) > 1 else ()
+
+
+def put_designs_together(regimes: Sequence[RegimeAnalysis]) -> Transfer | None:
+    """Ask whether the ratio of the original says where its optimum is; None without several networks.
+
+    The optima are those that the verdicts are about: of log loss, or of error where one has no other.
+    """
+    analysed = [(one, regime) for regime in regimes for one in regime.designs]
+    if not analysed:
+        return None
+    response = "log_loss" if all("log_loss" in one.optima for one, _ in analysed if one.optima) else "error"
+    optima = [
+        DesignOptimum(one.design, regime.regime, one.optima[response])
+        for one, regime in analysed
+        if response in one.optima
+    ]
+    optima.sort(key=lambda one: (one.design.ratio, one.design.name, -(one.regime or 0)))
+    return put_together(optima) if optima else None

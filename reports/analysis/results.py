@@ -1,0 +1,267 @@
+"""What a report states of a study: frozen results, from a winner up to the whole study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from prunestats.comparison.comparison import Comparison
+from prunestats.conjectures.across_regimes import RegimeTrend
+from prunestats.conjectures.transfer_result import Transfer
+from prunestats.distribution.empirical import Edf
+from prunestats.optimum.optimum import Optimum
+from prunestats.reports.analysis.refined import Refined
+from prunestats.results.designs import OriginalDesign
+
+# Of the test error, in tables and in what is stored.
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The subnetwork of a space with the lowest validation error, and what the test split says of it.
+
+    Parameters
+    ----------
+    space, original, subnetwork : str
+    flops, params : int
+    ratio : float
+        FLOPs a parameter bucket.
+    val_error, test_error : float
+        Fractions; means over its seeds.
+    test_rank : int
+        1 + how many of the space's subnetworks of that original have a lower test error.
+    n_subnetworks : int
+        Among how many it was chosen, and is ranked.
+    optimism : float
+        Test minus validation error, less the mean of that difference over all of them: what choosing the lowest of
+        many flattered it by, the splits' own difference in difficulty apart.
+    """
+
+    space: str
+    original: str
+    subnetwork: str
+    flops: int
+    params: int
+    ratio: float
+    val_error: float
+    test_error: float
+    test_rank: int
+    n_subnetworks: int
+    optimism: float
+
+
+@dataclass(frozen=True)
+class SpaceAnalysis:
+    """One population: a space in a regime, over all originals.
+
+    Parameters
+    ----------
+    space : str
+    n_drawn : int
+        Subnetworks with a run, finished or failed.
+    n_subnetworks : int
+        Subnetworks with a finished run: those in the statistics.
+    n_originals, n_done, n_failed : int
+        Originals, finished runs, failed runs.
+    error, log_loss : Edf or None
+        Distribution over subnetworks on the test split; None if no run finished.
+    mean_error : float or None
+        Mean test error over subnetworks.
+    ratios : tuple of (float, float, float) or None
+        Lowest, median and highest FLOPs a parameter bucket.
+    winners : tuple of Winner
+        One an original.
+    """
+
+    space: str
+    n_drawn: int
+    n_subnetworks: int
+    n_originals: int
+    n_done: int
+    n_failed: int
+    error: Edf | None
+    log_loss: Edf | None
+    mean_error: float | None
+    ratios: tuple[float, float, float] | None
+    winners: tuple[Winner, ...]
+
+
+@dataclass(frozen=True)
+class DesignAnalysis:
+    """The optima of one network in a regime, where a study has several networks.
+
+    Parameters
+    ----------
+    design : OriginalDesign
+        The network, with its originals.
+    optima : dict of str to Optimum
+        By response, ``"log_loss"`` first: the initial space on the validation split.
+    """
+
+    design: OriginalDesign
+    optima: dict[str, Optimum]
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """The optimum that the verdict is about."""
+        return _sharpest(self.optima)
+
+
+@dataclass(frozen=True)
+class RegimeAnalysis:
+    """All that is said of one regime.
+
+    Parameters
+    ----------
+    regime : float
+        FLOPs target as a fraction of the original's.
+    spaces : tuple of SpaceAnalysis
+        In the order of the study.
+    comparison : Comparison or None
+        Test error of every pair of spaces.
+    optima : dict of str to Optimum
+        By response, ``"log_loss"`` first: the initial space on the validation split. Empty with several networks.
+    refusals : tuple of str
+        What could not be computed, and why.
+    subnetworks : DataFrame
+        One row a subnetwork and space, means over seeds: what the figures draw.
+    designs : tuple of DesignAnalysis
+        With several networks their optima, one by one, smallest ratio of the original first; else empty.
+    """
+
+    regime: float
+    spaces: tuple[SpaceAnalysis, ...]
+    comparison: Comparison | None
+    optima: dict[str, Optimum]
+    refusals: tuple[str, ...]
+    subnetworks: pd.DataFrame = field(repr=False, compare=False)
+    designs: tuple[DesignAnalysis, ...] = ()
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """The optimum that the verdict is about: of log loss, the sharpest response, or of error where that is all."""
+        return _sharpest(self.optima)
+
+    @property
+    def every_optimum(self) -> tuple[tuple[str, Optimum], ...]:
+        """All optima, each with the name of its network; the name is empty where there is one network."""
+        named = [("", self.optima), *((one.design.name, one.optima) for one in self.designs)]
+        return tuple((name, optimum) for name, optima in named for optimum in optima.values())
+
+
+@dataclass(frozen=True)
+class StudyAnalysis:
+    """Everything that a report of one study states.
+
+    Parameters
+    ----------
+    regimes : tuple of RegimeAnalysis
+        Largest first.
+    spaces, originals : tuple of str
+        The first space is the initial one.
+    names : dict of str to str
+        What an original is called in print: by default its key.
+    bucket : int
+        Size of a parameter bucket.
+    failures : tuple of (str, int)
+        Reasons of failed runs and how many there were, most frequent first.
+    trend : RegimeTrend or None
+        Whether the optimum of log loss moves with the regime; None with fewer than two regimes that have one.
+    refined : tuple of Refined
+        Studies that refine this one.
+    transfer : Transfer or None
+        With several networks, whether the ratio of the original says where its optimum is.
+    findings : tuple of str
+        The key findings, a sentence each, as `prunestats.reports.text.findings.key_findings` writes them.
+    """
+
+    regimes: tuple[RegimeAnalysis, ...]
+    spaces: tuple[str, ...]
+    originals: tuple[str, ...]
+    names: dict[str, str]
+    bucket: int
+    failures: tuple[tuple[str, int], ...]
+    trend: RegimeTrend | None = None
+    refined: tuple[Refined, ...] = ()
+    transfer: Transfer | None = None
+    findings: tuple[str, ...] = ()
+
+    @property
+    def every_optimum(self) -> tuple[Optimum, ...]:
+        """All optima of all regimes."""
+        return tuple(optimum for regime in self.regimes for _, optimum in regime.every_optimum)
+
+    @property
+    def n_done(self) -> int:
+        """Finished runs."""
+        return sum(space.n_done for regime in self.regimes for space in regime.spaces)
+
+    @property
+    def n_failed(self) -> int:
+        """Failed runs."""
+        return sum(space.n_failed for regime in self.regimes for space in regime.spaces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the subnetworks themselves, as plain JSON types."""
+        return {
+            "bucket": self.bucket,
+            "spaces": list(self.spaces),
+            "originals": list(self.originals),
+            "names": dict(self.names),
+            "failures": [list(failure) for failure in self.failures],
+            "regimes": [_regime_dict(regime) for regime in self.regimes],
+            "trend": _trend_dict(self.trend),
+            "refined": [study.to_dict() for study in self.refined],
+            "transfer": _transfer_dict(self.transfer),
+        }
+
+
+def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
+    return {
+        "regime": regime.regime,
+        "spaces": [_space_dict(space) for space in regime.spaces],
+        "comparison": regime.comparison.to_dict() if regime.comparison else None,
+        "optima": _optima_dict(regime.optima),
+        "designs": [{**vars(one.design), "optima": _optima_dict(one.optima)} for one in regime.designs],
+        "refusals": list(regime.refusals),
+    }
+
+
+def _sharpest(optima: Mapping[str, Optimum]) -> Optimum | None:
+    return optima.get("log_loss", optima.get("error"))
+
+
+def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:
+    return {response: optimum.to_dict() for response, optimum in optima.items()}
+
+
+def _transfer_dict(transfer: Transfer | None) -> dict[str, Any] | None:
+    """What was put together without the optima, which stand with their regimes."""
+    return None if transfer is None else {key: value for key, value in transfer.to_dict().items() if key != "optima"}
+
+
+def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:
+    """The trend without the optima, which stand with their regimes."""
+    return None if trend is None else {key: value for key, value in trend.to_dict().items() if key != "optima"}
+
+
+def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
+    plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
+    return {
+        **{name: getattr(space, name) for name in plain_fields},
+        "error": _edf_dict(space.error),
+        "log_loss": _edf_dict(space.log_loss),
+        "winners": [vars(winner) for winner in space.winners],
+    }
+
+
+def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
+    """What the tables print of a distribution: its steps are the runs' own values, which are in the database."""
+    if found is None:
+        return None
+    quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}
+    return {"n": found.n, "level": found.level, "quantiles": quantiles}

@@ -1,0 +1,270 @@
+"""From the results frame to everything that a report states: frames in, frozen results out, no ink and no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from prunestats.comparison.comparison import compare
+from prunestats.conjectures.across_regimes import RegimeTrend, regime_trend
+from prunestats.distribution.empirical import Edf, edf
+from prunestats.errors import InputError, ResultsError
+from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.reports.analysis.networks import put_designs_together, several_designs
+from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.results.designs import OriginalDesign
+from prunestats.results.ratio import bucket_counts
+from prunestats.wording import plain
+
+RESPONSES = ("log_loss", "error")
+
+# A subnetwork may stand in several spaces, and be trained with several seeds.
+_UNIT = ["regime", "space", "original", "subnetwork"]
+
+_Result = TypeVar("_Result")
+
+
+def analyse_study(
+    validation_frame: pd.DataFrame,
+    test_frame: pd.DataFrame,
+    *,
+    bucket: int = 1,
+    rng: np.random.Generator,
+    spaces: Sequence[str] | None = None,
+) -> StudyAnalysis:
+    """Distributions, comparisons, optima and winners of one study, regime by regime.
+
+    Parameters
+    ----------
+    validation_frame, test_frame : DataFrame
+        The same runs, one a row, with the metrics of the validation and of the test split; failed runs have NaN
+        metrics. Columns as `prunestats.db.load_results` gives them.
+    bucket : int
+        Size of a parameter bucket; 1 counts parameters.
+    rng : numpy.random.Generator
+        Source of all randomness.
+    spaces : sequence of str, optional
+        Order of the spaces; the first is the initial space. By default in order of appearance.
+
+    Returns
+    -------
+    StudyAnalysis
+
+    Raises
+    ------
+    InputError
+        If the frames are empty, or do not hold the same runs of one study under one protocol.
+
+    Notes
+    -----
+    Whatever chooses (the optimum, the winner) looks at validation; distributions and comparisons, which choose
+    nothing, are of the test split. The unit is the subnetwork: its seeds are averaged first.
+    """
+    _check_frames(validation_frame, test_frame)
+    order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
+    regimes = sorted(set(validation_frame["regime"]), reverse=True)
+    names = _original_names(validation_frame)
+    designs = several_designs(validation_frame, bucket)
+    failed = validation_frame[_failed(validation_frame)]
+    analysed = tuple(
+        _analyse_regime(
+            validation_frame[validation_frame["regime"] == regime],
+            test_frame[test_frame["regime"] == regime],
+            regime=float(regime),
+            order=order,
+            designs=designs,
+            bucket=bucket,
+            rng=child,
+        )
+        for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
+    )
+    return StudyAnalysis(
+        regimes=analysed,
+        spaces=tuple(order),
+        originals=tuple(names),
+        names=names,
+        bucket=bucket,
+        failures=_failures(failed),
+        trend=_trend(analysed),
+        transfer=put_designs_together(analysed) if bucket == 1 or "original_buckets" in validation_frame else None,
+    )
+
+
+def _trend(regimes: Sequence[RegimeAnalysis]) -> RegimeTrend | None:
+    optima = {regime.regime: regime.optimum for regime in regimes if regime.optimum is not None}
+    trend = regime_trend(optima) if optima else None
+    return trend if trend is not None and trend.n_estimates > 1 else None
+
+
+def _analyse_regime(
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    regime: float,
+    order: Sequence[str],
+    designs: Sequence[OriginalDesign],
+    bucket: int,
+    rng: np.random.Generator,
+) -> RegimeAnalysis:
+    refusals: list[str] = []
+    subnetworks = _subnetworks(validation, test, bucket)
+    finished, tested = validation.dropna(subset=["error"]), test.dropna(subset=["error"])
+    first = finished[finished["space"] == order[0]]
+    *for_optima, for_pairs = rng.spawn(len(RESPONSES) + 1)
+
+    def optima(runs: pd.DataFrame, children: Sequence[np.random.Generator], of: str = "") -> dict[str, Optimum]:
+        found = {
+            response: _attempt(
+                f"The optimum of {response.replace('_', ' ')}{of}",
+                refusals,
+                find_optimum,
+                runs,
+                bucket=bucket,
+                response=response,
+                rng=child,
+            )
+            for response, child in zip(RESPONSES, children, strict=True)
+        }
+        return {response: optimum for response, optimum in found.items() if optimum is not None}
+
+    comparison = None
+    if len(set(test["space"])) > 1:
+        what = "The comparison of spaces"
+        comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=for_pairs)
+    return RegimeAnalysis(
+        regime=regime,
+        spaces=tuple(
+            _analyse_space(space, validation, subnetworks) for space in order if space in set(validation["space"])
+        ),
+        comparison=comparison,
+        optima={} if designs else optima(first, for_optima),
+        designs=tuple(
+            DesignAnalysis(
+                design, optima(first[first["original"].isin(design.originals)], children, f" of {design.name}")
+            )
+            for design, children in zip(designs, _each(for_optima, len(designs)), strict=True)
+        ),
+        refusals=tuple(refusals),
+        subnetworks=subnetworks,
+    )
+
+
+def _each(generators: Sequence[np.random.Generator], n: int) -> Iterator[tuple[np.random.Generator, ...]]:
+    """Children of every generator for each of `n` designs."""
+    return zip(*(generator.spawn(n) for generator in generators), strict=True)
+
+
+def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
+    mine = runs[runs["space"] == space]
+    units = subnetworks[subnetworks["space"] == space]
+    failed = int(_failed(mine).sum())
+    tested = len(units) > 0 and bool(units["test_error"].notna().all())
+    return SpaceAnalysis(
+        space=space,
+        n_drawn=mine.groupby(["original", "subnetwork"]).ngroups,
+        n_subnetworks=len(units),
+        n_originals=units["original"].nunique(),
+        n_done=len(mine) - failed,
+        n_failed=failed,
+        error=_distribution(units["test_error"]),
+        log_loss=_distribution(units["test_log_loss"]),
+        mean_error=float(units["test_error"].mean()) if tested else None,
+        ratios=_spread(units["ratio"]) if len(units) else None,
+        winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False)) if tested else (),
+    )
+
+
+def _failed(runs: pd.DataFrame) -> pd.Series[bool]:
+    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
+
+
+def _distribution(values: pd.Series[float]) -> Edf | None:
+    """The EDF, or None where a value is not on record: outside results may lack the test split or the loss."""
+    return edf(values.to_numpy()) if len(values) and bool(values.notna().all()) else None
+
+
+def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
+    return float(values.min()), float(values.median()), float(values.max())
+
+
+def _winner(units: pd.DataFrame) -> Winner:
+    # Errors of small splits are tied often: the smoother validation loss breaks ties, then the key, to be repeatable.
+    best = units.sort_values(["val_error", "val_log_loss", "subnetwork"]).iloc[0]
+    return Winner(
+        space=str(best["space"]),
+        original=str(best["original"]),
+        subnetwork=str(best["subnetwork"]),
+        flops=int(best["flops"]),
+        params=int(best["params"]),
+        ratio=float(best["ratio"]),
+        val_error=float(best["val_error"]),
+        test_error=float(best["test_error"]),
+        test_rank=1 + int((units["test_error"] < best["test_error"]).sum()),
+        n_subnetworks=len(units),
+        optimism=float(best["test_error"] - best["val_error"] - (units["test_error"] - units["val_error"]).mean()),
+    )
+
+
+def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> pd.DataFrame:
+    """One row a subnetwork and space with a finished run: means over seeds of both splits."""
+    names = {"error": "val_error", "log_loss": "val_log_loss"}
+    runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=names)
+    runs["ratio"] = validation["flops"] / bucket_counts(validation, bucket)
+    tested = test[[*_UNIT, "seed", "error", "log_loss"]]
+    tested = tested.rename(columns={"error": "test_error", "log_loss": "test_log_loss"})
+    both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
+    metrics = [*names.values(), "test_error", "test_log_loss"]
+    groups = both.groupby(_UNIT, sort=False)
+    return groups.agg(
+        {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}
+    ).reset_index()
+
+
+def _attempt(
+    what: str, refusals: list[str], act: Callable[..., _Result], frame: pd.DataFrame, **options: Any
+) -> _Result | None:
+    """The result of `act`, or None with the reason noted: one thin regime must not cost the whole report."""
+    if frame.empty:
+        refusals.append(f"{what} was not computed: no run finished.")
+        return None
+    try:
+        return act(frame, **options)
+    except (InputError, ResultsError) as refusal:
+        refusals.append(f"{what} was not computed: {refusal}.")
+        return None
+
+
+def _original_names(frame: pd.DataFrame) -> dict[str, str]:
+    """The originals by key, in order, and what tells them apart in the fewest words, or else their keys."""
+    order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
+    rows = frame.drop_duplicates("original").sort_values(order)
+    keys = [str(key) for key in rows["original"]]
+    telling = [name for name in order if name != "original" and len(set(rows[name])) > 1]
+    if len(keys) == 1 and "network" in rows:
+        telling = ["network"]
+    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in telling]
+    names = [", ".join(part) for part in zip(*parts, strict=True)]
+    return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
+
+
+def _failures(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    if "failure" not in failed or failed.empty:
+        return ()
+    reasons = failed["failure"].fillna("no reason given").map(plain).value_counts()
+    return tuple(sorted(((str(reason), int(n)) for reason, n in reasons.items()), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
+    if validation.empty:
+        raise InputError("a report needs at least one run; found none: run the study first")
+    if len(validation) != len(test):
+        raise InputError(
+            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test"
+        )
+    for column in ("study", "protocol"):
+        found = list(validation[column].unique()) if column in validation else []
+        if len(found) > 1:
+            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")

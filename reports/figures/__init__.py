@@ -1,0 +1,1 @@
+"""Figures draw what they are given; nothing is estimated here."""

@@ -1,0 +1,115 @@
+"""From a finished analysis to the bytes of a PDF: figures drawn, template compiled."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import matplotlib as mpl
+import typst
+from matplotlib.figure import Figure
+
+from prunestats.reports.analysis.results import StudyAnalysis
+from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.refined import plot_refined
+from prunestats.reports.figures.regimes import plot_optimum_by_regime
+from prunestats.reports.figures.study import plot_edfs, plot_networks, plot_populations, plot_responses, plot_summary
+from prunestats.reports.figures.style import report_style
+from prunestats.reports.figures.transfer import plot_transfer
+from prunestats.reports.provenance import Provenance
+from prunestats.reports.text.blocks import Picture
+from prunestats.reports.text.document import chunks, document, response_figures, to_json
+from prunestats.study_record import StudyFacts
+
+
+def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
+    """All figures of a report, by name.
+
+    Parameters
+    ----------
+    study : StudyAnalysis
+    facts : StudyFacts
+
+    Returns
+    -------
+    dict of str to Figure
+        ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for
+        each, or with several networks ``responses-1-1`` and so on for every few networks of each, ``optima`` where
+        two regimes or more have one, ``transfer`` with several networks, and ``refined-1`` and so on for studies that
+        refine it.
+    """
+    # Originals of one network stand on one point: one star each.
+    stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
+    with report_style():
+        drawn = {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
+        for place, regimes in enumerate(chunks(study.regimes), 1):
+            drawn[f"edfs-{place}"] = plot_edfs(study, regimes)
+        for name, regime, designs in response_figures(study):
+            drawn[name] = plot_networks(study, regime, designs) if designs else plot_responses(study, [regime])
+        if study.trend is not None:
+            drawn["optima"] = plot_optimum_by_regime(study.trend)
+        if study.transfer is not None:
+            drawn["transfer"] = plot_transfer(study.transfer, columns=2)
+        for place, refined in enumerate(study.refined, 1):
+            if refined.contests:
+                drawn[f"refined-{place}"] = plot_refined(refined.contests)
+    return drawn
+
+
+def write_figures(drawn: Mapping[str, Figure], folder: Path) -> None:
+    """Write every figure as SVG, letters as outlines so that any reader shows them alike, and as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in drawn.items():
+        (folder / f"{name}.svg").write_bytes(svg(figure, outlines=True))
+        (folder / f"{name}.png").write_bytes(png(figure))
+
+
+def render(study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, drawn: Mapping[str, Figure]) -> bytes:
+    """The report as a PDF, the same bytes for the same arguments.
+
+    Parameters
+    ----------
+    study : StudyAnalysis
+    facts : StudyFacts
+    provenance : Provenance
+    drawn : mapping of str to Figure
+        As `draw_figures` gives them.
+
+    Returns
+    -------
+    bytes
+    """
+    pictures = {name: Picture(f"{name}.svg", float(figure.get_figwidth())) for name, figure in drawn.items()}
+    content = to_json(document(study, facts, provenance, pictures))
+    with tempfile.TemporaryDirectory(prefix="prunestats-report-") as folder:
+        root = Path(folder)
+        for name, figure in drawn.items():
+            (root / f"{name}.svg").write_bytes(svg(figure))
+        template = root / "report.typ"
+        template.write_bytes(files("prunestats.reports").joinpath("report.typ").read_bytes())
+        compiled: bytes = typst.compile(
+            str(template),
+            root=folder,
+            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
+            ignore_system_fonts=True,
+            sys_inputs={"document": content},
+            timestamp=provenance.timestamp,
+        )
+    return compiled
+
+
+def write_in_one_step(path: Path, content: bytes) -> None:
+    """Replace `path` at once, so that nobody ever reads half a report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

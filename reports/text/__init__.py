@@ -1,0 +1,1 @@
+"""Tables and sentences, each number taken from the result that a table shows."""

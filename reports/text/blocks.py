@@ -1,0 +1,89 @@
+"""The pieces of a report: what the template can set, and words that fit a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from prunestats.reports.text.table import Table
+from prunestats.wording import MINUS, plain, shortened
+
+Block = dict[str, Any]
+
+_LONG_WORD = re.compile(r"[^\s\u00a0]{25,}")
+_QUANTITY = re.compile(r"\d %|\b[np] [=<] (?=\d)")
+_HYPHENED = re.compile(r"(?<![^\s(\[])-(?=\d)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure that the report places.
+
+    Parameters
+    ----------
+    path : str
+        Name of its SVG file, beside the template.
+    width : float
+        In inches.
+    """
+
+    path: str
+    width: float
+
+
+def breakable(text: object) -> str:
+    """Text that breaks at the end of a line where it should: inside long words, but not between number and unit.
+
+    Examples
+    --------
+    >>> breakable("95 % of n = 80")
+    '95\\xa0% of n\\xa0=\\xa080'
+    """
+    joined = _QUANTITY.sub(lambda found: found.group().replace(" ", "\u00a0"), plain(text))
+    return _LONG_WORD.sub(lambda word: "\u200b".join(re.findall(".{1,12}", word.group())), joined)
+
+
+def signed(sentence: str) -> str:
+    """A sentence with true minus signs before its numbers.
+
+    Examples
+    --------
+    >>> signed("slope -1.5, two-lines")
+    'slope −1.5, two-lines'
+    """
+    return _HYPHENED.sub(MINUS, sentence)
+
+
+def heading(text: str, level: int = 1) -> Block:
+    """A heading, which the outline lists too."""
+    return {"kind": "heading", "level": level, "text": text}
+
+
+def text_block(text: str) -> Block:
+    """A paragraph."""
+    return {"kind": "text", "text": breakable(text)}
+
+
+def note(text: str) -> Block:
+    """A small line."""
+    return {"kind": "note", "text": breakable(text)}
+
+
+def list_block(items: Iterable[str]) -> Block:
+    """A list."""
+    return {"kind": "list", "items": [breakable(item) for item in items]}
+
+
+def figure_block(picture: Picture, caption: str, alt: str, *, floats: bool = False) -> Block:
+    """A figure with its caption and a text for those who cannot see it; one that floats goes where there is room."""
+    placed = {"path": picture.path, "width": picture.width, "floats": floats}
+    return {"kind": "figure", "caption": breakable(caption), "alt": breakable(alt), **placed}
+
+
+def table_block(table: Table) -> Block:
+    """A table, its names shortened to fit."""
+    columns = [{"head": c.head, "group": c.group, "align": c.align} for c in table.columns]
+    rows = [[breakable(shortened(cell)) for cell in row] for row in table.rows]
+    return {"kind": "table", "caption": breakable(table.caption), "columns": columns, "rows": rows}

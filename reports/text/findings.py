@@ -1,0 +1,232 @@
+"""Sentences: every number in them is read from the result that the tables show, and rounded as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from prunestats.optimum.optimum import has_estimate
+from prunestats.reports.text.blocks import signed
+from prunestats.reports.text.networks import networks_sentence
+from prunestats.wording import (
+    RESPONSE_NAMES,
+    counted,
+    fixed,
+    p_value,
+    percent,
+    plain,
+    ratio_digits,
+    ratio_range,
+    ratio_unit,
+    share,
+)
+
+if TYPE_CHECKING:
+    from prunestats.comparison.comparison import PairComparison
+    from prunestats.conjectures.across_regimes import RegimeTrend
+    from prunestats.optimum.optimum import Optimum
+    from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis, Winner
+
+# More sentences than this about comparisons hide the findings among them.
+_MOST_SENTENCES = 6
+
+
+def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
+    """One sentence: whether a regime has an optimal ratio, where, and among what.
+
+    Parameters
+    ----------
+    optimum : Optimum or None
+        What was concluded; None if it could not be computed.
+    regime : float
+        FLOPs target as a fraction of the original's.
+
+    Returns
+    -------
+    str
+    """
+    where = f"At {share(regime)} of the FLOPs"
+    if optimum is None:
+        return f"{where}, no optimum was computed."
+    return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_among(optimum)})."
+
+
+def regime_sentence(regime: RegimeAnalysis) -> str:
+    """One sentence: whether a regime has an optimal ratio, or for how many networks it has."""
+    return networks_sentence(regime) if regime.designs else verdict_sentence(regime.optimum, regime.regime)
+
+
+def trend_sentence(trend: RegimeTrend) -> str:
+    """One sentence: whether the optimum moves with the regime, by what factor, and from how many regimes that is."""
+    halving = trend.halving
+    if halving is None:
+        return f"{counted(trend.n_estimates, 'regime')} with an optimum: whether it moves with the FLOPs is open."
+    value, low, high = (fixed(end, 2) for end in (halving.value, halving.low, halving.high))
+    moved = f"half the FLOPs multiply it by {value} ({share(trend.level)} interval {low} to {high})"
+    seen = "is seen to move" if trend.equality_p < 1 - trend.level else "is not seen to move"
+    bent = " A line in log FLOPs does not describe the move." if trend.line_p < 1 - trend.level else ""
+    return (
+        f"Between regimes the optimum of {RESPONSE_NAMES.get(trend.response, trend.response)} {seen}: {moved}; "
+        f"{p_value(trend.equality_p)} for one optimum in all ({trend.n_estimates} of {len(trend.regimes)} regimes have "
+        f"one).{bent}"
+    )
+
+
+def comparison_sentence(pair: PairComparison, regime: float) -> str:
+    """One sentence: which of two spaces has the lower mean test error, by how much, and how sure that is."""
+    where = f"At {share(regime)} of the FLOPs"
+    difference = pair.mean_difference
+    a, b = _quoted(pair.a), _quoted(pair.b)
+    level = share(difference.level)
+    sizes = f"n = {pair.n_a} and {pair.n_b}"
+    if difference.low <= 0 <= difference.high:
+        ends = f"{_points(difference.low)} to {_points(difference.high)}"
+        return (
+            f"{where}, the mean test errors of {a} and {b} are not told apart: their difference is "
+            f"{_points(difference.value)} percentage points ({level} interval {ends}; {sizes})."
+        )
+    better, worse, chance = (a, b, pair.p_less.value) if difference.value < 0 else (b, a, 1 - pair.p_less.value)
+    near, far = sorted((abs(difference.low), abs(difference.high)))
+    return (
+        f"{where}, {better} has a mean test error {_points(abs(difference.value))} percentage points lower than "
+        f"{worse} ({level} interval {_points(near)} to {_points(far)}; {sizes}); the chance that one of its "
+        f"subnetworks has the lower error of the two is {percent(chance, 0)}."
+    )
+
+
+def comparisons_sentence(pairs: Sequence[PairComparison], initial: str) -> str:
+    """One sentence about many comparisons with the initial space, each at its own level."""
+    gains = [_gain(pair, initial) for pair in pairs]
+    better, worse = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
+    return (
+        f"Of {counted(len(pairs), 'comparison')} with {_quoted(initial)}, at {share(pairs[0].level)} each and not "
+        f"adjusted for their number, the other space has a lower mean test error in {better}, a higher one in "
+        f"{worse}, and in {len(pairs) - better - worse} the two are not told apart."
+    )
+
+
+def winner_sentence(winners: Sequence[Winner]) -> str:
+    """One sentence: how much choosing the lowest of many flattered the winners."""
+    optimism = sum(winner.optimism for winner in winners) / len(winners)
+    size = f"{_points(abs(optimism))} percentage points {'worse' if optimism >= 0 else 'better'}"
+    first = sum(winner.test_rank == 1 for winner in winners)
+    if len(winners) == 1:
+        who = "the winner chosen by validation error is"
+        kept = f"by test error it ranks {winners[0].test_rank} of {winners[0].n_subnetworks}"
+    else:
+        who = f"the {len(winners)} winners chosen by validation error are on average"
+        kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
+    return (
+        f"Winner's curse: {who} {size} on the test split than that error promised, beyond the difference between "
+        f"the splits; {kept}."
+    )
+
+
+def counts_sentence(study: StudyAnalysis) -> str:
+    """One sentence: how many runs finished and failed."""
+    done = f"{counted(study.n_done, 'run')} finished"
+    if not study.n_failed:
+        return f"{done}, none failed."
+    part = study.n_failed / (study.n_done + study.n_failed)
+    return f"{done}, {study.n_failed:,} failed ({percent(part)})."
+
+
+def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
+    """The findings of a study: verdicts, comparisons with the initial space, winners, counts."""
+    winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
+    return (
+        *map(regime_sentence, study.regimes),
+        *((trend_sentence(study.trend),) if study.trend else ()),
+        *((signed(study.transfer.reasons[0]),) if study.transfer else ()),
+        *_against_initial(study),
+        *((winner_sentence(winners),) if winners else ()),
+        *(refined.sentence for refined in study.refined if refined.contests),
+        counts_sentence(study),
+    )
+
+
+def _against_initial(study: StudyAnalysis) -> list[str]:
+    """A sentence for each comparison with the initial space, or one for all when there are many."""
+    initial = study.spaces[0]
+    pairs = [
+        (pair, regime.regime)
+        for regime in study.regimes
+        for pair in (regime.comparison.pairs if regime.comparison else ())
+        if initial in (pair.a, pair.b)
+    ]
+    if len(pairs) > _MOST_SENTENCES:
+        return [comparisons_sentence([pair for pair, _ in pairs], initial)]
+    return [comparison_sentence(pair, regime) for pair, regime in pairs]
+
+
+def _gain(pair: PairComparison, initial: str) -> int:
+    """1 if the other space is better than the initial one, -1 if worse, 0 if that is open."""
+    if pair.mean_difference.low <= 0 <= pair.mean_difference.high:
+        return 0
+    return 1 if (pair.mean_difference.value > 0) == (pair.a == initial) else -1
+
+
+def _among(optimum: Optimum) -> str:
+    return (
+        f"{counted(optimum.n_subnetworks, 'subnetwork')} of {counted(optimum.n_originals, 'original')}, "
+        f"ratios {ratio_range(optimum.x_low, optimum.x_high)}"
+    )
+
+
+def _estimate(optimum: Optimum) -> str:
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
+    ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
+    by = f", by {optimum.believed}" if optimum.believed else ""
+    return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval {low} to {high}{by}"
+
+
+def _interior(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has an optimum inside the range: {_estimate(optimum)}"
+
+
+def _edge(optimum: Optimum) -> str:
+    where = f": {_estimate(optimum)}" if has_estimate(optimum) else ""
+    return f"{_name(optimum)} is best at the edge of the ratios that were drawn, not inside them{where}"
+
+
+def _monotone(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has no optimum: it {_direction(optimum)} with the ratio over the whole range"
+
+
+def _flat(optimum: Optimum) -> str:
+    return f"{_name(optimum)} has no optimum: no dependence on the ratio was found"
+
+
+def _unidentified(optimum: Optimum) -> str:
+    if len(optimum.pieces) > 1:
+        places = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
+        return f"{_name(optimum)} is least in one of two places, {places}, and these subnetworks do not tell which"
+    return f"these subnetworks do not tell whether {_name(optimum)} has an optimum"
+
+
+_VERDICTS = {
+    "interior": _interior,
+    "edge": _edge,
+    "monotone": _monotone,
+    "flat": _flat,
+    "unidentified": _unidentified,
+}
+
+
+def _direction(optimum: Optimum) -> str:
+    if optimum.quadratic is None:
+        return "changes one way"
+    (first, last), _, _ = optimum.quadratic.predict([optimum.x_q10, optimum.x_q90])
+    return "rises" if last > first else "falls"
+
+
+def _name(optimum: Optimum) -> str:
+    return RESPONSE_NAMES.get(optimum.response, optimum.response)
+
+
+def _quoted(name: str) -> str:
+    return f"“{plain(name)}”"
+
+
+def _points(difference: float) -> str:
+    return fixed(100 * difference, 2)

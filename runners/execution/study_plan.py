@@ -1,0 +1,140 @@
+"""Planning a study: everything is drawn, costed and checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from prunestats.cost.model import CostModel
+from prunestats.errors import InputError, StudyError
+from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.execution.worker import OriginalTask
+from prunestats.runners.networks.builtin import build_network
+from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.pruning.criteria import check_criterion
+from prunestats.runners.pruning.tracing import trace
+from prunestats.runners.study.file import Study, content_key
+from prunestats.runners.study.tables import OriginalConfig
+from prunestats.runners.training.seeds import derived_rng
+from prunestats.sampling.rejection import Sample, sample
+from prunestats.spaces.space import Regime, Space
+
+
+@dataclass(frozen=True)
+class PlannedOriginal:
+    """An original to be trained, and the cost of its subnetworks."""
+
+    task: OriginalTask
+    cost: CostModel
+    flops: int
+    params: int
+
+
+@dataclass(frozen=True)
+class PlannedPopulation:
+    """Subnetworks of one original, drawn from a space in a regime."""
+
+    original: PlannedOriginal
+    regime: Regime
+    space: Space
+    sample: Sample
+
+    @property
+    def keys(self) -> list[str]:
+        """A key for each subnetwork, of its original and its widths, in the order of drawing."""
+        return [content_key([self.original.task.key, widths]) for widths in self.sample.widths.tolist()]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a study will do, drawn and costed before anything is trained."""
+
+    study: Study
+    data: Data
+    originals: tuple[PlannedOriginal, ...]
+    populations: tuple[PlannedPopulation, ...]
+
+    @property
+    def n_runs(self) -> int:
+        """Runs of the study; a subnetwork that stands in two populations is trained once."""
+        distinct = {key for population in self.populations for key in population.keys}
+        return len(distinct) * len(self.study.protocol.seeds)
+
+    @property
+    def depth(self) -> int:
+        """Convolution and linear layers of the deepest original."""
+        return max(
+            sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in original.cost.layers)
+            for original in self.originals
+        )
+
+
+def plan(study: Study) -> Plan:
+    """Draw and cost every population of a study; nothing is trained and nothing is stored.
+
+    Raises
+    ------
+    StudyError
+        If a key of the study cannot be satisfied; the message names it.
+    """
+    data, originals = plan_originals(study)
+    populations = tuple(
+        PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
+        for original in originals
+        for regime in study.regime_bands
+        for space in (config.space() for config in study.spaces if config.is_drawn_in(regime))
+    )
+    return Plan(study, data, tuple(originals), populations)
+
+
+def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
+    """The data of a study, and its originals with their costs; as `plan`, but nothing is drawn."""
+    with _naming("data"):
+        data = load_data(**study.data.model_dump())
+    originals = []
+    for number, config in enumerate(study.originals):
+        with _naming(f"originals.{number}.network"):
+            network = build_network(config.network, num_classes=data.num_classes, seed=0)
+            traced = trace(network, data.example_input)
+        with _naming(f"originals.{number}.checkpoint"):
+            identity, recipe = _recipe(config, network)
+        with _naming("protocol.criterion"):
+            check_criterion(traced, study.protocol.criterion)
+        for seed in config.seeds:
+            key = content_key({"network": config.network, "data": data.digest, "recipe": identity, "seed": seed})
+            task = OriginalTask(key, config.network, study.data.model_dump(), recipe, seed)
+            originals.append(PlannedOriginal(task, traced.cost, traced.flops, traced.params))
+    if len({original.task.key for original in originals}) < len(originals):
+        raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
+    return data, originals
+
+
+def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What identifies how an original gets its weights, and what a worker needs to give it them."""
+    if config.checkpoint is None:
+        return config.recipe, config.recipe
+    identity = {"sha256": checkpoint_sha256(config.checkpoint)}
+    load_checkpoint(network, config.checkpoint)
+    return identity, {"checkpoint": config.checkpoint, **identity}
+
+
+def _draw(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:
+    band = f"{regime.flops!r} {regime.tolerance!r}"
+    law = content_key([space.name, space.sampler_name, space.parameters])
+    rng = derived_rng(study.seed, "sample", original.task.key, band, law)
+    with _naming(f"regimes.flops, {regime.flops:g} of {original.task.network}"):
+        return sample(space, original.cost, regime, study.population.subnetworks, rng=rng)
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Name the study's key in front of what is refused about it."""
+    try:
+        yield
+    except InputError as error:
+        message = str(error)
+        raise StudyError(message if message.startswith("data.") else f"{key}: {message}") from error

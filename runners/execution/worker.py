@@ -1,0 +1,217 @@
+"""What a worker does: train an original, or prune, train and evaluate one subnetwork.
+
+Everything here runs in worker processes and knows no database. Randomness derives from what is computed, not from
+when or where, so any number of workers gives the same results.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from prunestats.outcome import EpochMetric, Outcome
+from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.networks.builtin import build_network
+from prunestats.runners.networks.checkpoint import load_checkpoint
+from prunestats.runners.networks.weights import safetensors_bytes
+from prunestats.runners.pruning.traced import Trace
+from prunestats.runners.pruning.tracing import trace
+from prunestats.runners.study.file import content_key
+from prunestats.runners.training.device import environment, place, place_data
+from prunestats.runners.training.latency import speed_up
+from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
+from prunestats.runners.training.protocol import Protocol, prune_and_train
+from prunestats.runners.training.proxies import proxy_errors
+from prunestats.runners.training.seeds import derived_rng, torch_seed
+
+
+@dataclass(frozen=True)
+class OriginalTask:
+    """An original to train: its network, data, recipe and seed, and the key that identifies them."""
+
+    key: str
+    network: str
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainedOriginal:
+    """A trained original: its weights as safetensors bytes, and its metrics."""
+
+    weights: bytes
+    val_error: float
+    test_error: float
+    val_loss: float
+    test_loss: float
+    wall_s: float
+    environment: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        return hashlib.sha256(self.weights).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """One run: a subnetwork of an original, a protocol and a seed."""
+
+    original_key: str
+    subnetwork_key: str
+    subnetwork_id: int
+    widths: tuple[int, ...]
+    protocol_key: str
+    protocol: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An original, ready to be pruned."""
+
+    network: nn.Module
+    trace: Trace
+    data: Data
+
+
+_prepared: OrderedDict[str, Prepared] = OrderedDict()
+_MOST_PREPARED = 4
+
+# Keys of a protocol that ask for more numbers about the same training.
+_MEASURED = frozenset({"latency", "proxies"})
+
+# torch's global generator serves one run at a time; a worker of several threads would mix their draws.
+_ALONE = threading.Lock()
+
+
+def run_task(
+    original_key: str,
+    subnetwork_key: str,
+    subnetwork_id: int,
+    widths: Sequence[int],
+    protocol: dict[str, Any],
+    seed: int,
+) -> RunTask:
+    """The task of one run."""
+    key = training_key(protocol)
+    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed)
+
+
+def training_key(protocol: dict[str, Any]) -> str:
+    """Hash of what a protocol trains, and so of its draws: what is only measured changes neither."""
+    return content_key({name: value for name, value in protocol.items() if name not in _MEASURED})
+
+
+def train_original(task: OriginalTask) -> TrainedOriginal:
+    """Train an original from its seed, or load and measure its checkpoint."""
+    started = time.perf_counter()
+    with _ALONE:
+        torch.set_num_threads(1)
+        data = place_data(load_data(**task.data))
+        rng = derived_rng(task.seed, task.key)
+        network = place(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
+        if "checkpoint" in task.recipe:
+            load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
+                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+        val_error, val_loss = evaluate(network, data.validation)
+        test_error, test_loss = evaluate(network, data.test)
+    return TrainedOriginal(
+        safetensors_bytes(network),
+        val_error,
+        test_error,
+        val_loss,
+        test_loss,
+        time.perf_counter() - started,
+        environment(),
+    )
+
+
+def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
+    """Prune, train and evaluate one subnetwork; also tell on which machine and with which versions.
+
+    A training that diverges, or breaks in another way, is an outcome too: failed, with its reason.
+    """
+    return train_subnetwork(task, original, weights)[0], environment()
+
+
+def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
+    """How one run went, and the subnetwork that it trained, or None if it failed."""
+    started = time.perf_counter()
+    log: list[EpochMetric] = []
+    measured: dict[str, Any] = {}
+    with _ALONE:
+        torch.set_num_threads(1)
+        try:
+            prepared = prepare(original, weights)
+            network, train_loss = _prune_and_train(task, prepared, log, measured)
+            test_error, test_loss = evaluate(network, prepared.data.test)
+            wall_s = time.perf_counter() - started
+            if task.protocol.get("latency"):
+                measured |= speed_up(network, prepared.network, prepared.data.example_input)
+        except (DivergedError, RuntimeError, MemoryError) as error:
+            return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
+    last = log[-1]
+    outcome = Outcome(
+        *("done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None),
+        epochs_log=tuple(log),
+        **measured,
+    )
+    return outcome, network
+
+
+def _prune_and_train(
+    task: RunTask, prepared: Prepared, log: list[EpochMetric], measured: dict[str, Any]
+) -> tuple[nn.Module, float | None]:
+    rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
+    protocol = Protocol.from_parameters(task.protocol)
+
+    def look(pruned: nn.Module) -> None:
+        if task.protocol.get("proxies"):
+            apart = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
+            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, apart))
+
+    return prune_and_train(
+        prepared.network,
+        prepared.trace,
+        prepared.data,
+        task.widths,
+        protocol,
+        rng=rng,
+        on_epoch=log.append,
+        on_pruned=look,
+    )
+
+
+def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
+    """The outcome of a run that failed, with its reason in one line."""
+    epochs = log[-1].epoch if log else None
+    return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
+
+
+def prepare(original: OriginalTask, weights: bytes) -> Prepared:
+    """The original of a task, kept for the next ones of the same process."""
+    found = _prepared.get(original.key)
+    if found is None:
+        data = load_data(**original.data)
+        network = build_network(original.network, num_classes=data.num_classes, seed=0)
+        network.load_state_dict(safetensors.torch.load(weights))
+        traced = trace(network, data.example_input)
+        found = _prepared[original.key] = Prepared(place(network), traced, place_data(data))
+        if len(_prepared) > _MOST_PREPARED:
+            _prepared.popitem(last=False)
+    _prepared.move_to_end(original.key)
+    return found

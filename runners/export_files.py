@@ -1,0 +1,197 @@
+"""Files of a trained subnetwork for use elsewhere: safetensors, ONNX, torch.export and its facts as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from prunestats.errors import InputError
+from prunestats.runners.networks.builtin import build_network
+from prunestats.runners.networks.weights import safetensors_bytes
+from prunestats.runners.pruning.filter_choice import prune
+from prunestats.runners.pruning.tracing import trace
+from prunestats.runners.training.device import lay_out
+
+WEIGHTS, ONNX, PROGRAM, FACTS = "subnetwork.safetensors", "subnetwork.onnx", "subnetwork.pt2", "subnetwork.json"
+TOLERANCE = 1e-5
+_NEEDED_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
+
+
+def check_export(folder: Path, *, onnx: bool) -> None:
+    """Refuse, before anything is trained, what could not be written.
+
+    Raises
+    ------
+    InputError
+        If the folder holds an export, or a package that ONNX needs is missing.
+    """
+    if (folder / FACTS).exists():
+        raise InputError(f"expected a folder without an export; found {FACTS} in {str(folder)!r}: name another")
+    missing = [name for name in _NEEDED_FOR_ONNX if find_spec(name) is None]
+    if onnx and missing:
+        raise InputError(
+            f"expected {', '.join(_NEEDED_FOR_ONNX)} for ONNX; found {', '.join(missing)} missing: "
+            "pip install 'prunestats[export]', or leave ONNX out with --no-onnx"
+        )
+
+
+def write_subnetwork(
+    network: nn.Module, example_input: Tensor, folder: Path, facts: Mapping[str, Any], *, onnx: bool = True
+) -> dict[str, Any]:
+    """Write a trained subnetwork, after checking that every file computes what the network computes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    example_input : Tensor, shape (1, channels, height, width)
+    folder : Path
+        Made if it is not there.
+    facts : mapping
+        What the JSON file says; `flops` and `params` are checked against the exported program.
+    onnx : bool
+        Whether to write ONNX too.
+
+    Returns
+    -------
+    dict
+        The facts, with the greatest difference and the hash of each file.
+
+    Raises
+    ------
+    InputError
+        If PyTorch cannot export the network, or an exported file computes something else.
+
+    Notes
+    -----
+    The batch is the one free dimension of all three. Outputs for random normal inputs, in batches of 1 and of 5, must
+    agree to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program that
+    is read back from its file.
+    """
+    network = lay_out(network.eval(), torch.device("cpu"), torch.contiguous_format)
+    example_input = example_input[:1].cpu()
+    folder.mkdir(parents=True, exist_ok=True)
+    program = _program(network, example_input)
+    torch.export.save(program, folder / PROGRAM)
+    reloaded = torch.export.load(folder / PROGRAM).module()
+    _check_cost(reloaded, example_input, facts)
+    (folder / WEIGHTS).write_bytes(safetensors_bytes(network))
+    differences = {PROGRAM: _difference(reloaded, network, example_input, PROGRAM)}
+    if onnx:
+        _write_onnx(program, folder / ONNX)
+        differences[ONNX] = _difference(_onnx_session(folder / ONNX), network, example_input, ONNX)
+    digests = {name: _sha256(folder / name) for name in (WEIGHTS, *differences)}
+    written = {**facts, "greatest_difference": differences, "sha256": digests}
+    (folder / FACTS).write_text(json.dumps(written, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return written
+
+
+def load_subnetwork(folder: str | Path) -> nn.Module:
+    """The trained subnetwork that `export_subnetwork` wrote, in evaluation mode.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    torch.nn.Module
+        Built from the name of its original, cut to its widths, with the weights of the safetensors file. Its inputs are
+        images normalised as the JSON file says.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no export, or its weights are not those that were written.
+    """
+    folder = Path(folder)
+    if not (folder / FACTS).is_file():
+        raise InputError(f"expected an exported subnetwork; found no {FACTS} in {str(folder)!r}")
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    if _sha256(folder / WEIGHTS) != facts["sha256"][WEIGHTS]:
+        raise InputError(f"expected {WEIGHTS} as it was written; found it changed in {str(folder)!r}: export it again")
+    network = build_network(facts["original"]["network"], num_classes=facts["num_classes"], seed=0)
+    traced = trace(network, torch.zeros(1, *facts["input_shape"]))
+    small = prune(network, traced, list(facts["widths"].values()), criterion="first")
+    small.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+    return small.eval()
+
+
+def _program(network: nn.Module, example_input: Tensor) -> Any:
+    # one input would let PyTorch believe that the batch is always one
+    batch = example_input.expand(2, *example_input.shape[1:]).contiguous()
+    try:
+        return torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise InputError(f"expected a network that torch.export can follow; it says {first!r}") from error
+
+
+def _check_cost(program: nn.Module, example_input: Tensor, facts: Mapping[str, Any]) -> None:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        program(example_input)
+    found = {"flops": counter.get_total_flops() // 2, "params": sum(p.numel() for p in program.parameters())}
+    for name, count in found.items():
+        if count != facts[name]:
+            raise InputError(f"expected {facts[name]:,} {name} as stored; found {count:,} in the exported program")
+
+
+@contextmanager
+def _quietly() -> Any:
+    """Without what the exporter says about packages that it does not need."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _write_onnx(program: Any, path: Path) -> None:
+    with _quietly():
+        exported = torch.onnx.export(
+            program, input_names=["images"], output_names=["logits"], dynamo=True, verbose=False
+        )
+        assert exported is not None
+        exported.save(str(path))
+
+
+def _onnx_session(path: Path) -> Any:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+
+
+def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) -> float:
+    """Greatest difference of outputs for random inputs, relative to an output above one."""
+    generator = torch.Generator().manual_seed(0)
+    greatest = 0.0
+    for batch in (1, 5):
+        images = torch.randn(batch, *example_input.shape[1:], generator=generator)
+        with torch.no_grad():
+            expected = network(images)
+            greatest = max(greatest, float(((one(images) - expected).abs() / expected.abs().clamp(min=1)).max()))
+    if not greatest <= TOLERANCE:
+        raise InputError(
+            f"expected {name} to compute what the network does, to {TOLERANCE:g}; found {greatest:.3g} off"
+        )
+    return greatest
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,0 +1,1 @@
+"""Original networks by name: ours, those of torchvision and timm, the user's own; their weights."""

@@ -1,0 +1,45 @@
+"""The weights of trained originals: one safetensors file each, known by its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import safetensors.torch
+from torch import nn
+
+
+def weights_file(folder: Path, key: str) -> Path:
+    """Where the weights of an original lie."""
+    return folder / f"{key}.safetensors"
+
+
+def weights_folder(driver: str, database: str | None) -> Path:
+    """Where the weights of originals lie by default: beside the SQLite file, else in the working folder."""
+    if driver.startswith("sqlite") and database:
+        path = Path(database.removeprefix("file:").partition("?")[0])
+        return path.with_name(path.stem + ".originals")
+    return Path("prunestats.originals")
+
+
+def weights_match(path: Path, sha256: str) -> bool:
+    """Whether the file is there with the content that was stored."""
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def save_weights(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def safetensors_bytes(network: nn.Module) -> bytes:
+    """Parameters and buffers of a network in the safetensors format."""
+    values = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return bytes(safetensors.torch.save(values))

@@ -1,0 +1,1 @@
+"""Tracing a network to groups of coupled filters, choosing filters, and removing them."""

@@ -1,0 +1,247 @@
+"""Which filters leave together: Torch-Pruning's dependency graph, read into plain index arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from prunestats.errors import TraceError
+from prunestats.runners.pruning.dependency_graph import coupled_layers
+
+Side = tuple[str, str]
+Labels = dict[Side, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The group and the filter behind each channel of one side of a layer.
+
+    Parameters
+    ----------
+    group : ndarray of int64, shape (channels,)
+        Index of the group, or -1 for a channel that is never pruned.
+    filter : ndarray of int64, shape (channels,)
+        Index of the filter within its group.
+    """
+
+    group: NDArray[np.int64]
+    filter: NDArray[np.int64]
+
+    def kept(self, filters: list[NDArray[np.bool_]]) -> NDArray[np.int64]:
+        """Positions of the channels that stay when each group keeps the filters marked True."""
+        keep = self.group < 0
+        for index, marks in enumerate(filters):
+            mine = self.group == index
+            keep[mine] = marks[self.filter[mine]]
+        return np.flatnonzero(keep)
+
+    def restricted(self, ranks: list[NDArray[np.int64]], filters: list[NDArray[np.bool_]]) -> Channels:
+        """What is left of these channels, with each filter's rank among those that stay."""
+        stay = self.kept(filters)
+        group, filter_ = self.group[stay], self.filter[stay].copy()
+        for index in np.unique(group[group >= 0]):
+            mine = group == index
+            filter_[mine] = ranks[index][filter_[mine]]
+        return Channels(group, filter_)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Filters that must be pruned together.
+
+    Parameters
+    ----------
+    name : str
+        The first layer, in the order of the network, that writes to it.
+    size : int
+        Filters that the original has.
+    writers, readers : tuple of str
+        Names of the layers whose outputs and whose inputs belong to it.
+    """
+
+    name: str
+    size: int
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+def couple(
+    graph: Any, image: nn.Module, modules: dict[str, nn.Module]
+) -> tuple[tuple[Group, ...], dict[Side, Channels]]:
+    """Groups of coupled filters, and the group and filter behind each channel of each layer.
+
+    Parameters
+    ----------
+    graph : torch_pruning.DependencyGraph
+        The built dependency graph.
+    image : torch.nn.Module
+        What stands for the image in it: what is tied to the image's channels never leaves.
+    modules : dict of str to torch.nn.Module
+        The layers that own parameters, in the order of the network.
+
+    Returns
+    -------
+    groups : tuple of Group
+        In the order of their first writers.
+    channels : dict of (str, {"in", "out"}) to Channels
+        Both sides of every layer.
+
+    Raises
+    ------
+    TraceError
+        If the graph couples channels that a layer does not have; the message names the layer.
+
+    Notes
+    -----
+    A filter is a set of channels that must leave together. A grouped convolution ties the inputs and outputs of each of
+    its groups into one. Filters that stand in the same layers equally often form a group: any of them may stay.
+    """
+    filters = _filters(*_tied_labels(graph, image, modules))
+    writers = [name for name, module in modules.items() if not isinstance(module, _BatchNorm)]
+    names, group_of, place_of = _number(filters, _kinds(filters), writers)
+    channels = {
+        side: Channels(np.where(behind >= 0, group_of[behind], -1), np.where(behind >= 0, place_of[behind], -1))
+        for side, behind in filters.items()
+    }
+    sizes = np.bincount(group_of[group_of >= 0], minlength=len(names)).tolist()
+    groups = (Group(name, sizes[index], *_ends(index, channels, writers)) for index, name in enumerate(names))
+    return tuple(groups), channels
+
+
+def independent_groups(module: nn.Module) -> int:
+    """Groups of a convolution, each of which leaves or stays as a whole; 1 for all other layers."""
+    return int(getattr(module, "groups", 1)) if isinstance(module, nn.Conv2d) else 1
+
+
+def is_depthwise(module: nn.Module) -> bool:
+    """Whether each output of a convolution reads the one input of the same place."""
+    return isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels == module.out_channels
+
+
+def _tied_labels(
+    graph: Any, image: nn.Module, modules: dict[str, nn.Module]
+) -> tuple[Labels, list[tuple[int, int]], int]:
+    """A label for each channel that can leave, pairs of labels that leave together, and the number of labels.
+
+    The label after the last one stands for all that never leaves.
+    """
+    names = {module: name for name, module in modules.items()}
+    labels: Labels = {}
+    for name, module in modules.items():
+        labels[name, "out"] = np.full(_outputs(module), -1, np.int64)
+        copies = isinstance(module, _BatchNorm) or is_depthwise(module)
+        labels[name, "in"] = labels[name, "out"] if copies else np.full(_inputs(module), -1, np.int64)
+    ties: list[tuple[int, int]] = []
+    fixed: list[int] = []
+    n_labels = 0
+    for group in coupled_layers(graph, _final_layers(graph)):
+        for item in group:
+            module = item.dep.target.module
+            if module is image:
+                fixed += [n_labels + root for root in item.root_idxs]
+            if module not in names:
+                continue
+            writes = item.dep.handler.__name__.endswith("out_channels")
+            target = labels[names[module], "out" if writes else "in"]
+            positions = np.asarray(item.idxs, dtype=np.int64)
+            if positions.max(initial=0) >= len(target):
+                raise TraceError(
+                    f"layer {names[module]!r} cannot be followed: its {len(target)} channels are combined with more "
+                    "channels of another layer"
+                )
+            mine = n_labels + np.asarray(item.root_idxs, dtype=np.int64)
+            taken = target[positions] >= 0
+            ties += zip(target[positions[taken]].tolist(), mine[taken].tolist(), strict=True)
+            target[positions[~taken]] = mine[~taken]
+        n_labels += len(group[0].idxs)
+    for name, module in modules.items():
+        if (parts := independent_groups(module)) > 1 and not is_depthwise(module):
+            for tied in np.hstack([labels[name, side].reshape(parts, -1) for side in ("in", "out")]):
+                tied = np.where(tied < 0, n_labels, tied)
+                ties += [(int(tied[0]), int(label)) for label in tied[1:]]
+    return labels, ties + [(label, n_labels) for label in fixed], n_labels
+
+
+def _filters(labels: Labels, ties: list[tuple[int, int]], n_labels: int) -> Labels:
+    """The filter behind each channel: tied labels as one, and -1 for what never leaves."""
+    left, right = np.asarray(ties, dtype=np.int64).reshape(-1, 2).T
+    tie_matrix = coo_array((np.ones(len(left)), (left, right)), shape=(n_labels + 1, n_labels + 1))
+    _, merged = connected_components(tie_matrix, directed=False)
+    merged = np.where(merged == merged[n_labels], -1, merged)
+    return {side: np.where(found >= 0, merged[found], -1) for side, found in labels.items()}
+
+
+def _kinds(filters: Labels) -> NDArray[np.int64]:
+    """A number for each filter, equal where filters stand in the same layers equally often."""
+    n_filters = 1 + max(int(behind.max(initial=0)) for behind in filters.values())
+    counts = np.zeros((n_filters, len(filters)), dtype=np.int32)
+    for column, behind in enumerate(filters.values()):
+        np.add.at(counts[:, column], behind[behind >= 0], 1)
+    return np.unique(counts, axis=0, return_inverse=True)[1].ravel()
+
+
+def _number(
+    filters: Labels, kinds: NDArray[np.int64], writers: list[str]
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Names of the groups after their first writers; each filter's group, and its place in that writer's order."""
+    group_of, place_of = np.full_like(kinds, -1), np.full_like(kinds, -1)
+    names: list[str] = []
+    for writer in writers:
+        behind = filters[writer, "out"]
+        written = np.array(list(dict.fromkeys(behind[behind >= 0].tolist())), dtype=np.int64)
+        for kind in dict.fromkeys(kinds[written].tolist()):
+            members = written[(kinds[written] == kind) & (group_of[written] < 0)]
+            if len(members):
+                group_of[members], place_of[members] = len(names), np.arange(len(members))
+                names.append(writer if writer not in names else f"{writer}#{len(names)}")
+    return names, group_of, place_of
+
+
+def _ends(index: int, channels: dict[Side, Channels], writers: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The layers that write to a group, and the layers that read from it."""
+
+    def touching(side: str) -> tuple[str, ...]:
+        return tuple(name for name in writers if (channels[name, side].group == index).any())
+
+    return touching("out"), touching("in")
+
+
+def _final_layers(graph: Any) -> list[nn.Module]:
+    """Layers whose outputs leave the network: classes are not filters."""
+    final: list[nn.Module] = []
+    for node in graph.module2node.values():
+        if isinstance(node.module, nn.Conv2d | nn.Linear | _BatchNorm) and not _feeds_a_layer(node):
+            final.append(node.module)
+    return final
+
+
+def _feeds_a_layer(node: Any) -> bool:
+    seen, frontier = set(), list(node.outputs)
+    while frontier:
+        following = frontier.pop()
+        if following in seen:
+            continue
+        seen.add(following)
+        if isinstance(following.module, nn.Conv2d | nn.Linear):
+            return True
+        frontier += following.outputs
+    return False
+
+
+def _inputs(module: Any) -> int:
+    if isinstance(module, nn.Conv2d):
+        return module.in_channels
+    return int(module.in_features if isinstance(module, nn.Linear) else module.num_features)
+
+
+def _outputs(module: Any) -> int:
+    if isinstance(module, nn.Conv2d):
+        return module.out_channels
+    return int(module.out_features if isinstance(module, nn.Linear) else module.num_features)

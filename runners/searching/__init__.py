@@ -1,0 +1,1 @@
+"""Successive halving: rounds of a search as studies, and its result."""

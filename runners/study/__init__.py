@@ -1,0 +1,1 @@
+"""Study files: read, validated, and written for a refined space."""

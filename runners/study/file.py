@@ -1,0 +1,207 @@
+"""The study file: one TOML file that says everything about an experiment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+
+from prunestats.errors import InputError, StudyError
+from prunestats.runners.study.tables import (
+    Count,
+    DataConfig,
+    Name,
+    OriginalConfig,
+    ProtocolConfig,
+    Seed,
+    Table,
+    nearest,
+)
+from prunestats.spaces.space import Regime, Space
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class RegimesConfig(Table):
+    """``[regimes]``: bands of FLOPs."""
+
+    flops: Annotated[tuple[Fraction, ...], Field(min_length=1)]
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+
+
+class SpaceConfig(BaseModel):
+    """``[[spaces]]``: a sampler and its parameters; `regimes` came later and is left out where it is not said."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: Name
+    sampler: str
+    regimes: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "regimes" or value is not None}
+
+    def is_drawn_in(self, regime: Regime) -> bool:
+        """Whether the space is drawn in a regime."""
+        return self.regimes is None or regime.flops in self.regimes
+
+    def space(self) -> Space:
+        """The space that this table describes."""
+        return Space.named(self.name, self.sampler, **(self.model_extra or {}))
+
+
+class PopulationConfig(Table):
+    """``[population]``: how many subnetworks are drawn."""
+
+    subnetworks: Count = 60
+
+
+class Study(Table):
+    """A whole study, as its file describes it.
+
+    Examples
+    --------
+    >>> study = read_study(demo_study_file())
+    >>> study.name, [regime.flops for regime in study.regime_bands]
+    ('demo', [0.5, 0.25, 0.1])
+    """
+
+    later_keys = frozenset({"refines", "searches"})
+
+    name: Name
+    seed: Seed = 0
+    refines: Name | None = None
+    searches: Name | None = None
+    data: DataConfig = DataConfig()
+    originals: Annotated[tuple[OriginalConfig, ...], Field(min_length=1)]
+    regimes: RegimesConfig
+    spaces: Annotated[tuple[SpaceConfig, ...], Field(min_length=1)]
+    population: PopulationConfig = PopulationConfig()
+    protocol: ProtocolConfig
+
+    @property
+    def regime_bands(self) -> list[Regime]:
+        """The regimes, in the order of the file."""
+        return [Regime(flops, self.regimes.tolerance) for flops in self.regimes.flops]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that the study says: equal files give equal fingerprints, whatever their layout."""
+        content = self.model_dump(mode="json", exclude={"data": {"folder"}})
+        for original in content["originals"]:
+            if "checkpoint" in original:
+                original["checkpoint"] = Path(original["checkpoint"]).name
+        return content_key(content)
+
+
+def content_key(content: Any) -> str:
+    """A short hash of plain JSON content: the identity of what is equal by value."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def demo_study_file() -> Path:
+    """The study that ``prunestats demo`` runs and ``prunestats init`` copies."""
+    return Path(str(files("prunestats.runners") / "studies" / "demo.toml"))
+
+
+def read_study(path: str | Path) -> Study:
+    """Read and check a study file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    StudyError
+        One line that names the first key that is wrong, what was expected and what was found.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise StudyError(f"study file {str(path)!r} cannot be read ({reason}): `prunestats init` writes one") from error
+    return parse_study(text, path.name)
+
+
+def parse_study(text: str, source: str = "study") -> Study:
+    """Check the text of a study file; `source` is what messages call it."""
+    try:
+        study = Study.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{source} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise StudyError(f"{source}: {_first_line(error)}") from error
+    for number, config in enumerate(study.spaces):
+        try:
+            config.space()
+        except (InputError, TypeError) as error:
+            raise StudyError(f"{source}: spaces.{number}: {error}") from error
+        if unknown := set(config.regimes or ()) - set(study.regimes.flops):
+            known = list(study.regimes.flops)
+            raise StudyError(f"{source}: spaces.{number}.regimes must be among {known}; found {min(unknown):g}")
+    for key, values in (
+        ("spaces", [space.name for space in study.spaces]),
+        ("regimes.flops", list(study.regimes.flops)),
+        ("protocol.seeds", list(study.protocol.seeds)),
+    ):
+        if len(set(values)) < len(values):
+            raise StudyError(f"{source}: {key} must differ from one another; found {values}")
+    return study
+
+
+def study_text(content: Any) -> str:
+    """Write the content of a study as a file would say it; TOML has no word for None, and the key is left out.
+
+    Examples
+    --------
+    >>> study_text({"name": "a", "regimes": None})
+    'name = "a"\\n'
+    """
+    return tomli_w.dumps(_without_none(content))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _first_line(error: ValidationError) -> str:
+    """The first complaint of pydantic as: key, what was expected, what was found."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a key of a study{nearest(str(first['loc'][-1]), _known_keys(first['loc']))}"
+    if first["type"] == "missing":
+        return f"{key} is missing: `prunestats init` shows every key"
+    expected = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], dict):
+        return f"{key}: {expected}"
+    return f"{key}: {expected[0].lower() + expected[1:]}; found {first['input']!r}"
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys of the table that an unknown key stands in."""
+    model: Any = Study
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        while getattr(annotation, "__args__", None):
+            annotation = annotation.__args__[0]
+        model = annotation
+    return list(model.model_fields)

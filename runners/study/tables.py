@@ -1,0 +1,202 @@
+"""The tables of a study file that say what is trained, on what, and how: checked, and identified by their content."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from prunestats.runners.networks.builtin import NETWORKS
+
+Part = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Table(BaseModel):
+    """A table of a study file.
+
+    Keys in `later_keys` came after studies had been run. They take no part in what identifies a study, an original or a
+    run while they have their defaults, so that what was stored before is found again; those defaults never change.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    later_keys: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key not in self.unsaid}
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that take no part in what identifies a table's content."""
+        return frozenset(key for key in self.later_keys if not self.changes(key))
+
+    def changes(self, key: str) -> bool:
+        """Whether a key has another value than its default."""
+        return bool(getattr(self, key) != type(self).model_fields[key].default)
+
+    def refuse(self, keys: Iterable[str], reason: str) -> None:
+        """Refuse keys that the file sets to what makes no sense beside its other keys."""
+        for key in keys:
+            if self.changes(key):
+                raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
+
+
+class DataConfig(Table):
+    """``[data]``: which images, and how they are split."""
+
+    later_keys = frozenset({"image_size", "resize"})
+
+    name: Literal["digits", "cifar10", "cifar100", "images", "npz"] = "digits"
+    folder: str | None = None
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    split_seed: Seed = 0
+    image_size: Count | None = None
+    resize: Count | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.name != "images":
+            self.refuse(("image_size", "resize"), f"with name = {self.name!r}, whose images have a size")
+        elif self.image_size is None:
+            raise ValueError("image_size is missing: pixels of the square that is cut out of each image")
+        elif self.resize is not None and self.resize < self.image_size:
+            raise ValueError(f"resize must be at least image_size, {self.image_size}; found {self.resize}")
+        return self
+
+
+class RecipeConfig(Table):
+    """How a network is trained; by default SGD with Nesterov momentum and a cosine schedule to zero."""
+
+    later_keys = frozenset(
+        {"optimiser", "schedule", "milestones", "decay", "warmup_epochs", "label_smoothing", "augment", "precision"}
+    )
+
+    epochs: Annotated[int, Field(ge=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    batch_size: Count = 128
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    schedule: Literal["cosine", "step"] = "cosine"
+    milestones: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.5, 0.75)
+    decay: Part = 0.1
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    augment: Literal["none", "crop_flip"] = "none"
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+
+    @model_validator(mode="after")
+    def _trains(self) -> Self:
+        if self.optimiser != "sgd":
+            self.refuse(("momentum",), f"with optimiser = {self.optimiser!r}")
+        if self.schedule != "step":
+            self.refuse(("milestones", "decay"), f"with schedule = {self.schedule!r}")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones must rise from one to the next; found {list(self.milestones)}")
+        if 0 < self.epochs <= self.warmup_epochs:
+            raise ValueError(f"warmup_epochs must be fewer than epochs, {self.epochs}; found {self.warmup_epochs}")
+        return self
+
+
+class OriginalConfig(RecipeConfig):
+    """``[[originals]]``: a network, trained once for each seed, or with weights that were trained elsewhere."""
+
+    later_keys = RecipeConfig.later_keys | {"checkpoint"}
+
+    network: str
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    checkpoint: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_trained(cls, table: Any) -> Any:
+        if not isinstance(table, dict) or table.get("checkpoint") is None:
+            return table
+        if set(table) & set(RecipeConfig.model_fields):
+            key = next(key for key in table if key in RecipeConfig.model_fields)
+            raise ValueError(f"{key} = {table[key]!r} makes no sense with a checkpoint, which is not trained further")
+        if table.get("seeds", [0]) != [0] and len(table["seeds"]) != 1:
+            raise ValueError(f"seeds = {table['seeds']} makes no sense with a checkpoint, which is one original")
+        return {**table, "epochs": 0, "learning_rate": 1.0}
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that take no part in what identifies an original."""
+        return super().unsaid | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
+
+    @field_validator("network")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NETWORKS and ":" not in name:
+            raise ValueError(f"must be one of {', '.join(NETWORKS)} or module:function{nearest(name, list(NETWORKS))}")
+        return name
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The training recipe alone; empty where a checkpoint takes its place."""
+        return self.model_dump(exclude={"network", "seeds", "checkpoint"})
+
+
+class ProtocolConfig(RecipeConfig):
+    """``[protocol]``: how a subnetwork is pruned, trained and evaluated."""
+
+    later_keys = RecipeConfig.later_keys | {
+        "steps", "step_epochs", "taylor_batches", "bn_recalibration", "distill_weight", "distill_temperature",
+        "latency", "proxies",
+    }  # fmt: skip
+
+    name: Name = "finetune"
+    criterion: Literal["l1", "l2", "bn_scale", "geometric_median", "taylor", "random", "first"] = "l1"
+    init: Literal["inherited", "scratch"] = "inherited"
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    steps: Count = 1
+    step_epochs: Annotated[int, Field(ge=0)] = 0
+    taylor_batches: Count = 8
+    bn_recalibration: Annotated[int, Field(ge=0)] = 0
+    distill_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    distill_temperature: Annotated[float, Field(gt=0)] = 4.0
+    latency: bool = False
+    proxies: bool = False
+
+    @model_validator(mode="after")
+    def _prunes(self) -> Self:
+        if self.criterion != "taylor":
+            self.refuse(("taylor_batches",), f"with criterion = {self.criterion!r}")
+        if self.init == "scratch":
+            self.refuse(("steps", "bn_recalibration"), "with init = 'scratch', which forgets the weights")
+        if self.distill_weight == 0:
+            self.refuse(("distill_temperature",), "without distill_weight")
+        if self.steps == 1:
+            self.refuse(("step_epochs",), "with steps = 1")
+            if self.epochs == 0:
+                self.refuse(RecipeConfig.later_keys | {"distill_weight"}, "with epochs = 0, which trains nothing")
+        elif self.step_epochs <= self.warmup_epochs:
+            raise ValueError(
+                f"step_epochs must be more than warmup_epochs, {self.warmup_epochs}, with steps = {self.steps}; "
+                f"found {self.step_epochs}"
+            )
+        return self
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides a run's result but its seed."""
+        return self.model_dump(exclude={"name", "seeds"})
+
+
+def nearest(found: str, known: list[str]) -> str:
+    """What was meant by a word that is not known."""
+    near = difflib.get_close_matches(found, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(known)})"

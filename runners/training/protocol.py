@@ -1,0 +1,141 @@
+"""The protocol of a run: one-shot or step by step, prune, recalibrate and fine-tune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from prunestats.outcome import EpochMetric
+from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.pruning.criteria import Batches
+from prunestats.runners.pruning.filter_choice import importance, most_important
+from prunestats.runners.pruning.shrinking import keep_filters
+from prunestats.runners.pruning.traced import Trace
+from prunestats.runners.training.batch_norm import recalibrate
+from prunestats.runners.training.device import place
+from prunestats.runners.training.distillation import Teacher
+from prunestats.runners.training.loop import Recipe, shuffled, train
+from prunestats.runners.training.seeds import torch_seed
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a subnetwork is pruned and trained.
+
+    Parameters
+    ----------
+    criterion, init : str
+        As in `prune`.
+    recipe : Recipe
+        Of fine-tuning.
+    steps : int
+        1 prunes at once. More remove an equal part of the filters at each step.
+    step_epochs : int
+        Epochs of fine-tuning between two steps, each time with a schedule of their own.
+    taylor_batches : int
+        Batches of training images that the criterion "taylor" looks at.
+    bn_recalibration : int
+        Batches of training images on which batch norm's statistics are estimated anew after the last step.
+    distill_weight, distill_temperature : float
+        As in `Teacher`, the original being the teacher; a weight of 0 is no distillation.
+    """
+
+    criterion: str
+    init: str
+    recipe: Recipe
+    steps: int = 1
+    step_epochs: int = 0
+    taylor_batches: int = 8
+    bn_recalibration: int = 0
+    distill_weight: float = 0.0
+    distill_temperature: float = 4.0
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Protocol:
+        """The protocol of a study's table: what it leaves out has its default, what only measures is left out here."""
+        of_recipe = {field.name for field in fields(Recipe)}
+        own = {field.name for field in fields(cls)}
+        recipe = Recipe(**{name: value for name, value in parameters.items() if name in of_recipe})
+        return cls(recipe=recipe, **{name: value for name, value in parameters.items() if name in own})
+
+
+def prune_and_train(
+    network: nn.Module,
+    trace: Trace,
+    data: Data,
+    widths: Sequence[int],
+    protocol: Protocol,
+    *,
+    rng: np.random.Generator,
+    on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
+    on_pruned: Callable[[nn.Module], None] = lambda pruned: None,
+) -> tuple[nn.Module, float | None]:
+    """Prune an original to some widths and fine-tune it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The original, left as it was.
+    trace : Trace
+    data : Data
+    widths : sequence of int, length groups
+    protocol : Protocol
+    rng : numpy.random.Generator
+        Source of all randomness. Torch's global generator is left as it was.
+    on_epoch : callable
+        Receives the metrics of the last fine-tuning; epoch 0 is the network that it begins with.
+    on_pruned : callable
+        Receives the network after the last pruning, before it is recalibrated and fine-tuned, to look at.
+
+    Returns
+    -------
+    network : torch.nn.Module
+    train_loss : float or None
+        Mean cross-entropy of the last epoch in nats.
+
+    Raises
+    ------
+    DivergedError
+        If a loss is not finite.
+    """
+    small, left, filters = network, trace, list[NDArray[np.bool_]]()
+    recipe, teacher = protocol.recipe, None
+    if protocol.distill_weight > 0:
+        teacher = Teacher(network, protocol.distill_weight, protocol.distill_temperature)
+    with torch.random.fork_rng(devices=[]):
+        for step, target in enumerate(_targets(trace, widths, protocol.steps)):
+            if step > 0:
+                left = left.kept(filters)
+                between = replace(recipe, epochs=protocol.step_epochs)
+                train(small, data.train, data.validation, between, rng=rng, teacher=teacher)
+            batches = None
+            if protocol.criterion == "taylor":
+                batches = some_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
+            scores = importance(small, left, criterion=protocol.criterion, rng=rng, batches=batches)
+            filters = most_important(left, scores, target)
+            if step == 0:
+                torch.manual_seed(torch_seed(rng))
+            small = place(keep_filters(small, left, filters, init=protocol.init))
+        on_pruned(small)
+        if protocol.bn_recalibration > 0:
+            recalibrate(small, some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
+        loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)
+    return small, loss
+
+
+def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArray[np.int64]]:
+    """Widths after each step, on a straight line from the original's to the last."""
+    start, end = trace.cost.sizes, np.asarray(widths, dtype=np.int64)
+    for step in range(1, steps + 1):
+        yield start - (start - end) * step // steps
+
+
+def some_batches(split: Split, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
+    """Take the first batches of a random order, as many as there are at most."""
+    return [split.batch(members) for members in shuffled(len(split), batch_size, rng)[:count]]

@@ -1,0 +1,82 @@
+"""What the documents say to type can be typed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import prunestats as ps
+from prunestats.cli import app
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
+DOCS = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", [*blocks(README, "python"), blocks(TUTORIAL, "python")[0]])
+def test_python_examples_run_on_the_demo(demo, environment, code):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=demo[0].parent,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_network_of_ones_own_runs(tmp_path, environment):
+    define, use = blocks(TUTORIAL, "python")[1:]
+    (tmp_path / "mynets.py").write_text(define)
+    done = subprocess.run(
+        [sys.executable, "-c", use], cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    flops, params = re.search(r"\[(\d+)\] (\d+)", done.stdout).groups()
+    assert int(flops) == 9 * 64 * 12 + 9 * 16 * 12 * 16 + 16 * 10
+    assert int(params) == 9 * 12 + 24 + 9 * 12 * 16 + 32 + 170
+
+
+@pytest.mark.parametrize("text", [README, TUTORIAL], ids=["README", "tutorial"])
+def test_sql_examples_run_on_the_demo(demo, prunestats, text):
+    queries = re.findall(r'prunestats sql[^"`]*"([^"]+)"', text)
+    assert queries
+    for query in queries:
+        assert prunestats("sql", query, "--db", demo[0] / "results.db", "-f", "csv").stdout.count("\n") > 1
+
+
+def test_numbers_said_of_the_studies_are_those_of_their_summaries():
+    folder = ROOT / "studies"
+    found = "".join(path.read_text() for path in sorted(folder.glob("*.txt")))
+    said = set(re.findall(r"-?\d+\.\d+|\d+ of \d+", (folder / "README.md").read_text()))
+    assert {number for number in said if number not in found} == set()
+    assert len(said) > 10
+
+
+def test_every_command_is_documented():
+    commands = typer.main.get_command(app).commands
+    assert {name for name in commands if f"prunestats {name}" not in DOCS} == set()
+
+
+def test_every_public_name_is_there_and_documented():
+    api = (ROOT / "docs" / "api.md").read_text()
+    for name in ps.__all__:
+        assert getattr(ps, name).__doc__
+        assert re.search(rf"\b{name}\b", api), name
+
+
+def test_importing_the_package_is_light():
+    """No heavy library comes with the name alone."""
+    code = "import sys, prunestats; print([m for m in ('torch', 'pandas', 'scipy', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

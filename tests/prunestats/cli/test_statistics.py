@@ -1,0 +1,146 @@
+"""One analysis each: what is printed is what the Python API returns, and it is on record."""
+
+import csv
+import io
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+import prunestats as ps
+from prunestats.results.means import subnetwork_means
+
+
+@pytest.fixture
+def db(demo, tmp_path):
+    return shutil.copy(demo[0] / "results.db", tmp_path / "results.db")
+
+
+def frame(db, **chosen):
+    return ps.load_results(db, study="demo", **chosen)
+
+
+def rows(done):
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def test_edf_prints_the_quantiles_of_every_population(db, prunestats):
+    found = rows(prunestats("edf", "--db", db, "-f", "csv"))
+    assert [(row["regime"], row["space"]) for row in found[:2]] == [("0.5", "initial"), ("0.5", "uniform")]
+    means = subnetwork_means(frame(db, regime=0.5, space="initial", split="test"))["error"]
+    assert float(found[0]["least"]) == means.min()
+    assert float(found[0]["median"]) == float(ps.edf(means).quantile(0.5))
+    assert int(found[0]["subnetworks"]) == 8
+
+
+def test_compare_prints_what_compare_returns(db, prunestats):
+    found = rows(prunestats("compare", "--db", db, "--regime", 0.25, "--seed", 3, "-f", "csv"))
+    expected = ps.compare(frame(db, regime=0.25, split="test"), rng=np.random.default_rng(3)).frame
+    assert len(found) == len(expected) == 1
+    for name in ("mean_difference", "mean_low", "p_less", "ks_p"):
+        assert float(found[0][name]) == pytest.approx(expected[name][0], rel=1e-12)
+
+
+def test_optimum_looks_at_the_first_space_and_gives_reasons(db, prunestats):
+    found = json.loads(prunestats("optimum", "--db", db, "-f", "json").stdout)
+    assert [(row["regime"], row["n_subnetworks"]) for row in found] == [(0.5, 8), (0.25, 8), (0.1, 8)]
+    told = prunestats("optimum", "--db", db).stdout
+    assert "- 0.25: Only 8 subnetworks: fewer than 20 decide nothing." in told
+
+
+def test_best_of_prints_k_and_how_many_reach_a_target(db, prunestats):
+    found = rows(prunestats("best-of", "--db", db, "--space", "initial", "-k", 1, "-k", 8, "-f", "csv"))
+    means = subnetwork_means(frame(db, regime=0.5, space="initial", split="test"))["error"]
+    assert float(found[0]["expected"]) == pytest.approx(means.mean())
+    assert float(found[1]["expected"]) == pytest.approx(means.min())
+    reached = rows(prunestats("best-of", "--db", db, "--target", means.min(), "--regime", 0.5, "-f", "csv"))
+    assert float(reached[0]["draws_expected"]) == pytest.approx(8 / (means <= means.min()).sum())
+
+
+def test_compare_can_be_pasted(db, prunestats):
+    table = prunestats("compare", "--db", db, "--paste", "markdown").stdout.splitlines()
+    assert len(table) == 2 + 4
+    assert table[-1].startswith("| pooled | initial | uniform |")
+
+
+def test_winners_print_what_validation_chose_and_its_test_error(db, prunestats):
+    found = rows(prunestats("winners", "--db", db, "--regime", 0.25, "--space", "initial", "-f", "csv"))
+    runs = frame(db, regime=0.25, space="initial").merge(
+        frame(db, regime=0.25, space="initial", split="test")[["original", "subnetwork", "seed", "error"]],
+        on=["original", "subnetwork", "seed"],
+        suffixes=("", "_test"),
+    )
+    for row in found:
+        mine = runs[runs["original"] == row["original"]]
+        assert float(row["seen"]) == mine["error"].min()
+        chosen = mine[mine["subnetwork"] == row["subnetwork"]].iloc[0]
+        assert float(row["test"]) == chosen["error_test"]
+    assert len(found) == 2
+
+
+def test_buckets_need_twenty_subnetworks(db, prunestats):
+    assert "20" in prunestats("buckets", "--db", db, code=2).stderr
+
+
+def test_noise_says_what_one_seed_cannot_tell(db, prunestats):
+    done = prunestats("noise", "--db", db)
+    assert done.stdout.count("seeds and subnetworks vary together") == 1
+    refused = prunestats("noise", "--db", db, "--half-width", 0.01, code=2)
+    assert "run a pilot with two seeds" in refused.stderr
+
+
+def test_refine_says_why_it_writes_nothing(db, prunestats):
+    study = db.parent / "study.toml"
+    prunestats("init", study)
+    study.write_text(study.read_text().replace("subnetworks = 60 ", "subnetworks = 4 "))
+    told = prunestats("refine", study, "--db", db, "--regime", 0.25).stdout
+    assert "The verdict on the ratio is unidentified: 8 subnetworks" in told
+    assert "No study was written." in told
+    assert list(db.parent.glob("*refined*")) == []
+    assert "choose with --regime" in prunestats("refine", study, "--db", db, code=2).stderr
+
+
+def test_head_to_head_compares_every_space_with_the_first(db, prunestats):
+    found = rows(prunestats("head-to-head", "--db", db, "-f", "csv"))
+    assert [(row["regime"], row["space"]) for row in found] == [(f, "uniform") for f in ("0.5", "0.25", "0.1")]
+    assert all(0 <= float(row["low"]) <= float(row["p_better"]) <= float(row["high"]) <= 1 for row in found)
+    told = prunestats("head-to-head", "--db", db, "--regime", 0.25).stdout
+    assert "Study 'demo' was stored with hash" in told
+    assert "before any of its 48 runs." in told
+    refused = prunestats("head-to-head", "--db", db, "-k", 0, code=2)
+    assert "-k" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["edf", "compare", "optimum", "best-of"])
+def test_plots_are_written_and_analyses_are_on_record_once(db, prunestats, tmp_path, command):
+    picture = tmp_path / f"{command}.png"
+    for _ in range(2):
+        prunestats(command, "--db", db, "--plot", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    with closing(sqlite3.connect(db)) as connection:
+        kept = connection.execute("SELECT n_rows, study_id, parameters FROM analysis WHERE kind = ?", [command])
+        ((n_rows, study_id, parameters),) = kept.fetchall()
+    assert n_rows == (24 if command == "optimum" else 48)
+    assert study_id == 1
+    assert json.loads(parameters)["study"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("edf", "--regime", 0.3), "0.3"),
+        (("edf", "--space", "intial"), "initial"),
+        (("edf", "--study", "other"), "demo"),
+        (("edf", "--plot", "edf.bmp"), ".png, .svg, .pdf"),
+        (("edf", "--plot", "nowhere/edf.png"), "nowhere"),
+        (("best-of", "-k", 9), "at most the 8 subnetworks"),
+        (("compare", "--space", "initial"), "two populations"),
+    ],
+)
+def test_what_was_asked_wrongly_is_told_in_one_line(db, prunestats, arguments, complaint):
+    done = prunestats(*arguments, "--db", db, code=2, cwd=db.parent)
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1

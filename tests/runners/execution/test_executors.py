@@ -1,0 +1,179 @@
+"""Executors: every task comes back once, with its result or with what ended it."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import dask
+import pytest
+import torch
+from distributed import KilledWorker
+
+from prunestats.runners.execution import dask_cluster as cluster
+from prunestats.runners.execution.executors import executor
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with executor(2) as processes:
+        yield processes
+
+
+# Functions are made inside the tests: workers, which cannot import this file, then receive them whole.
+def test_inline_and_processes_give_the_same(pool):
+    def double(task, shared):
+        return 2 * task + shared
+
+    with executor(0) as inline:
+        here = dict(inline.map(double, range(30), lambda task: (inline.share(7),)))
+    shared = pool.share(7)
+    assert dict(pool.map(double, range(30), lambda task: (shared,))) == here == {n: 2 * n + 7 for n in range(30)}
+
+
+def test_an_exception_belongs_to_its_task(pool):
+    def refuse(task):
+        if task == 3:
+            raise ValueError("three")
+        return task
+
+    found = dict(pool.map(refuse, range(6), lambda task: ()))
+    assert isinstance(found[3], ValueError)
+    assert [found[n] for n in (0, 1, 2, 4, 5)] == [0, 1, 2, 4, 5]
+
+
+def test_only_what_kills_its_worker_by_itself_is_given_up(pool):
+    """Even where its worker held innocent tasks, and with an argument that the dead worker held."""
+
+    def maybe_die(task, shared):
+        if task == 2:
+            os._exit(9)
+        return task + shared
+
+    shared = pool.share(100)
+    found = list(pool.map(maybe_die, range(12), lambda task: (shared,)))
+    assert sorted(task for task, _ in found) == list(range(12))
+    results = dict(found)
+    assert isinstance(results.pop(2), KilledWorker)
+    assert results == {n: n + 100 for n in range(12) if n != 2}
+
+
+def test_a_worker_is_started_anew_however_long_that_takes():
+    """Dask alone gives up the place of a worker that is not back in time; a study without workers waits forever."""
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), executor(1) as alone:
+        death = alone.client.submit(os._exit, 9, retries=0, pure=False)
+        assert isinstance(death.exception(timeout=60), KilledWorker)
+        assert alone.client.submit(os.getpid, pure=False).result(timeout=60) != os.getpid()
+
+
+@pytest.mark.parametrize("chosen", [None, "77"])
+def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch, chosen):
+    """All that oneDNN would keep, kernels of shapes that never come back, makes a worker grow from run to run."""
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", chosen)
+    for layers in (5, 10):
+        before = {name: os.environ.get(name) for name in cluster._worker_environment(layers)}
+        with executor(1, layers=layers) as alone:
+            found = alone.client.submit(os.getenv, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", pure=False).result()
+        assert found == (chosen or str(20 * layers))
+        assert {name: os.environ.get(name) for name in before} == before
+
+
+def test_workers_allocate_by_tbb_where_it_is_installed_and_the_user_names_no_other(monkeypatch, capfd):
+    """This process does not: what it measures beside its workers it measures as any user would."""
+    library, proxy = cluster.allocator()
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    with executor(1) as alone:
+        assert {library, proxy} <= files_mapped_by(alone)
+    assert "LD_PRELOAD" not in os.environ
+    assert library not in Path("/proc/self/maps").read_text()
+    monkeypatch.setenv("LD_PRELOAD", library)
+    with executor(1) as alone:
+        mapped = files_mapped_by(alone)
+        assert library in mapped
+        assert proxy not in mapped
+    assert os.environ["LD_PRELOAD"] == library
+    assert "preload" not in capfd.readouterr().err.lower()
+
+
+@pytest.mark.parametrize("reason", ["no such package", "no such file", "a space in the path", "a GPU"])
+def test_workers_allocate_as_ever(monkeypatch, tmp_path, reason):
+    if reason == "no such package":
+        monkeypatch.setattr(cluster, "files", lambda name: importlib.metadata.files(f"no-{name}"))
+    elif reason == "a GPU":
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    else:
+        folder = tmp_path / "with space"
+        folder.mkdir()
+        for name in cluster._ALLOCATOR if reason == "a space in the path" else cluster._ALLOCATOR[:1]:
+            (folder / name).touch()
+        there = [types.SimpleNamespace(name=name, locate=lambda n=name: folder / n) for name in cluster._ALLOCATOR]
+        monkeypatch.setattr(cluster, "files", lambda name: there)
+    assert cluster.allocator() == []
+    assert "LD_PRELOAD" not in cluster._worker_environment(None)
+
+
+def files_mapped_by(pool):
+    def mapped():
+        lines = Path("/proc/self/maps").read_text().splitlines()
+        return {line.split(maxsplit=5)[-1] for line in lines}
+
+    return pool.client.submit(mapped, pure=False).result(timeout=60)
+
+
+KERNELS = """
+import numpy as np, torch
+from prunestats.runners import build_network, prune, trace
+from prunestats.runners.data.datasets import Split
+from prunestats.runners.training.device import place
+from prunestats.runners.training.loop import Recipe, train
+
+torch.set_num_threads(1)
+shape = (1, 8, 8) if NAME == "resnet_digits" else (3, 32, 32)
+network = build_network(NAME)
+found = trace(network, torch.zeros(1, *shape))
+odd = [max(1, group.size - 3 - place % 5) for place, group in enumerate(found.groups)]
+rows = Split(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
+print(sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in found.cost.layers), "layers", flush=True)
+pruned, recipe = place(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
+said = lambda metric: print("epoch", metric.epoch, flush=True)
+train(pruned, rows, rows, recipe, rng=np.random.default_rng(0), on_epoch=said)
+"""
+
+
+@pytest.mark.parametrize("name", ["resnet_digits", "resnet56", "mobilenet_v2_cifar"])
+def test_a_run_finds_its_kernels_again(name):
+    """With as many as workers keep none is compiled twice, and there is room for those of another run."""
+    code = KERNELS.replace("NAME", repr(name))
+    layers = {"resnet_digits": 10, "resnet56": 58, "mobilenet_v2_cifar": 53}[name]
+    limits = {**cluster._worker_environment(layers), "ONEDNN_VERBOSE": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **limits}, capture_output=True, text=True, check=True
+    )
+    head, training = done.stdout.split(" layers", 1)
+    assert head.endswith(str(layers))
+    first, second = training.split("epoch 1", 1)
+    assert 0 < first.count("create:cache_miss") <= 12 * layers < cluster._KERNELS_A_LAYER * layers
+    assert "create:cache_hit" in second
+    assert "create:cache_miss" not in second
+
+
+def test_tasks_are_drawn_as_they_are_needed(pool):
+    drawn = []
+
+    def endless():
+        for task in range(10_000):
+            drawn.append(task)
+            yield task
+
+    def identity(task):
+        return task
+
+    answers = pool.map(identity, endless(), lambda task: ())
+    for _ in range(20):
+        next(answers)
+    assert len(drawn) < 60
+    answers.close()

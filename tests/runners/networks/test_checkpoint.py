@@ -1,0 +1,133 @@
+"""Weights from elsewhere: loaded whole, or refused in one line; never code."""
+
+import pickle
+
+import pytest
+import safetensors.torch
+import torch
+
+from prunestats.errors import InputError, StudyError
+from prunestats.runners import build_network
+from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.worker import train_original
+from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.study.file import demo_study_file, parse_study
+
+DEMO = demo_study_file().read_text()
+TRAINED = DEMO[DEMO.index("seeds = [0, 1]") : DEMO.index("# Pruning regimes")]
+
+
+@pytest.fixture
+def weights():
+    return build_network("resnet_digits", seed=5).state_dict()
+
+
+def saved(path, content):
+    if path.suffix == ".safetensors":
+        safetensors.torch.save_file(content, path)
+    else:
+        torch.save(content, path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
+def test_weights_are_loaded_whole(tmp_path, weights, name):
+    network = build_network("resnet_digits", seed=6)
+    load_checkpoint(network, saved(tmp_path / name, weights))
+    assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
+def test_what_training_scripts_wrap_around_weights_is_taken_off(tmp_path, weights, wrapper):
+    parallel = {f"module.{name}": value for name, value in weights.items() if "num_batches" not in name}
+    network = build_network("resnet_digits", seed=6)
+    load_checkpoint(network, saved(tmp_path / "w.pt", {wrapper: parallel, "epoch": 3}))
+    assert torch.equal(network.stem.weight, weights["stem.weight"])
+
+
+class Hostile:
+    def __reduce__(self):
+        return (pytest.fail, ("code from the file was run",))
+
+
+def without(weights, *names):
+    return {name: value for name, value in weights.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda w: without(w, "stem.weight", "fc.bias"), "it lacks fc.bias, stem.weight"),
+        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "holds what the network does not: extra.weight"),
+        (lambda w: {f"net.{name}": value for name, value in w.items()}, "lacks .* and 44 more"),
+        (lambda w: {**w, "fc.weight": torch.zeros(100, 64)}, r"fc.weight has shape \(100, 64\), the network's has"),
+        (lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)}, "fc.bias holds values that are not finite"),
+        (lambda w: [1, 2], "must hold a state dict"),
+        (lambda w: {"stem.weight": 3}, "must hold a state dict"),
+        (lambda w: {"stem.weight": Hostile()}, "holds more than weights"),
+    ],
+)
+def test_other_weights_are_refused_in_one_line(tmp_path, weights, change, complaint):
+    network = build_network("resnet_digits", seed=6)
+    before = network.stem.weight.clone()
+    with pytest.raises(InputError, match=complaint) as caught:
+        load_checkpoint(network, saved(tmp_path / "w.pt", change(weights)))
+    assert "\n" not in str(caught.value)
+    assert torch.equal(network.stem.weight, before)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not weights at all", pickle.dumps(Hostile(), protocol=2)])
+def test_damaged_and_hostile_files_are_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"checkpoint .* (cannot be read as weights|holds more than weights)"
+    ) as caught:
+        load_checkpoint(build_network("resnet_digits"), str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def from_checkpoint(path):
+    return DEMO.replace(TRAINED, f'checkpoint = "{path}"\n\n')
+
+
+def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
+    path = saved(tmp_path / "w.pt", weights)
+    planned = plan(parse_study(from_checkpoint(path)))
+    task = planned.originals[0].task
+    assert task.recipe == {"checkpoint": path, "sha256": checkpoint_sha256(path)}
+    trained = train_original(task)
+    kept = safetensors.torch.load(trained.weights)
+    assert all(torch.equal(kept[name], value) for name, value in weights.items())
+    assert 0 < trained.val_error <= 1
+
+
+def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tmp_path, weights):
+    def key(name, content):
+        return plan(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
+
+    first = key("a.safetensors", weights)
+    assert first == key("b.safetensors", weights)
+    assert first != key("a.safetensors", {**weights, "fc.bias": weights["fc.bias"] + 1})
+
+
+def test_a_file_that_changes_after_planning_is_refused(tmp_path, weights):
+    path = saved(tmp_path / "w.pt", weights)
+    task = plan(parse_study(from_checkpoint(path))).originals[0].task
+    saved(tmp_path / "w.pt", {**weights, "fc.bias": weights["fc.bias"] + 1})
+    with pytest.raises(InputError, match="not what it was when the study was planned"):
+        train_original(task)
+
+
+def test_a_wrong_checkpoint_is_refused_before_anything_is_trained(tmp_path, weights):
+    with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: checkpoint .* cannot be read"):
+        plan(parse_study(from_checkpoint(tmp_path / "absent.pt")))
+    path = saved(tmp_path / "w.pt", without(weights, "fc.bias"))
+    with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: .* it lacks fc\.bias"):
+        plan(parse_study(from_checkpoint(path)))
+
+
+@pytest.mark.parametrize("line", ["epochs = 3", "learning_rate = 0.1", 'optimiser = "adamw"', "seeds = [0, 1]"])
+def test_a_checkpoint_is_not_trained_further(line):
+    with pytest.raises(StudyError, match=r"originals\.0: .* makes no sense with a checkpoint"):
+        parse_study(DEMO.replace(TRAINED, f'checkpoint = "w.pt"\n{line}\n\n'))
