@@ -107,8 +107,8 @@ def _plot(folder: Path, name: str, response: str, frame: pd.DataFrame) -> None:
             axes.plot(at, optimum.spline.predict(at)[0], color="tab:red")
         for low, high in optimum.pieces:
             axes.axvspan(low, high, color="gold", alpha=0.4)
-        axes.axvline(optimum.x_q10, color="grey", lw=0.5)
-        axes.axvline(optimum.x_q90, color="grey", lw=0.5)
+        axes.axvline(optimum.ratio_q10, color="grey", lw=0.5)
+        axes.axvline(optimum.ratio_q90, color="grey", lw=0.5)
         axes.set(xscale="log", title=f"{optimum.verdict}, n = {optimum.n_subnetworks}")
     figure.suptitle(f"{name}, {response}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -194,4 +194,15 @@ def ratio_range(low: float, high: float) -> str:
     return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
-RESPONSE_NAMES = {"error": "error", "log_loss": "log loss"}
+RESPONSE_NAMES = {"error": "error", "log_cross_entropy": "log cross-entropy"}
+
+
+def response_name(response: str) -> str:
+    """What a response is called in a sentence.
+
+    Examples
+    --------
+    >>> response_name("log_cross_entropy"), response_name("perplexity")
+    ('log cross-entropy', 'perplexity')
+    """
+    return RESPONSE_NAMES.get(response, response)

@@ -22,10 +22,11 @@ from prunestats.db import (
 )
 from prunestats.db.reading.study_record import find_study, load_facts, with_buckets
 from prunestats.errors import InputError
+from prunestats.files import write_atomically
 from prunestats.reports.analysis.refined import analyse_refined
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.analysis.study import analyse_study
-from prunestats.reports.pdf import draw_figures, render, write_figures, write_in_one_step
+from prunestats.reports.pdf import draw_figures, render, write_figures
 from prunestats.reports.provenance import Provenance, code_versions, seconds
 from prunestats.reports.text.findings import key_findings, regime_sentence
 
@@ -129,7 +130,7 @@ def _build(
     analysis = replace(analysis, findings=key_findings(analysis))
     provenance = Provenance(rows_hash(pd.concat(frames)), len(validation), seed, code_versions(), made_at)
     drawn = draw_figures(analysis, facts)
-    write_in_one_step(output, render(analysis, facts, provenance, drawn))
+    write_atomically(output, render(analysis, facts, provenance, drawn))
     if figures is not None:
         write_figures(drawn, figures)
     with write(engine) as connection:

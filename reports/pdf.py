@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
@@ -99,17 +98,3 @@ def render(study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, draw
             timestamp=provenance.timestamp,
         )
     return compiled
-
-
-def write_in_one_step(path: Path, content: bytes) -> None:
-    """Replace `path` at once, so that nobody ever reads half a report."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -30,10 +30,11 @@ from prunestats.db import (
     write,
 )
 from prunestats.errors import DatabaseError, StudyError
+from prunestats.files import write_atomically
 from prunestats.runners.execution.executors import Executor, executor
 from prunestats.runners.execution.study_plan import Plan, PlannedOriginal, PlannedPopulation, plan
 from prunestats.runners.execution.worker import TrainedOriginal, failed, run_subnetwork, run_task, train_original
-from prunestats.runners.networks.weights import save_weights, weights_file, weights_folder, weights_match
+from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
 from prunestats.runners.study.file import Study, content_key, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -177,7 +178,7 @@ def _prepare_originals(
                 f"the weights of original {task.network}, seed {task.seed}, are not in {str(folder)!r} as stored, and "
                 "training gave others (another machine or version?): restore the file or begin a new database"
             )
-        save_weights(weights_file(folder, task.key), result.weights)
+        write_atomically(weights_file(folder, task.key), result.weights)
         ids[task.key] = _store_original(engine, planned, original, result)
         progress("originals", len(ids), total)
     return ids

@@ -18,7 +18,7 @@ from prunestats.runners.searching.rounds import SearchOptions, SearchPlan, candi
 from prunestats.runners.study.file import Study, content_key, read_study
 from prunestats.sampling.rejection import feasible_band
 
-_RESPONSE = "log_loss"
+_RESPONSE = "log_cross_entropy"
 
 
 def search(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from prunestats.errors import InputError
+from prunestats.files import atomic_file
 
 SUFFIXES = (".csv", ".json", ".parquet")
 # the column that the outer keys of a dictionary of dictionaries make
@@ -75,7 +74,7 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, str], rows: 
     file = Path(path)
     write = {".csv": _write_csv, ".json": _write_json, ".parquet": _write_parquet}[check_suffix(file)]
     try:
-        with _in_one_step(file) as temporary:
+        with atomic_file(file) as temporary:
             write(temporary, columns, rows)
     except OSError as error:
         raise InputError(f"expected to write {str(file)!r}; found: {error.strerror or error}") from None
@@ -181,16 +180,3 @@ def _write_parquet(file: Path, columns: Mapping[str, str], rows: Sequence[Sequen
 
 def _json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@contextmanager
-def _in_one_step(file: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}-")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ COLUMNS = (
     "state",
     "error",
     "loss",
-    "log_loss",
+    "log_cross_entropy",
     "val_error",
     "test_error",
     "val_loss",
@@ -92,7 +92,7 @@ def load_results(
     state : {"done", "failed"} or None
         None loads both; failed runs have NaN where there is no metric.
     split : {"validation", "test"}
-        Which split `error`, `loss` and `log_loss` are of.
+        Which split `error`, `loss` and `log_cross_entropy` are of.
     bucket : int
         Parameters a bucket, for the columns `buckets` and `ratio`.
     columns : sequence of str, optional
@@ -180,7 +180,7 @@ def _derive(found: Runs, prefix: str) -> None:
     runs["error"] = runs[f"{prefix}_error"]
     runs["loss"] = runs[f"{prefix}_loss"]
     with np.errstate(divide="ignore"):
-        runs["log_loss"] = np.log(runs["loss"])
+        runs["log_cross_entropy"] = np.log(runs["loss"])
     _label_protocols(found.protocols)
 
 

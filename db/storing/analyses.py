@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 _IDENTITY = ("study", "original", "space", "regime", "protocol", "subnetwork", "seed", "error", "loss")
 
 
+# Results that were stored before these names changed are read under the new ones.
+_RENAMED = {
+    "log_loss": "log_cross_entropy",
+    "x_low": "ratio_min",
+    "x_high": "ratio_max",
+    "x_q10": "ratio_q10",
+    "x_q90": "ratio_q90",
+}
+
+
 @dataclass(frozen=True)
 class AnalysisRow:
     """What was concluded once.
@@ -90,8 +100,17 @@ def find_analysis(connection: Connection, number: int) -> AnalysisRow:
 
 
 def analysis_result(connection: Connection, number: int) -> dict[str, Any]:
-    """Return what an analysis concluded, as it was stored."""
-    return dict(connection.execute(select(schema.analysis.c.result).where(schema.analysis.c.id == number)).scalar_one())
+    """Return what an analysis concluded, as it was stored, under the names that its parts have now."""
+    query = select(schema.analysis.c.result).where(schema.analysis.c.id == number)
+    return dict(_renamed(connection.execute(query).scalar_one()))
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_RENAMED.get(name, name): _renamed(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_renamed(part) for part in value]
+    return "log_cross_entropy" if value == "log_loss" else value
 
 
 def _analyses(connection: Connection, condition: ColumnElement[bool]) -> list[AnalysisRow]:

@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 Regimes = Annotated[list[float] | None, typer.Option("--regime", help="FLOPs fraction; may be repeated.")]
 Spaces = Annotated[list[str] | None, typer.Option("--space", help="Space; may be repeated.")]
 Split = Annotated[Literal["validation", "test"], typer.Option(help="Whose errors: what chooses, or what is reported.")]
-Response = Annotated[Literal["error", "log_loss"], typer.Option(help="What should be small.")]
+
+
+def _response(name: str) -> str:
+    from prunestats.results.means import refuse_old_name
+
+    refuse_old_name(name)
+    if name not in RESPONSES:
+        raise InputError(f"expected one of {', '.join(RESPONSES)} for --response; found {name!r}: choose one")
+    return name
+
+
+RESPONSES = ("error", "log_cross_entropy")
+Response = Annotated[
+    str,
+    typer.Option(callback=_response, metavar=f"[{'|'.join(RESPONSES)}]", help="Metric to analyse (lower is better)."),
+]
 Level = Annotated[float, typer.Option(help="Confidence level.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of whatever is random in the analysis.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw it, too: a file that ends in .png, .svg or .pdf.")]

@@ -34,7 +34,7 @@ def optimum(
     regime: Regimes = None,
     space: Spaces = None,
     split: Split = "validation",
-    response: Response = "log_loss",
+    response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -57,7 +57,7 @@ def optimum(
         fraction: find_optimum(runs, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
         for fraction, runs in asked.regimes()
     }
-    columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "x_low", "x_high", "r2", "r2_widths")
+    columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(known(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
     print_rows(("regime", *columns), rows, form)
     for fraction, one in found.items():
@@ -81,7 +81,7 @@ def buckets(
     regime: Regimes = None,
     space: Spaces = None,
     split: Split = "validation",
-    response: Response = "log_loss",
+    response: Response = "log_cross_entropy",
     size: Annotated[list[int] | None, typer.Option(min=1, help="Parameters a bucket; may be repeated.")] = None,
     level: Level = 0.95,
     seed: Seed = 0,

@@ -22,7 +22,7 @@ def refine(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write; by default beside the study.")
     ] = None,
-    response: Response = "log_loss",
+    response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
     subnetworks: Annotated[
         int | None, typer.Option(min=2, help="Subnetworks of each population of the new study.")

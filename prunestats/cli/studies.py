@@ -80,7 +80,7 @@ def demo(
 def _refined_demo(study: Path, db: Path) -> Path | None:
     """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
     from prunestats.db import load_results
-    from prunestats.reports.pdf import write_in_one_step
+    from prunestats.files import write_atomically
     from prunestats.runners.study.file import read_study
     from prunestats.runners.study.refined import refined_study
 
@@ -96,7 +96,7 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
     for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better end of the ratios")):
         for regime, made in found.items():
             if made.refinement.kind == kind and made.text is not None:
-                write_in_one_step(files[regime], made.text.encode())
+                write_atomically(files[regime], made.text.encode())
                 say(f"{files[regime]} puts {words} at {regime:g} of the FLOPs to the test on fresh draws.")
                 return files[regime]
     say("No regime shows where to refine the space.")

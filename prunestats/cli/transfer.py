@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _GIVEN = "ratio {:g}"
 _FOUND = ("ratio", "low", "high")
-_SEEN = ("n_subnetworks", "x_low", "x_high", "r2", "r2_widths")
+_SEEN = ("n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
 _COLUMNS = ("original", "original_ratio", "regime", "verdict", *_FOUND, "n_originals", *_SEEN)
 
 
@@ -50,7 +50,7 @@ def transfer(
     regime: Regimes = None,
     space: Spaces = None,
     split: Split = "validation",
-    response: Response = "log_loss",
+    response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
     level: Level = 0.95,
     seed: Seed = 0,

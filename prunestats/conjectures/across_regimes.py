@@ -232,7 +232,7 @@ def _notes(every: list[LogOptimum], used: list[Optimum]) -> tuple[str, ...]:
         return tuple(notes)
     if len(used) == 2:
         notes.append("Two regimes: a line through two points fits whatever the truth; a third would test it.")
-    low, high = max(optimum.x_q10 for optimum in used), min(optimum.x_q90 for optimum in used)
+    low, high = max(optimum.ratio_q10 for optimum in used), min(optimum.ratio_q90 for optimum in used)
     if low > high:
         notes.append(
             "No ratio is among the middle 80 % of the ratios in all of these regimes: one optimum for all could not "

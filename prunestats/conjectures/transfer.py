@@ -222,7 +222,7 @@ def _meta(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -
 
 
 def _middle(optimum: Optimum) -> float:
-    return float(np.sqrt(optimum.x_q10 * optimum.x_q90))
+    return float(np.sqrt(optimum.ratio_q10 * optimum.ratio_q90))
 
 
 def _placed(optimum: Optimum) -> Optimum:

@@ -60,7 +60,7 @@ def overlap_words(used: Sequence[tuple[float | None, Optimum]]) -> tuple[str, ..
     order = sorted(used, key=lambda one: -(one[0] or 0))
     for regime, group in groupby(order, key=lambda one: one[0]):
         optima = [optimum for _, optimum in group]
-        if max(one.x_q10 for one in optima) > min(one.x_q90 for one in optima):
+        if max(one.ratio_q10 for one in optima) > min(one.ratio_q90 for one in optima):
             apart.append("" if regime is None else f"{regime:g}")
     if not apart:
         return ()

@@ -29,7 +29,7 @@ from prunestats.results.designs import pooled_caution
 from prunestats.results.means import unit_means
 from prunestats.wording import p_words
 
-_NAMES = {"error": "the error", "loss": "the loss", "log_loss": "the log loss"}
+_NAMES = {"error": "the error", "loss": "the loss", "log_cross_entropy": "the log cross-entropy"}
 _NARROW = 0.15
 _SAME = 0.95
 
@@ -79,9 +79,9 @@ class Optimum:
         Parameters a bucket.
     response : str
     level : float
-    x_low, x_high : float
+    ratio_min, ratio_max : float
         Ends of the ratios that were seen.
-    x_q10, x_q90 : float
+    ratio_q10, ratio_q90 : float
         Ends of their middle 80 %.
     """
 
@@ -111,10 +111,10 @@ class Optimum:
     bucket: int
     response: str
     level: float
-    x_low: float
-    x_high: float
-    x_q10: float
-    x_q90: float
+    ratio_min: float
+    ratio_max: float
+    ratio_q10: float
+    ratio_q90: float
 
     def __repr__(self) -> str:
         ends = " or ".join(f"[{low:.4g}, {high:.4g}]" for low, high in self.pieces)
@@ -145,7 +145,7 @@ def find_optimum(
     bucket : int
         Parameters a bucket; other than 1 needs the column layer_params.
     response : str
-        The numeric column that should be small: "error", "log_loss", ...
+        The numeric column that should be small: "error", "log_cross_entropy", ...
     level : float
         Confidence level of all intervals; tests are at 1 - level.
     rng : numpy.random.Generator, optional
@@ -223,10 +223,10 @@ def find_optimum(
         bucket=int(bucket),
         response=response,
         level=float(level),
-        x_low=low,
-        x_high=high,
-        x_q10=q10,
-        x_q90=q90,
+        ratio_min=low,
+        ratio_max=high,
+        ratio_q10=q10,
+        ratio_q90=q90,
     )
 
 

@@ -165,7 +165,7 @@ def _better_end(optimum: Optimum) -> Literal["low", "high"] | None:
     """Which end of the ratios is the better one, None where that is not clear."""
     spline = optimum.spline
     if optimum.verdict == "edge":
-        return "low" if optimum.ratio < optimum.x_q10 else "high" if optimum.ratio > optimum.x_q90 else None
+        return "low" if optimum.ratio < optimum.ratio_q10 else "high" if optimum.ratio > optimum.ratio_q90 else None
     if spline is None or max(spline.at_low_end, spline.at_high_end) < optimum.level / 2:
         return None
     return "low" if spline.at_low_end > spline.at_high_end else "high"
@@ -175,8 +175,8 @@ def _offer(optimum: Optimum, way: str) -> tuple[float, float]:
     """Ends of a band that is open on the better side."""
     edge = optimum.verdict == "edge"
     if way == "low":
-        return -np.inf, float(np.log(optimum.high if edge else optimum.x_q10))
-    return float(np.log(optimum.low if edge else optimum.x_q90)), np.inf
+        return -np.inf, float(np.log(optimum.high if edge else optimum.ratio_q10))
+    return float(np.log(optimum.low if edge else optimum.ratio_q90)), np.inf
 
 
 def _remedy(optimum: Optimum, basins: int) -> str:

@@ -101,7 +101,7 @@ def results_frame(
     errors = units.numbers(frame["error"], "error")
     frame["error"] = errors / units.choice(error_unit, units.ERROR_UNITS, "error_unit")
     if loss is not None:
-        frame["log_loss"] = units.log_of(frame["loss"], "loss")
+        frame["log_cross_entropy"] = units.log_of(frame["loss"], "loss")
     for name, columns, least in (("widths", widths, 1), ("layer_params", layer_params, 0)):
         if columns is not None:
             frame[name] = units.tuples(_rows(table, columns), name, least)

@@ -13,6 +13,7 @@ from prunestats.results.checks import check_finite, check_results, require_colum
 def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     """Return the runs of one regime and protocol, one that stands in several spaces once, with a numeric response."""
     check_results(frame)
+    refuse_old_name(response)
     if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
         raise InputError(f"the response must be a numeric column; found no such column {response!r}: check the name")
     check_finite(frame, response)
@@ -23,6 +24,25 @@ def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     if "space" in frame.columns:
         runs = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))]
     return runs if "original" in runs.columns else runs.assign(original="all")
+
+
+def refuse_old_name(response: str) -> None:
+    """Refuse the name that the logarithm of cross-entropy had before: elsewhere "log loss" is cross-entropy itself.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> refuse_old_name("log_loss")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    prunestats.errors.InputError: expected log_cross_entropy, ... its old name log_loss: use the new one
+    """
+    if response == "log_loss":
+        raise InputError(
+            "expected log_cross_entropy, the logarithm of cross-entropy; found its old name log_loss: use the new one"
+        )
 
 
 def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
@@ -39,7 +59,8 @@ def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     [2]
     """
     if response in ("flops", "params"):
-        raise InputError(f"the response must be an outcome, such as error or log_loss; found {response}")
+        raise InputError(f"the response must be an outcome, such as error or log_cross_entropy; found {response}")
+    refuse_old_name(response)
     one_value(frame, "regime")
     if "space" in frame.columns:
         keys = [name for name in ("original", "protocol", "subnetwork", "seed") if name in frame.columns]
@@ -96,6 +117,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     [('a', 0.3, 2), ('b', 0.1, 1)]
     """
     check_results(frame)
+    refuse_old_name(response)
     require_columns(frame, [response])
     if not pd.api.types.is_numeric_dtype(frame[response]):
         raise ResultsError(

@@ -32,12 +32,14 @@ def several_designs(frame: pd.DataFrame, bucket: int) -> tuple[OriginalDesign, .
 def put_designs_together(regimes: Sequence[RegimeAnalysis]) -> Transfer | None:
     """Ask whether the ratio of the original says where its optimum is; None without several networks.
 
-    The optima are those that the verdicts are about: of log loss, or of error where one has no other.
+    The optima are those that the verdicts are about: of log cross-entropy, or of error where one has no other.
     """
     analysed = [(one, regime) for regime in regimes for one in regime.designs]
     if not analysed:
         return None
-    response = "log_loss" if all("log_loss" in one.optima for one, _ in analysed if one.optima) else "error"
+    response = (
+        "log_cross_entropy" if all("log_cross_entropy" in one.optima for one, _ in analysed if one.optima) else "error"
+    )
     optima = [
         DesignOptimum(one.design, regime.regime, one.optima[response])
         for one, regime in analysed

@@ -67,7 +67,7 @@ class SpaceAnalysis:
         Subnetworks with a finished run: those in the statistics.
     n_originals, n_done, n_failed : int
         Originals, finished runs, failed runs.
-    error, log_loss : Edf or None
+    error, log_cross_entropy : Edf or None
         Distribution over subnetworks on the test split; None if no run finished.
     mean_error : float or None
         Mean test error over subnetworks.
@@ -84,7 +84,7 @@ class SpaceAnalysis:
     n_done: int
     n_failed: int
     error: Edf | None
-    log_loss: Edf | None
+    log_cross_entropy: Edf | None
     mean_error: float | None
     ratios: tuple[float, float, float] | None
     winners: tuple[Winner, ...]
@@ -99,7 +99,7 @@ class DesignAnalysis:
     design : OriginalDesign
         The network, with its originals.
     optima : dict of str to Optimum
-        By response, ``"log_loss"`` first: the initial space on the validation split.
+        By response, ``"log_cross_entropy"`` first: the initial space on the validation split.
     """
 
     design: OriginalDesign
@@ -124,7 +124,8 @@ class RegimeAnalysis:
     comparison : Comparison or None
         Test error of every pair of spaces.
     optima : dict of str to Optimum
-        By response, ``"log_loss"`` first: the initial space on the validation split. Empty with several networks.
+        By response, ``"log_cross_entropy"`` first: the initial space on the validation split. Empty with several
+        networks.
     refusals : tuple of str
         What could not be computed, and why.
     subnetworks : DataFrame
@@ -143,7 +144,7 @@ class RegimeAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about: of log loss, the sharpest response, or of error where that is all."""
+        """The optimum that the verdict is about: of log cross-entropy where there is one, else of error."""
         return _sharpest(self.optima)
 
     @property
@@ -170,7 +171,7 @@ class StudyAnalysis:
     failures : tuple of (str, int)
         Reasons of failed runs and how many there were, most frequent first.
     trend : RegimeTrend or None
-        Whether the optimum of log loss moves with the regime; None with fewer than two regimes that have one.
+        Whether the optimum of log cross-entropy moves with the regime; None with fewer than two regimes that have one.
     refined : tuple of Refined
         Studies that refine this one.
     transfer : Transfer or None
@@ -232,7 +233,7 @@ def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
 
 
 def _sharpest(optima: Mapping[str, Optimum]) -> Optimum | None:
-    return optima.get("log_loss", optima.get("error"))
+    return optima.get("log_cross_entropy", optima.get("error"))
 
 
 def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:
@@ -254,7 +255,7 @@ def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
     return {
         **{name: getattr(space, name) for name in plain_fields},
         "error": _edf_dict(space.error),
-        "log_loss": _edf_dict(space.log_loss),
+        "log_cross_entropy": _edf_dict(space.log_cross_entropy),
         "winners": [vars(winner) for winner in space.winners],
     }
 

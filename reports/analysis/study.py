@@ -17,9 +17,9 @@ from prunestats.reports.analysis.networks import put_designs_together, several_d
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
 from prunestats.results.designs import OriginalDesign
 from prunestats.results.ratio import bucket_counts
-from prunestats.wording import plain
+from prunestats.wording import plain, response_name
 
-RESPONSES = ("log_loss", "error")
+RESPONSES = ("log_cross_entropy", "error")
 
 # A subnetwork may stand in several spaces, and be trained with several seeds.
 _UNIT = ["regime", "space", "original", "subnetwork"]
@@ -118,7 +118,7 @@ def _analyse_regime(
     def optima(runs: pd.DataFrame, children: Sequence[np.random.Generator], of: str = "") -> dict[str, Optimum]:
         found = {
             response: _attempt(
-                f"The optimum of {response.replace('_', ' ')}{of}",
+                f"The optimum of {response_name(response)}{of}",
                 refusals,
                 find_optimum,
                 runs,
@@ -170,7 +170,7 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) ->
         n_done=len(mine) - failed,
         n_failed=failed,
         error=_distribution(units["test_error"]),
-        log_loss=_distribution(units["test_log_loss"]),
+        log_cross_entropy=_distribution(units["test_log_cross_entropy"]),
         mean_error=float(units["test_error"].mean()) if tested else None,
         ratios=_spread(units["ratio"]) if len(units) else None,
         winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False)) if tested else (),
@@ -192,7 +192,7 @@ def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
 
 def _winner(units: pd.DataFrame) -> Winner:
     # Errors of small splits are tied often: the smoother validation loss breaks ties, then the key, to be repeatable.
-    best = units.sort_values(["val_error", "val_log_loss", "subnetwork"]).iloc[0]
+    best = units.sort_values(["val_error", "val_log_cross_entropy", "subnetwork"]).iloc[0]
     return Winner(
         space=str(best["space"]),
         original=str(best["original"]),
@@ -210,13 +210,13 @@ def _winner(units: pd.DataFrame) -> Winner:
 
 def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> pd.DataFrame:
     """One row a subnetwork and space with a finished run: means over seeds of both splits."""
-    names = {"error": "val_error", "log_loss": "val_log_loss"}
+    names = {"error": "val_error", "log_cross_entropy": "val_log_cross_entropy"}
     runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=names)
     runs["ratio"] = validation["flops"] / bucket_counts(validation, bucket)
-    tested = test[[*_UNIT, "seed", "error", "log_loss"]]
-    tested = tested.rename(columns={"error": "test_error", "log_loss": "test_log_loss"})
+    tested = test[[*_UNIT, "seed", "error", "log_cross_entropy"]]
+    tested = tested.rename(columns={"error": "test_error", "log_cross_entropy": "test_log_cross_entropy"})
     both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
-    metrics = [*names.values(), "test_error", "test_log_loss"]
+    metrics = [*names.values(), "test_error", "test_log_cross_entropy"]
     groups = both.groupby(_UNIT, sort=False)
     return groups.agg(
         {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}

@@ -27,7 +27,7 @@ from prunestats.wording import fixed, ratio_digits, ratio_range, size
 
 Numbers = NDArray[np.float64]
 
-RESPONSE_NAMES = {"error": "error (%)", "log_loss": "cross-entropy (nats)"}
+RESPONSE_NAMES = {"error": "error (%)", "log_cross_entropy": "cross-entropy (nats)"}
 
 # More lines of text than this would run into the curves; the tables have them all.
 _MOST_COUNTS = 4
@@ -48,10 +48,10 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
     ----------
     axes : Axes
     edfs : dict of str to Edf
-        By space; ``log_loss`` is drawn as cross-entropy on a logarithmic axis.
+        By space; ``log_cross_entropy`` is drawn as cross-entropy on a logarithmic axis.
     spaces : sequence of str
         All spaces of the study, for their colours.
-    response : {"error", "log_loss"}
+    response : {"error", "log_cross_entropy"}
     """
     if not edfs:
         say(axes, "no finished run")
@@ -86,7 +86,7 @@ def draw_response(
         Columns original, ratio, and the response on the validation split, as in `RegimeAnalysis.subnetworks`.
     optimum : Optimum or None
         What was concluded; None draws the subnetworks alone.
-    response : {"error", "log_loss"}
+    response : {"error", "log_cross_entropy"}
     originals : sequence of str
         All originals of the study, for their markers.
     color : str
@@ -119,7 +119,7 @@ def draw_response(
 
 
 def _draw_fits(axes: Axes, optimum: Optimum, response: str) -> None:
-    grid = np.geomspace(optimum.x_low, optimum.x_high, 120)
+    grid = np.geomspace(optimum.ratio_min, optimum.ratio_max, 120)
     if optimum.quadratic is not None:
         fit, low, high = (_scale(np.asarray(v), response) for v in optimum.quadratic.predict(grid))
         axes.fill_between(grid, low, high, color=INK, alpha=0.14, linewidth=0, zorder=1)
@@ -135,7 +135,7 @@ def verdict_label(optimum: Optimum | None) -> str:
     if not has_estimate(optimum):
         places = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
         return f"{optimum.verdict}: {places}" if places else f"{optimum.verdict}: no optimum to believe"
-    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.ratio_min, optimum.ratio_max))
     ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
     return f"{optimum.verdict}: {ratio} [{low}, {high}]"
 
@@ -169,7 +169,7 @@ def limits(values: Numbers, *, log: bool = False) -> tuple[float, float]:
 
 def wants_log(values: Numbers, response: str) -> bool:
     """Whether an axis is logarithmic: always for cross-entropy, and for errors that span more than a factor of 5."""
-    return response == "log_loss" or bool(0 < values.min() < values.max() / 5)
+    return response == "log_cross_entropy" or bool(0 < values.min() < values.max() / 5)
 
 
 def log_axis(axes: Axes, which: str, name: Callable[[float], str] | None = None) -> None:
@@ -201,7 +201,7 @@ def readable_ticks(low: float, high: float) -> list[float]:
 
 
 def _scale(values: Numbers, response: str) -> Numbers:
-    return np.exp(values) if response == "log_loss" else 100 * values
+    return np.exp(values) if response == "log_cross_entropy" else 100 * values
 
 
 def _scale_axis(axes: Axes, which: str, *, log: bool) -> None:

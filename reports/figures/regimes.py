@@ -36,10 +36,15 @@ def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     regimes = np.array(trend.regimes)
-    ratios = np.array([end for optimum in trend.optima for end in (optimum.x_q10, optimum.x_q90)])
+    ratios = np.array([end for optimum in trend.optima for end in (optimum.ratio_q10, optimum.ratio_q90)])
     for regime, optimum, one in zip(trend.regimes, trend.optima, trend.estimates, strict=True):
         axes.plot(
-            [regime] * 2, [optimum.x_q10, optimum.x_q90], color=PALE, linewidth=9, solid_capstyle="butt", zorder=1
+            [regime] * 2,
+            [optimum.ratio_q10, optimum.ratio_q90],
+            color=PALE,
+            linewidth=9,
+            solid_capstyle="butt",
+            zorder=1,
         )
         if one.refusal:
             _name(axes, regime, optimum, 90 if len(regimes) > _MANY else 0)
@@ -62,7 +67,7 @@ def plot_optimum_by_regime(trend: RegimeTrend) -> Figure:
 
 def _name(axes: Axes, regime: float, optimum: Optimum, turn: int) -> None:
     look: dict[str, Any] = {"ha": "center", "va": "bottom", "color": GREY, "size": 7, "rotation": turn}
-    axes.annotate(optimum.verdict, (regime, optimum.x_q90), xytext=(0, 2), textcoords="offset points", **look)
+    axes.annotate(optimum.verdict, (regime, optimum.ratio_q90), xytext=(0, 2), textcoords="offset points", **look)
 
 
 def _apart(regimes: Sequence[float]) -> list[float]:

@@ -32,7 +32,7 @@ def plot_edf(found: Mapping[Population, Edf], response: str = "error") -> Figure
     Parameters
     ----------
     found : mapping of (regime, space) to Edf
-    response : {"error", "log_loss"}
+    response : {"error", "log_cross_entropy"}
 
     Returns
     -------
@@ -57,8 +57,8 @@ def plot_best_of(found: Mapping[Population, BestOf], response: str = "error") ->
     ----------
     found : mapping of (regime, space) to BestOf
         Whole curves.
-    response : {"error", "log_loss"}
-        Errors are drawn in %, log losses as cross-entropy.
+    response : {"error", "log_cross_entropy"}
+        Errors are drawn in %, log cross-entropies as cross-entropy.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def plot_best_of(found: Mapping[Population, BestOf], response: str = "error") ->
     """
     regimes, spaces = _axes_of(found)
     figure, grid = _panels(len(regimes))
-    scale = np.exp if response == "log_loss" else lambda values: 100 * values
+    scale = np.exp if response == "log_cross_entropy" else lambda values: 100 * values
     for regime, axes in zip(regimes, grid, strict=True):
         for space in spaces:
             if (regime, space) in found:

@@ -37,7 +37,7 @@ from prunestats.reports.figures.style import (
 )
 from prunestats.wording import ratio_unit, share, size
 
-RESPONSES = ("log_loss", "error")
+RESPONSES = ("log_cross_entropy", "error")
 
 # Letters of a bold title over one of two panels.
 _PANEL_NAME = 36
@@ -87,7 +87,7 @@ def plot_edfs(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | None = N
     figure = _figure(WIDTH, 0.5 + 1.95 * len(shown))
     grid = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
     for regime, row in zip(shown, grid, strict=True):
-        for response, axes in zip(("error", "log_loss"), row, strict=True):
+        for response, axes in zip(("error", "log_cross_entropy"), row, strict=True):
             _edf_panel(axes, study, regime, response)
             axes.set_xlabel(f"test {RESPONSE_NAMES[response]}")
         row[0].set_ylabel("share of subnetworks")
@@ -149,7 +149,7 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     for column, regime in enumerate(shown):
         top, bottom = grid[:, column]
         _edf_panel(top, study, regime, "error")
-        _response_panel(bottom, study, regime, "log_loss", title=False)
+        _response_panel(bottom, study, regime, "log_cross_entropy", title=False)
         top.set_xlabel("test error (%)")
         bottom.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     grid[0, 0].set_ylabel("share of subnetworks")

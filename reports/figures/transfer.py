@@ -80,7 +80,7 @@ def _panels(n: int, most: int) -> tuple[Figure, list[Axes]]:
 def _heights(found: Transfer) -> tuple[float, float]:
     """Limits that hold all ratios drawn and all optima: a prediction band may leave them."""
     optima = [one.optimum for one in found.optima]
-    ends = [end for one in optima for end in (one.x_q10, one.x_q90)]
+    ends = [end for one in optima for end in (one.ratio_q10, one.ratio_q90)]
     ends += [end for one in optima if one.verdict == "interior" for end in (one.low, one.high)]
     bottom, top = limits(np.array(ends), log=True)
     return bottom / 1.1, top * 1.25
@@ -88,9 +88,9 @@ def _heights(found: Transfer) -> tuple[float, float]:
 
 def _draw_optimum(axes: Axes, one: DesignOptimum) -> None:
     x, found = one.design.ratio, one.optimum
-    axes.plot([x] * 2, [found.x_q10, found.x_q90], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
+    axes.plot([x] * 2, [found.ratio_q10, found.ratio_q90], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
     if found.verdict != "interior":
-        axes.plot([x], [np.sqrt(found.x_q10 * found.x_q90)], zorder=4, **_look(found.verdict))
+        axes.plot([x], [np.sqrt(found.ratio_q10 * found.ratio_q90)], zorder=4, **_look(found.verdict))
         return
     axes.plot([x] * 2, [found.low, found.high], color=INK, linewidth=1.4, zorder=3)
     axes.plot([x], [found.ratio], color=INK, marker="o", markersize=4.5, linestyle="", zorder=3)

@@ -173,7 +173,7 @@ def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
 def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     yield heading("Is there an optimal ratio?")
     yield text_block(
-        "The verdict of a regime is the one on log loss, the natural logarithm of cross-entropy, which is the "
+        "The verdict of a regime is the one on log cross-entropy, the natural logarithm of cross-entropy, which is the "
         "sharper response; error is shown beside it, and takes its place where there is none. Only the initial space, "
         f"“{shortened(study.spaces[0])}”, and the validation split are looked at."
     )

@@ -9,7 +9,6 @@ from prunestats.optimum.optimum import has_estimate
 from prunestats.reports.text.blocks import signed
 from prunestats.reports.text.networks import networks_sentence
 from prunestats.wording import (
-    RESPONSE_NAMES,
     counted,
     fixed,
     p_value,
@@ -18,6 +17,7 @@ from prunestats.wording import (
     ratio_digits,
     ratio_range,
     ratio_unit,
+    response_name,
     share,
 )
 
@@ -66,7 +66,7 @@ def trend_sentence(trend: RegimeTrend) -> str:
     seen = "is seen to move" if trend.equality_p < 1 - trend.level else "is not seen to move"
     bent = " A line in log FLOPs does not describe the move." if trend.line_p < 1 - trend.level else ""
     return (
-        f"Between regimes the optimum of {RESPONSE_NAMES.get(trend.response, trend.response)} {seen}: {moved}; "
+        f"Between regimes the optimum of {response_name(trend.response)} {seen}: {moved}; "
         f"{p_value(trend.equality_p)} for one optimum in all ({trend.n_estimates} of {len(trend.regimes)} regimes have "
         f"one).{bent}"
     )
@@ -169,12 +169,12 @@ def _gain(pair: PairComparison, initial: str) -> int:
 def _among(optimum: Optimum) -> str:
     return (
         f"{counted(optimum.n_subnetworks, 'subnetwork')} of {counted(optimum.n_originals, 'original')}, "
-        f"ratios {ratio_range(optimum.x_low, optimum.x_high)}"
+        f"ratios {ratio_range(optimum.ratio_min, optimum.ratio_max)}"
     )
 
 
 def _estimate(optimum: Optimum) -> str:
-    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.x_low, optimum.x_high))
+    digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.ratio_min, optimum.ratio_max))
     ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
     by = f", by {optimum.believed}" if optimum.believed else ""
     return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval {low} to {high}{by}"
@@ -216,12 +216,12 @@ _VERDICTS = {
 def _direction(optimum: Optimum) -> str:
     if optimum.quadratic is None:
         return "changes one way"
-    (first, last), _, _ = optimum.quadratic.predict([optimum.x_q10, optimum.x_q90])
+    (first, last), _, _ = optimum.quadratic.predict([optimum.ratio_q10, optimum.ratio_q90])
     return "rises" if last > first else "falls"
 
 
 def _name(optimum: Optimum) -> str:
-    return RESPONSE_NAMES.get(optimum.response, optimum.response)
+    return response_name(optimum.response)
 
 
 def _quoted(name: str) -> str:

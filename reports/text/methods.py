@@ -74,7 +74,8 @@ def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]
     optima = study.every_optimum
     if any(optimum.quadratic for optimum in optima):
         yield (
-            "The response (log loss, which is the sharper, and error) is regressed on the log ratio and its square "
+            "The response (log cross-entropy, which is the sharper, and error) is regressed on the log ratio and its "
+            "square "
             "with heteroskedasticity-consistent (HC3) covariance; the interval of the vertex is Fieller's, which can "
             "be unbounded. A significant square is not yet a U.",
             ("hc3", "fieller"),

@@ -9,7 +9,7 @@ from prunestats.conjectures.transfer_result import Transfer
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis
 from prunestats.reports.text.blocks import Block, Picture, figure_block, heading, list_block, signed, text_block
-from prunestats.wording import fixed, plain, ratio_digits, ratio_unit, share
+from prunestats.wording import fixed, plain, ratio_digits, ratio_unit, response_name, share
 
 # With more optima than this the table is easier to read than a sentence.
 _MOST_NAMED = 4
@@ -19,7 +19,7 @@ def networks_sentence(regime: RegimeAnalysis) -> str:
     """One sentence: how many networks have an optimum inside the range, where these are, and what the others have."""
     where = f"At {share(regime.regime)} of the FLOPs"
     optima = [one.optimum for one in regime.designs if one.optimum is not None]
-    response = " or ".join(sorted({optimum.response.replace("_", " ") for optimum in optima}, reverse=True))
+    response = " or ".join(sorted({response_name(optimum.response) for optimum in optima}, reverse=True))
     inside = [one for one in regime.designs if one.optimum is not None and one.optimum.verdict == "interior"]
     others = Counter(optimum.verdict for optimum in optima if optimum.verdict != "interior")
     others["not computed"] = len(regime.designs) - len(optima)
@@ -51,7 +51,7 @@ def transfer_blocks(transfer: Transfer, pictures: Mapping[str, Picture]) -> Iter
     yield text_block(signed(transfer.reasons[0]))
     yield figure_block(
         pictures["transfer"],
-        f"Optimal ratio of {transfer.meta.response.replace('_', ' ')} against the ratio of the original, a panel a "
+        f"Optimal ratio of {response_name(transfer.meta.response)} against the ratio of the original, a panel a "
         f"regime, all axes logarithmic. Bars: {share(transfer.meta.level)} intervals. A network without an optimum "
         "shows its verdict, where the middle of the ratios drawn is.",
         "Optimal ratio of each network and its interval against the ratio of the original.",

@@ -132,7 +132,7 @@ def optima_table(study: StudyAnalysis) -> Table:
     rows = [(regime, optimum) for regime, _, optimum in found]
     networks = (words("network", (name for _, name, _ in found)),) if any(name for _, name, _ in found) else ()
     level = share(rows[0][1].level)
-    every = [v for _, o in rows for v in (o.ratio, o.low, o.high, o.x_low, o.x_high)]
+    every = [v for _, o in rows for v in (o.ratio, o.low, o.high, o.ratio_min, o.ratio_max)]
     digits = ratio_digits(every)
     ratio = f"optimum ({level} interval)"
     return Table(
@@ -145,8 +145,8 @@ def optima_table(study: StudyAnalysis) -> Table:
             *networks,
             words("response", (RESPONSE_NAMES[optimum.response] for _, optimum in rows)),
             counts("n", (optimum.n_subnetworks for _, optimum in rows)),
-            numbers("from", (optimum.x_low for _, optimum in rows), digits, "ratios"),
-            numbers("to", (optimum.x_high for _, optimum in rows), digits, "ratios"),
+            numbers("from", (optimum.ratio_min for _, optimum in rows), digits, "ratios"),
+            numbers("to", (optimum.ratio_max for _, optimum in rows), digits, "ratios"),
             words("verdict", (optimum.verdict for _, optimum in rows)),
             words("by", (optimum.believed or NONE for _, optimum in rows), ratio),
             numbers("ratio", (optimum.ratio for _, optimum in rows), digits, ratio),

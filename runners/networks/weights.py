@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import safetensors.torch
@@ -26,17 +25,6 @@ def weights_folder(driver: str, database: str | None) -> Path:
 def weights_match(path: Path, sha256: str) -> bool:
     """Whether the file is there with the content that was stored."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-
-
-def save_weights(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
 
 
 def safetensors_bytes(network: nn.Module) -> bytes:

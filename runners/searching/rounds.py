@@ -227,7 +227,7 @@ def candidate_space(initial: Space, results: pd.DataFrame | None) -> tuple[Space
             "After `prunestats run`, a search draws around the optimal ratio where there is one.",
         )
     try:
-        optimum = find_optimum(results, response="log_loss", rng=np.random.default_rng(0))
+        optimum = find_optimum(results, response="log_cross_entropy", rng=np.random.default_rng(0))
     except ResultsError as error:
         return initial, (f"The optimal ratio cannot be sought ({error}): candidates come from the first space.",)
     found = refine(initial, optimum, results)

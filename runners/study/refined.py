@@ -39,7 +39,7 @@ def refined_study(
     frame: pd.DataFrame,
     *,
     regime: float,
-    response: str = "log_loss",
+    response: str = "log_cross_entropy",
     bucket: int = 1,
     subnetworks: int | None = None,
     seed: int = 0,

@@ -63,8 +63,8 @@ def make_frames(
         frame["original_flops"], frame["original_params"] = 4_200_000 * (1 + place), 42_000
     frame.loc[frame["state"] == "failed", ["val_error", "test_error", "val_ll", "test_ll"]] = np.nan
     return (
-        frame.assign(error=frame["val_error"], log_loss=frame["val_ll"]),
-        frame.assign(error=frame["test_error"], log_loss=frame["test_ll"]),
+        frame.assign(error=frame["val_error"], log_cross_entropy=frame["val_ll"]),
+        frame.assign(error=frame["test_error"], log_cross_entropy=frame["test_ll"]),
     )
 
 

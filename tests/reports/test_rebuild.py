@@ -8,6 +8,7 @@ import pytest
 from pypdf import PdfReader
 
 from prunestats.db import import_results, list_analyses, open_database, read, store_analysis, write
+from prunestats.db.storing.analyses import analysis_result
 from prunestats.errors import DatabaseError, InputError
 from prunestats.reports import build_report, rebuild_report
 
@@ -96,3 +97,21 @@ def test_numbers_that_are_none_of_a_report_are_refused(database, out):
         with pytest.raises(InputError, match=complaint):
             rebuild_report(engine, out / "again.pdf", number)
     engine.dispose()
+
+
+def test_results_stored_under_old_names_are_read_under_the_new_ones(built, database):
+    engine = open_database(database)
+    with write(engine) as connection:
+        number = store_analysis(
+            connection,
+            study_id=None,
+            kind="optimum",
+            parameters={},
+            rows_hash="h",
+            n_rows=1,
+            result={"found": [{"response": "log_loss", "x_low": 3.5, "x_q90": 7.0, "ratio": None}]},
+            versions={},
+        )
+        found = analysis_result(connection, number)
+    engine.dispose()
+    assert found == {"found": [{"response": "log_cross_entropy", "ratio_min": 3.5, "ratio_q90": 7.0, "ratio": None}]}

@@ -44,7 +44,11 @@ def test_it_is_a_results_frame(filled):
 
 
 def test_every_number_is_that_of_the_view(filled):
-    names = [name for name in COLUMNS if name not in {"widths", "layer_params", "buckets", "error", "loss", "log_loss"}]
+    names = [
+        name
+        for name in COLUMNS
+        if name not in {"widths", "layer_params", "buckets", "error", "loss", "log_cross_entropy"}
+    ]
     answer = query(filled, f"SELECT {', '.join(names)} FROM results ORDER BY population_id, draw, seed", limit=None)
     found = load_results(filled, state=None, columns=names)
     for name, column in zip(names, zip(*answer.rows, strict=True), strict=True):
@@ -127,13 +131,13 @@ def test_splits(filled):
     assert validation["error"].equals(validation["val_error"])
     assert test["error"].tolist() == validation["test_error"].tolist()
     assert test["loss"].tolist() == validation["test_loss"].tolist()
-    np.testing.assert_allclose(np.exp(test["log_loss"]), test["test_loss"])
+    np.testing.assert_allclose(np.exp(test["log_cross_entropy"]), test["test_loss"])
 
 
 def test_failed_runs_have_no_numbers_and_come_when_asked_for(filled):
     assert set(load_results(filled)["state"]) == {"done"}
     failed = load_results(filled, state="failed")
-    assert failed[["error", "loss", "log_loss", "test_error"]].isna().all(axis=None)
+    assert failed[["error", "loss", "log_cross_entropy", "test_error"]].isna().all(axis=None)
     assert set(failed["failure"]) == {"loss is not finite"}
     assert len(load_results(filled, state=None)) == len(load_results(filled)) + len(failed)
 

@@ -138,6 +138,8 @@ def test_plots_are_written_and_analyses_are_on_record_once(db, prunestats, tmp_p
         (("edf", "--plot", "nowhere/edf.png"), "nowhere"),
         (("best-of", "-k", 9), "at most the 8 subnetworks"),
         (("compare", "--space", "initial"), "two populations"),
+        (("optimum", "--response", "log_loss"), "expected log_cross_entropy"),
+        (("optimum", "--response", "accuracy"), "error, log_cross_entropy"),
     ],
 )
 def test_what_was_asked_wrongly_is_told_in_one_line(db, prunestats, arguments, complaint):

@@ -61,7 +61,7 @@ def test_every_design_and_regime_has_its_row_and_the_reasons_are_said(several, p
     assert "cannot be told here: no slope is fitted." in done.stdout
     assert "- ratio 5: no prediction, as nothing is fitted." in done.stdout
     found = rows(prunestats("transfer", "--db", several, "-f", "csv"))
-    expected = ps.transfer_optimum(ps.load_results(several), response="log_loss", rng=np.random.default_rng(0))
+    expected = ps.transfer_optimum(ps.load_results(several), response="log_cross_entropy", rng=np.random.default_rng(0))
     assert [(row["original"], row["n_originals"], row["verdict"]) for row in found] == [
         (one.design.name, str(len(one.design.originals)), one.optimum.verdict) for one in expected.optima
     ]

@@ -111,7 +111,7 @@ def test_fewer_than_two_optima_say_nothing_of_a_move(made, kept, words):
 
 def test_ratios_without_an_overlap_are_said(made):
     optima = made({0.5: (4.6, 0.03), 0.25: (3.6, 0.04), 0.125: (3.6, 0.04)})
-    optima[0.25] = dataclasses.replace(optima[0.25], x_q10=20.0, x_q90=45.0)
+    optima[0.25] = dataclasses.replace(optima[0.25], ratio_q10=20.0, ratio_q90=45.0)
     assert any("could not have been found" in note for note in regime_trend(optima).notes)
 
 

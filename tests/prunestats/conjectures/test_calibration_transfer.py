@@ -39,7 +39,7 @@ def population(rng, best, n=80):
 def one_optimum():
     rng = np.random.default_rng(0)
     found = find_optimum(population(rng, 100), rng=rng)
-    return dataclasses.replace(found, verdict="interior", x_q10=1e-3, x_q90=1e6)
+    return dataclasses.replace(found, verdict="interior", ratio_q10=1e-3, ratio_q90=1e6)
 
 
 class World:

@@ -68,8 +68,8 @@ def optima(one_optimum):
                     ratio=np.exp(center),
                     low=np.exp(center - Z * se),
                     high=np.exp(center + Z * se),
-                    x_q10=drawn[0] if len(drawn) == 2 else drawn[2] * ratio / 2,
-                    x_q90=drawn[1] if len(drawn) == 2 else drawn[2] * ratio * 2,
+                    ratio_q10=drawn[0] if len(drawn) == 2 else drawn[2] * ratio / 2,
+                    ratio_q90=drawn[1] if len(drawn) == 2 else drawn[2] * ratio * 2,
                 ),
             )
             for center, (ratio, regime) in zip(y, cells, strict=True)

@@ -140,8 +140,8 @@ def test_a_hill_has_two_places_at_its_feet_and_no_single_ratio():
     found = find_optimum(population(lambda u: -0.1 * u**2), rng=rng())
     assert found.verdict == "edge"
     low, high = found.pieces
-    assert low[1] < found.x_q10
-    assert found.x_q90 < high[0]
+    assert low[1] < found.ratio_q10
+    assert found.ratio_q90 < high[0]
     assert np.isnan(found.ratio)
 
 
@@ -251,7 +251,7 @@ def test_buckets_change_the_ratio():
     frame["layer_params"] = [(p // 2, p - p // 2) for p in frame["params"]]
     found = find_optimum(frame, bucket=1024, rng=rng())
     assert found.bucket == 1024
-    assert found.x_low > 50 * find_optimum(frame, rng=rng()).x_low
+    assert found.ratio_min > 50 * find_optimum(frame, rng=rng()).ratio_min
 
 
 def test_widths_bound_what_there_is_to_explain():
@@ -265,10 +265,10 @@ def test_widths_bound_what_there_is_to_explain():
 
 
 def test_another_response_is_named_in_the_reasons():
-    frame = population(lambda u: 0.1 * u**2).assign(log_loss=lambda f: np.log(f.error))
-    found = find_optimum(frame, response="log_loss", rng=rng())
-    assert found.response == "log_loss"
-    assert "the log loss falls" in found.reasons[0]
+    frame = population(lambda u: 0.1 * u**2).assign(log_cross_entropy=lambda f: np.log(f.error))
+    found = find_optimum(frame, response="log_cross_entropy", rng=rng())
+    assert found.response == "log_cross_entropy"
+    assert "the log cross-entropy falls" in found.reasons[0]
 
 
 def test_flops_that_vary_are_a_caution():

@@ -77,7 +77,7 @@ def test_a_monotone_population_gets_an_open_band_and_no_claim(optima, truth, ope
     assert made.kind == "one_sided"
     assert getattr(made.band, open_end) is None
     assert getattr(made.band, closed_end) == pytest.approx(
-        optima[truth].x_q90 if truth == "falls" else optima[truth].x_q10
+        optima[truth].ratio_q90 if truth == "falls" else optima[truth].ratio_q10
     )
     assert made.share == pytest.approx(0.1, abs=0.01)
     assert "not an optimum" in made.reasons[0]

@@ -82,11 +82,13 @@ def test_seeds_are_averaged_within_original_space_and_regime():
 
 
 def test_means_of_another_response_need_numbers_everywhere():
-    assert subnetwork_means(runs(log_loss=[-1.0, -2.0, 0.0]), "log_loss")["log_loss"].tolist() == [-1.5, 0.0]
-    with pytest.raises(ResultsError, match="log_loss must be finite"):
-        subnetwork_means(runs(log_loss=[-1.0, np.nan, 0.0]), "log_loss")
-    with pytest.raises(InputError, match="expected a column 'log_loss'"):
-        subnetwork_means(runs(), "log_loss")
+    assert subnetwork_means(runs(log_cross_entropy=[-1.0, -2.0, 0.0]), "log_cross_entropy")[
+        "log_cross_entropy"
+    ].tolist() == [-1.5, 0.0]
+    with pytest.raises(ResultsError, match="log_cross_entropy must be finite"):
+        subnetwork_means(runs(log_cross_entropy=[-1.0, np.nan, 0.0]), "log_cross_entropy")
+    with pytest.raises(InputError, match="expected a column 'log_cross_entropy'"):
+        subnetwork_means(runs(), "log_cross_entropy")
     with pytest.raises(ResultsError, match="numeric column"):
         subnetwork_means(runs(word=["x", "y", "z"]), "word")
 
@@ -110,7 +112,7 @@ def test_an_outside_table_is_mapped_and_scaled():
     assert frame["flops"].tolist() == [2_500_000, 3_500_000]
     assert frame["params"].tolist() == [100_000, 200_000]
     assert frame["error"].tolist() == [0.125, 0.25]
-    assert frame["log_loss"].tolist() == pytest.approx([0.0, 1.0])
+    assert frame["log_cross_entropy"].tolist() == pytest.approx([0.0, 1.0])
 
 
 def test_multiplications_and_additions_counted_apart_are_halved():

@@ -38,7 +38,7 @@ def test_originals_of_one_network_share_an_optimum_and_others_have_their_own(sev
         ratios = [one.design.ratio for one in regime.designs]
         assert ratios == sorted(ratios)
         assert {one.design.name: one.design.originals for one in regime.designs}["narrow"] == ("a0", "a1")
-        assert [one.optima["log_loss"].n_originals for one in regime.designs] == [2, 1, 1, 1]
+        assert [one.optima["log_cross_entropy"].n_originals for one in regime.designs] == [2, 1, 1, 1]
         drawn = Counter(regime.subnetworks["original"])
         for one in regime.designs:
             assert one.optima["error"].n_subnetworks == sum(drawn[key] for key in one.design.originals)
@@ -48,10 +48,11 @@ def test_the_optimum_of_a_network_looks_at_its_own_subnetworks_alone(frames_of):
     validation, test = frames_of(**TWO, networks=NAMES)
     before = analyse_study(validation, test, rng=np.random.default_rng(0)).regimes[0].designs
     wide = validation["network"] == "wide"
-    validation.loc[wide, "log_loss"] = np.random.default_rng(1).normal(size=int(wide.sum()))
+    validation.loc[wide, "log_cross_entropy"] = np.random.default_rng(1).normal(size=int(wide.sum()))
     after = analyse_study(validation, test, rng=np.random.default_rng(0)).regimes[0].designs
     same = [
-        a.optima["log_loss"].to_dict() == b.optima["log_loss"].to_dict() for a, b in zip(before, after, strict=True)
+        a.optima["log_cross_entropy"].to_dict() == b.optima["log_cross_entropy"].to_dict()
+        for a, b in zip(before, after, strict=True)
     ]
     assert [one.design.name for one in after] == ["narrow", "wide"]
     assert same == [True, False]
@@ -60,7 +61,7 @@ def test_the_optimum_of_a_network_looks_at_its_own_subnetworks_alone(frames_of):
 def test_what_is_put_together_is_what_transfer_optimum_says(frames_of, several):
     validation, test = frames_of(**TWO, networks=NAMES)
     found = analyse_study(validation, test, rng=np.random.default_rng(0)).transfer
-    expected = transfer_optimum(validation, response="log_loss")
+    expected = transfer_optimum(validation, response="log_cross_entropy")
     assert found.verdict == expected.verdict
     assert [(one.design, one.regime, one.optimum.verdict) for one in found.optima] == [
         (one.design, one.regime, one.optimum.verdict) for one in expected.optima
@@ -92,7 +93,7 @@ def test_larger_buckets_need_the_buckets_of_the_originals(frames_of):
 
 def with_verdicts(regime, optimum, *verdicts):
     designs = tuple(
-        replace(one, optima={} if verdict is None else {"log_loss": replace(optimum, verdict=verdict)})
+        replace(one, optima={} if verdict is None else {"log_cross_entropy": replace(optimum, verdict=verdict)})
         for one, verdict in zip(regime.designs, verdicts, strict=True)
     )
     return networks_sentence(replace(regime, designs=designs))
@@ -105,12 +106,12 @@ def test_a_sentence_counts_the_verdicts_of_a_regime(several):
     first = regime.designs[0].design.name
     sentence = with_verdicts(regime, optimum, "interior", "flat", "edge", "flat")
     assert sentence.startswith(
-        "At 50 % of the FLOPs, 1 of 4 networks has an optimum of log loss inside the range of ratios ("
+        "At 50 % of the FLOPs, 1 of 4 networks has an optimum of log cross-entropy inside the range of ratios ("
     )
     assert f"{first} 101.2 [98.7, 104.0] FLOPs a parameter)" in sentence
     assert sentence.endswith("; the others: 1 edge, 2 flat.")
     none = with_verdicts(regime, optimum, "flat", "flat", None, "monotone")
-    assert "none of 4 networks has an optimum of log loss inside the range of ratios: " in none
+    assert "none of 4 networks has an optimum of log cross-entropy inside the range of ratios: " in none
     assert none.endswith("2 flat, 1 monotone, 1 not computed.")
     every = with_verdicts(regime, optimum, *["interior"] * 4)
     assert "4 of 4 networks have" in every
@@ -165,6 +166,6 @@ def test_the_record_holds_every_network(several):
     assert [one["name"] for one in stored["regimes"][0]["designs"]] == [
         one.design.name for one in several.regimes[0].designs
     ]
-    assert stored["regimes"][0]["designs"][0]["optima"]["log_loss"]["n_originals"] == 2
+    assert stored["regimes"][0]["designs"][0]["optima"]["log_cross_entropy"]["n_originals"] == 2
     assert stored["transfer"]["verdict"] == several.transfer.verdict
     assert "optima" not in stored["transfer"]

@@ -23,7 +23,9 @@ def two_subnetworks(val, test):
             "flops": 1000, "params": [10, 10, 20, 20], "layer_params": [(4, 6)] * 2 + [(9, 11)] * 2,
         }
     )  # fmt: skip
-    return runs.assign(error=val, log_loss=np.log(val)), runs.assign(error=test, log_loss=np.log(test))
+    return runs.assign(error=val, log_cross_entropy=np.log(val)), runs.assign(
+        error=test, log_cross_entropy=np.log(test)
+    )
 
 
 def test_the_winner_is_chosen_on_validation_and_reported_on_test():
@@ -54,8 +56,8 @@ def test_ratio_counts_buckets_layer_by_layer():
 def test_optimum_looks_at_validation_of_the_first_space_alone(frames_of, study):
     validation, test = frames_of()
     other = validation["space"] == "uniform"
-    validation.loc[other, ["error", "log_loss"]] += 0.1
-    test[["error", "log_loss"]] += 0.1
+    validation.loc[other, ["error", "log_cross_entropy"]] += 0.1
+    test[["error", "log_cross_entropy"]] += 0.1
     changed = analyse_study(validation, test, rng=rng())
     for before, after in zip(study.regimes, changed.regimes, strict=True):
         assert {r: o.to_dict() for r, o in before.optima.items()} == {r: o.to_dict() for r, o in after.optima.items()}
@@ -64,7 +66,7 @@ def test_optimum_looks_at_validation_of_the_first_space_alone(frames_of, study):
 
 def test_distributions_and_comparisons_are_of_the_test_split(frames_of, study):
     validation, test = frames_of()
-    validation[["error", "log_loss"]] *= 1.1
+    validation[["error", "log_cross_entropy"]] *= 1.1
     changed = analyse_study(validation, test, rng=rng())
     for before, after in zip(study.to_dict()["regimes"], changed.to_dict()["regimes"], strict=True):
         assert before["comparison"] == after["comparison"]
@@ -125,8 +127,8 @@ def test_different_runs_in_the_splits_are_refused(frames_of):
 
 def test_results_without_a_test_split_or_loss_are_reported_as_far_as_they_go(frames_of):
     validation, test = frames_of(n=25, regimes=(0.5,))
-    validation = validation.assign(log_loss=np.nan)
-    test = test.assign(error=np.nan, log_loss=np.nan)
+    validation = validation.assign(log_cross_entropy=np.nan)
+    test = test.assign(error=np.nan, log_cross_entropy=np.nan)
     (regime,) = analyse_study(validation, test, rng=rng()).regimes
     assert list(regime.optima) == ["error"]
     assert regime.comparison is None

@@ -17,20 +17,29 @@ def wells():
     rng = np.random.default_rng(3)
     ratio = np.exp(rng.uniform(np.log(50), np.log(200), 240))
     x = np.log(ratio / 99)
-    log_loss = -1.0 + 8 * (x**2 - 0.12) ** 2 + 0.02 * rng.standard_normal(240)
+    log_cross_entropy = -1.0 + 8 * (x**2 - 0.12) ** 2 + 0.02 * rng.standard_normal(240)
     runs = pd.DataFrame({"subnetwork": [f"s{i:03}" for i in range(240)], "flops": 1_000_000, "error": 0.1})
-    return runs.assign(params=np.rint(1_000_000 / ratio).astype(int), log_loss=log_loss, original="o", ratio=ratio)
+    return runs.assign(
+        params=np.rint(1_000_000 / ratio).astype(int), log_cross_entropy=log_cross_entropy, original="o", ratio=ratio
+    )
 
 
 def drawn(wells, optimum):
     with report_style():
         axes = Figure().subplots()
-        draw_response(axes, wells.rename(columns={"log_loss": "val_log_loss"}), optimum, "log_loss", ["o"], "C0")
+        draw_response(
+            axes,
+            wells.rename(columns={"log_cross_entropy": "val_log_cross_entropy"}),
+            optimum,
+            "log_cross_entropy",
+            ["o"],
+            "C0",
+        )
     return axes
 
 
 def test_two_places_are_both_shaded_and_no_line_is_drawn(wells):
-    optimum = find_optimum(wells.drop(columns="ratio"), response="log_loss", rng=np.random.default_rng(0))
+    optimum = find_optimum(wells.drop(columns="ratio"), response="log_cross_entropy", rng=np.random.default_rng(0))
     assert len(optimum.pieces) == 2
     assert np.isnan(optimum.ratio)
     axes = drawn(wells, optimum)

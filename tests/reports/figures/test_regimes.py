@@ -45,7 +45,8 @@ def told(study, trend_of):
 
 def test_a_move_is_told_with_its_factor_and_its_regimes(trend_of):
     assert trend_sentence(trend_of({0.5: 100.0, 0.25: 80.0, 0.1: None})) == (
-        "Between regimes the optimum of log loss is seen to move: half the FLOPs multiply it by 0.80 (95 % interval "
+        "Between regimes the optimum of log cross-entropy is seen to move: half the FLOPs multiply it by 0.80 (95 % "
+        "interval "
         "0.70 to 0.92); p = 0.002 for one optimum in all (2 of 3 regimes have one)."
     )
 

@@ -65,7 +65,9 @@ def panel(study, **changes):
     regime = study.regimes[0]
     optimum = replace(regime.optimum, **changes)
     with report_style():
-        figure = figures.plot_responses(replace(study, regimes=(replace(regime, optima={"log_loss": optimum}),)))
+        figure = figures.plot_responses(
+            replace(study, regimes=(replace(regime, optima={"log_cross_entropy": optimum}),))
+        )
     return figure.axes[0]
 
 

@@ -31,7 +31,7 @@ def study(one_optimum, verdicts, regimes=(0.5, 0.25)):
         design = OriginalDesign(f"net{number}", int(1e6 * ratio), 10**6, ratio, (str(number),))
         for regime in regimes:
             one = dataclasses.replace(one_optimum, verdict=verdict, ratio=2 * ratio, low=1.8 * ratio, high=2.3 * ratio)
-            found.append(DesignOptimum(design, regime, dataclasses.replace(one, x_q10=ratio, x_q90=4 * ratio)))
+            found.append(DesignOptimum(design, regime, dataclasses.replace(one, ratio_q10=ratio, ratio_q90=4 * ratio)))
     return put_together(found)
 
 

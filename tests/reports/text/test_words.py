@@ -26,7 +26,7 @@ def optimum(study):
     return replace(
         study.regimes[0].optimum,
         verdict="interior", ratio=101.23, low=98.7, high=104.04, believed="spline", level=0.9, bucket=1,
-        n_subnetworks=77, n_originals=3, x_low=12.3, x_high=456.7,
+        n_subnetworks=77, n_originals=3, ratio_min=12.3, ratio_max=456.7,
     )  # fmt: skip
 
 
@@ -41,7 +41,8 @@ def pair(study):
 
 def test_interior_verdict(optimum):
     assert verdict_sentence(optimum, 0.25) == (
-        "At 25 % of the FLOPs, log loss has an optimum inside the range: 101.2 FLOPs a parameter, 90 % interval "
+        "At 25 % of the FLOPs, log cross-entropy has an optimum inside the range: 101.2 FLOPs a parameter, 90 % "
+        "interval "
         "98.7 to "
         "104.0, by spline (77 subnetworks of 3 originals, ratios 12.3 to 456.7)."
     )
@@ -151,7 +152,7 @@ def test_tables_print_the_results(study):
 
 
 def test_changed_results_change_the_tables(study, optimum):
-    changed = replace(study, regimes=(replace(study.regimes[0], optima={"log_loss": optimum}),))
+    changed = replace(study, regimes=(replace(study.regimes[0], optima={"log_cross_entropy": optimum}),))
     (row,) = study_tables.optima_table(changed).rows
     assert {"77", "12.3", "456.7", "interior", "spline", "101.2", "98.7", "104.0"} <= set(row)
     assert study_tables.optima_table(changed).rows != study_tables.optima_table(study).rows

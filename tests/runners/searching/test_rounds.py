@@ -80,7 +80,7 @@ def population(trend):
     loss = 0.1 + 0.2 * (signal**2 if trend == "bent" else 0 * signal) + 0.004 * rng.standard_normal(120)
     keys = [f"s{i}" for i in range(120)]
     frame = pd.DataFrame({"subnetwork": keys, "flops": 1_000_000, "params": params, "error": loss})
-    return frame.assign(original="a", seed=0, log_loss=np.log(loss))
+    return frame.assign(original="a", seed=0, log_cross_entropy=np.log(loss))
 
 
 def test_candidates_come_from_around_an_optimum_that_was_found():

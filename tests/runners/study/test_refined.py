@@ -36,7 +36,7 @@ def drawn():
 
 def losses(drawn, curve):
     x = np.log(drawn["flops"] / drawn["params"] / BEST)
-    return drawn.assign(log_loss=curve(x) + 0.02 * np.random.default_rng(1).standard_normal(len(drawn)))
+    return drawn.assign(log_cross_entropy=curve(x) + 0.02 * np.random.default_rng(1).standard_normal(len(drawn)))
 
 
 def test_an_optimum_becomes_a_study_with_fresh_draws_and_seeds_and_a_control_apart(drawn):
