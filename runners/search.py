@@ -10,6 +10,7 @@ import pandas as pd
 
 from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
+from prunestats.noise.choice import rank_subnetworks
 from prunestats.noise.confirmation import confirm
 from prunestats.runners.execution.study_plan import plan_originals
 from prunestats.runners.run import Progress, run_study
@@ -17,8 +18,6 @@ from prunestats.runners.searching.result import Round, SearchResult
 from prunestats.runners.searching.rounds import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
 from prunestats.runners.study.file import Study, content_key, read_study
 from prunestats.sampling.rejection import feasible_band
-
-_RESPONSE = "log_cross_entropy"
 
 
 def search(
@@ -55,7 +54,8 @@ def search(
     network : str, optional
         Which network of the study, where there are several.
     finalists, finalist_seeds : int
-        Subnetworks that are trained again, with how many new seeds each; the best mean validation loss wins.
+        Subnetworks that are trained again, with how many new seeds each; the least mean validation error wins, as
+        `prunestats.noise.choice.rank_subnetworks` ranks.
     confirm_seeds : int
         Further seeds of the winner and of uniform pruning, for their test errors.
     eta : int
@@ -80,7 +80,7 @@ def search(
     Notes
     -----
     Candidates are drawn around the optimal ratio where the study's results show one, else from its first space, and
-    thinned out by successive halving over epochs [1]_ on validation loss. Seeds that choose and seeds that report are
+    thinned out by successive halving over epochs [1]_ on validation error. Seeds that choose and seeds that report are
     apart, so the test error of the winner needs no correction for having been chosen: the difference between the
     validation error seen when choosing and that of fresh seeds is the luck that it had. Every round is a study in the
     database; the same call goes on where it was stopped.
@@ -172,9 +172,9 @@ def _placed(planned: SearchPlan, study: Study, db: str | Path) -> SearchPlan:
 
 
 def _best(frame: pd.DataFrame, count: int) -> list[list[int]]:
-    """Widths of the subnetworks with the lowest mean validation loss, the lowest first."""
-    means = frame.groupby(["subnetwork", "widths"], sort=False)[_RESPONSE].mean().sort_values(kind="stable")
-    return [list(widths) for _, widths in means.index[:count]]
+    """Widths of the best subnetworks on the validation split, the best first."""
+    widths = frame.drop_duplicates("subnetwork").set_index("subnetwork")["widths"]
+    return [list(widths[key]) for key in rank_subnetworks(frame).index[:count]]
 
 
 def _with(widths: list[list[int]], another: list[int] | None) -> list[list[int]]:

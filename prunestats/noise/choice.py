@@ -1,4 +1,4 @@
-"""Which subnetwork wins, and how much of that may be the luck of its seeds."""
+"""The one rule that selects a winner, and the noise of training seeds among what it was selected from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prunestats.noise.deconvolution import Shrunk, shrink
 from prunestats.numeric.arrays import Floats
 from prunestats.results.means import distinct_runs, one_value
+from prunestats.wording import response_name
 
 LEAST = 10
 """With fewer subnetworks than this the law of their true responses is anybody's guess."""
@@ -94,11 +95,93 @@ def runs_of_one_original(frame: pd.DataFrame, response: str) -> pd.DataFrame:
 
 
 def choose(runs: pd.DataFrame, response: str) -> Choice:
-    """Take the subnetwork with the lowest mean; of equals, the first by key."""
+    """Select the winner among runs in a fixed order, as `rank_subnetworks` ranks it."""
     groups = runs.groupby("subnetwork")[response]
     means = groups.mean()
     values = runs[response].to_numpy(dtype=float)
-    least = means[means == means.min()]
-    notes = (f"{least.size} subnetworks share the lowest value; the first by name is taken.",) if least.size > 1 else ()
+    ranked = rank_subnetworks(runs, response)
     within = values - groups.transform("mean").to_numpy(dtype=float)
-    return Choice(runs, least.index[0], values, within, means, np.asarray(groups.size(), dtype=float), notes)
+    seeds = np.asarray(groups.size(), dtype=float)
+    return Choice(runs, ranked.index[0], values, within, means, seeds, selection_notes(runs, ranked, response))
+
+
+def rank_subnetworks(runs: pd.DataFrame, response: str = "error") -> pd.DataFrame:
+    """Rank the subnetworks of one population by the rule that selects a winner wherever one is selected.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Finished runs on the split that selects (validation), one a row, with subnetwork, flops, params and `response`;
+        and loss (mean cross-entropy) or its logarithm, log_cross_entropy, where that is recorded.
+    response : str
+        The numeric column that should be small.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a subnetwork, the best first, indexed by its key, with the criteria in their order: mean `response` over
+        seeds; mean cross-entropy where `response` is the error and cross-entropy is recorded; flops; params. The key
+        orders subnetworks that are equal in all of them.
+
+    Notes
+    -----
+    Errors of a small split tie often. Cross-entropy is a continuous loss on the same images and separates them; between
+    equal metrics the cheaper subnetwork is the better one.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "b", "c"], "flops": [9, 8, 8], "params": [3, 3, 2]})
+    >>> list(rank_subnetworks(runs.assign(error=[0.1, 0.1, 0.2])).index)
+    ['b', 'a', 'c']
+    >>> list(rank_subnetworks(runs.assign(error=[0.1, 0.1, 0.2], loss=[0.3, 0.4, 0.2])).index)
+    ['a', 'b', 'c']
+    """
+    columns = {response: runs[response]}
+    if response == "error":
+        loss = _cross_entropy(runs)
+        columns |= {} if loss is None else {"cross_entropy": loss}
+    values = pd.DataFrame({"subnetwork": runs["subnetwork"], **columns})
+    # summed in one fixed order, so that the order of the runs does not matter
+    groups = values.sort_values(list(values), kind="stable").groupby("subnetwork", sort=True)
+    # means of equal sums can differ in their last digits; real differences of error are multiples of 1 / (images seeds)
+    criteria = groups.mean().round(_DECIMALS)
+    criteria[["flops", "params"]] = runs.groupby("subnetwork", sort=True)[["flops", "params"]].first()
+    return criteria.sort_values(list(criteria), kind="stable")
+
+
+def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> tuple[str, ...]:
+    """Say what broke a tie for the first rank, and whether the split that selects is the split that is reported."""
+    notes = []
+    tied = int((ranked[response] == ranked[response].iloc[0]).sum())
+    if tied > 1:
+        first, second = ranked.iloc[0], ranked.iloc[1]
+        decided = next((_TIE_BREAKS[name] for name in ranked if first[name] != second[name]), _BY_KEY)
+        missing = response == "error" and "cross_entropy" not in ranked
+        unknown = "; cross-entropy is not recorded" if missing else ""
+        notes.append(f"{tied} subnetworks share the least mean {response_name(response)}{unknown}: {decided}.")
+    if {"val_error", "test_error"} <= set(runs.columns) and bool((runs["val_error"] == runs["test_error"]).all()):
+        notes.append(
+            "Validation and test error are equal in every run, as where one split alone was imported: the winner is "
+            "selected on the split that is reported."
+        )
+    return tuple(notes)
+
+
+_DECIMALS = 12
+"""Fewer than double precision keeps of numbers near 1, and more than a mean error over a billion images needs."""
+
+_TIE_BREAKS = {
+    "cross_entropy": "the one with the least mean cross-entropy is selected",
+    "flops": "the one with the fewest FLOPs is selected",
+    "params": "the one with the fewest parameters is selected",
+}
+_BY_KEY = "their costs are equal too, and the first by key is selected"
+
+
+def _cross_entropy(runs: pd.DataFrame) -> pd.Series[float] | None:
+    """Cross-entropy of every run, None unless it is recorded for all: half a column would rank by what is missing."""
+    if "loss" in runs.columns and bool(runs["loss"].notna().all()):
+        return runs["loss"].astype(float)
+    if "log_cross_entropy" in runs.columns and bool(runs["log_cross_entropy"].notna().all()):
+        return np.exp(runs["log_cross_entropy"].astype(float))
+    return None

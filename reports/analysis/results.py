@@ -39,6 +39,8 @@ class Winner:
     optimism : float
         Test minus validation error, less the mean of that difference over all of them: what choosing the lowest of
         many flattered it by, the splits' own difference in difficulty apart.
+    notes : tuple of str
+        What broke a tie, and whether validation was there to select by.
     """
 
     space: str
@@ -52,6 +54,7 @@ class Winner:
     test_rank: int
     n_subnetworks: int
     optimism: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from prunestats.comparison.comparison import compare
 from prunestats.conjectures.across_regimes import RegimeTrend, regime_trend
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError, ResultsError
+from prunestats.noise.choice import rank_subnetworks, selection_notes
 from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
@@ -160,7 +161,7 @@ def _each(generators: Sequence[np.random.Generator], n: int) -> Iterator[tuple[n
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
     mine = runs[runs["space"] == space]
     units = subnetworks[subnetworks["space"] == space]
-    failed = int(_failed(mine).sum())
+    failed, finished = int(_failed(mine).sum()), mine.dropna(subset=["error"])
     tested = len(units) > 0 and bool(units["test_error"].notna().all())
     return SpaceAnalysis(
         space=space,
@@ -173,7 +174,12 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) ->
         log_cross_entropy=_distribution(units["test_log_cross_entropy"]),
         mean_error=float(units["test_error"].mean()) if tested else None,
         ratios=_spread(units["ratio"]) if len(units) else None,
-        winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False)) if tested else (),
+        winners=tuple(
+            _winner(group, finished[finished["original"] == original])
+            for original, group in units.groupby("original", sort=False)
+        )
+        if tested
+        else (),
     )
 
 
@@ -190,9 +196,10 @@ def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
     return float(values.min()), float(values.median()), float(values.max())
 
 
-def _winner(units: pd.DataFrame) -> Winner:
-    # Errors of small splits are tied often: the smoother validation loss breaks ties, then the key, to be repeatable.
-    best = units.sort_values(["val_error", "val_log_cross_entropy", "subnetwork"]).iloc[0]
+def _winner(units: pd.DataFrame, runs: pd.DataFrame) -> Winner:
+    """The winner of one original in one space, selected among its finished runs on the validation split."""
+    ranked = rank_subnetworks(runs)
+    best = units.set_index("subnetwork", drop=False).loc[ranked.index[0]]
     return Winner(
         space=str(best["space"]),
         original=str(best["original"]),
@@ -205,6 +212,7 @@ def _winner(units: pd.DataFrame) -> Winner:
         test_rank=1 + int((units["test_error"] < best["test_error"]).sum()),
         n_subnetworks=len(units),
         optimism=float(best["test_error"] - best["val_error"] - (units["test_error"] - units["val_error"]).mean()),
+        notes=selection_notes(runs, ranked, "error"),
     )
 
 

@@ -146,7 +146,7 @@ def test_winners_that_tie_are_counted():
     frame.loc[frame["subnetwork"].isin(["s0003", "s0001"]), "error"] = 0.01
     found = winner_error(frame)
     assert found.subnetwork == "s0001"
-    assert found.notes[0].startswith("2 subnetworks share the lowest value")
+    assert found.notes[0].startswith("2 subnetworks share the least mean error")
 
 
 def test_what_has_no_winner_is_refused():
