@@ -23,6 +23,7 @@ from prunestats.db import (
 from prunestats.db.reading.study_record import find_study, load_facts, with_buckets
 from prunestats.errors import InputError
 from prunestats.files import write_atomically
+from prunestats.numeric.generators import own_generator
 from prunestats.reports.analysis.refined import analyse_refined
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.analysis.study import analyse_study
@@ -123,8 +124,8 @@ def _build(
     with read(engine) as connection:
         declared = [declaration(connection, str(frame["study"].iloc[0])) for frame in others]
     refined = tuple(
-        analyse_refined(said.study, said.words, frame, child)
-        for said, frame, child in zip(declared, others, rng.spawn(len(others)), strict=True)
+        analyse_refined(said.study, said.words, frame, own_generator(rng))
+        for said, frame in zip(declared, others, strict=True)
     )
     analysis = replace(analysis, refined=refined)
     analysis = replace(analysis, findings=key_findings(analysis))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError
+from prunestats.numeric.generators import own_generator
 from prunestats.refinement.gain import HeadToHead, head_to_head
 from prunestats.wording import fixed, plain, share, shortened
 
@@ -100,7 +101,8 @@ def analyse_refined(study: str, declared: str, test: pd.DataFrame, rng: np.rando
         mine = test[test["regime"] == regime]
         for space in spaces[1:]:
             try:
-                found = head_to_head(mine[mine["space"] == spaces[0]], mine[mine["space"] == space], k=_DRAWS, rng=rng)
+                initial, other = mine[mine["space"] == spaces[0]], mine[mine["space"] == space]
+                found = head_to_head(initial, other, k=_DRAWS, rng=own_generator(rng))
                 contests.append(found)
             except InputError as error:
                 refusals.append(f"{plain(space)} at {share(regime)} of the FLOPs: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from prunestats.conjectures.across_regimes import RegimeTrend, regime_trend
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError, ResultsError
 from prunestats.noise.choice import rank_subnetworks, selection_notes
+from prunestats.numeric.generators import own_generator
 from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
@@ -46,7 +47,7 @@ def analyse_study(
     bucket : int
         Size of a parameter bucket; 1 counts parameters.
     rng : numpy.random.Generator
-        Source of all randomness.
+        Every analysis starts from a copy of it, so its result is that of the same call alone.
     spaces : sequence of str, optional
         Order of the spaces; the first is the initial space. By default in order of appearance.
 
@@ -78,9 +79,9 @@ def analyse_study(
             order=order,
             designs=designs,
             bucket=bucket,
-            rng=child,
+            rng=rng,
         )
-        for regime, child in zip(regimes, rng.spawn(len(regimes)), strict=True)
+        for regime in regimes
     )
     return StudyAnalysis(
         regimes=analysed,
@@ -114,9 +115,8 @@ def _analyse_regime(
     subnetworks = _subnetworks(validation, test, bucket)
     finished, tested = validation.dropna(subset=["error"]), test.dropna(subset=["error"])
     first = finished[finished["space"] == order[0]]
-    *for_optima, for_pairs = rng.spawn(len(RESPONSES) + 1)
 
-    def optima(runs: pd.DataFrame, children: Sequence[np.random.Generator], of: str = "") -> dict[str, Optimum]:
+    def optima(runs: pd.DataFrame, of: str = "") -> dict[str, Optimum]:
         found = {
             response: _attempt(
                 f"The optimum of {response_name(response)}{of}",
@@ -125,37 +125,30 @@ def _analyse_regime(
                 runs,
                 bucket=bucket,
                 response=response,
-                rng=child,
+                rng=own_generator(rng),
             )
-            for response, child in zip(RESPONSES, children, strict=True)
+            for response in RESPONSES
         }
         return {response: optimum for response, optimum in found.items() if optimum is not None}
 
     comparison = None
     if len(set(test["space"])) > 1:
         what = "The comparison of spaces"
-        comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=for_pairs)
+        comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=own_generator(rng))
     return RegimeAnalysis(
         regime=regime,
         spaces=tuple(
             _analyse_space(space, validation, subnetworks) for space in order if space in set(validation["space"])
         ),
         comparison=comparison,
-        optima={} if designs else optima(first, for_optima),
+        optima={} if designs else optima(first),
         designs=tuple(
-            DesignAnalysis(
-                design, optima(first[first["original"].isin(design.originals)], children, f" of {design.name}")
-            )
-            for design, children in zip(designs, _each(for_optima, len(designs)), strict=True)
+            DesignAnalysis(design, optima(first[first["original"].isin(design.originals)], f" of {design.name}"))
+            for design in designs
         ),
         refusals=tuple(refusals),
         subnetworks=subnetworks,
     )
-
-
-def _each(generators: Sequence[np.random.Generator], n: int) -> Iterator[tuple[np.random.Generator, ...]]:
-    """Children of every generator for each of `n` designs."""
-    return zip(*(generator.spawn(n) for generator in generators), strict=True)
 
 
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:

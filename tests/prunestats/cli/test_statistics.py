@@ -51,6 +51,16 @@ def test_optimum_looks_at_the_first_space_and_gives_reasons(db, prunestats):
     assert "- 0.25: Only 8 subnetworks: fewer than 20 decide nothing." in told
 
 
+@pytest.mark.parametrize("seed", [0, 5])
+def test_optimum_and_the_report_find_the_same_with_one_seed(db, prunestats, seed, tmp_path):
+    report = ps.build_report(db, tmp_path / "report.pdf", study="demo", seed=seed)
+    prunestats("optimum", "--db", db, "--seed", seed)
+    with closing(sqlite3.connect(db)) as connection:
+        (stored,) = connection.execute("SELECT result FROM analysis WHERE kind = 'optimum'").fetchone()
+    expected = [{"regime": one.regime, **one.optimum.to_dict()} for one in report.analysis.regimes]
+    assert json.loads(stored)["found"] == json.loads(json.dumps(expected))
+
+
 def test_best_of_prints_k_and_how_many_reach_a_target(db, prunestats):
     found = rows(prunestats("best-of", "--db", db, "--space", "initial", "-k", 1, "-k", 8, "-f", "csv"))
     means = subnetwork_means(frame(db, regime=0.5, space="initial", split="test"))["error"]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from prunestats.errors import InputError
+from prunestats.optimum import find_optimum
 from prunestats.reports.analysis.study import analyse_study
 
 
@@ -134,3 +135,12 @@ def test_results_without_a_test_split_or_loss_are_reported_as_far_as_they_go(fra
     assert regime.comparison is None
     assert [(s.error, s.mean_error, s.winners, s.n_done) for s in regime.spaces] == [(None, None, (), 50)] * 2
     assert len(regime.refusals) == 2
+
+
+def test_an_optimum_is_that_of_the_same_call_alone(frames_of, study):
+    validation, _ = frames_of()
+    for regime in study.regimes:
+        runs = validation[(validation["regime"] == regime.regime) & (validation["space"] == "initial")]
+        for response, found in regime.optima.items():
+            alone = find_optimum(runs[runs["state"] == "done"], response=response, rng=rng())
+            assert found.to_dict() == alone.to_dict()
