@@ -110,3 +110,23 @@ def _plain(name: str) -> str:
 def test_import_prunestats_loads_nothing_else():
     code = "import sys, prunestats; print(sum(name.startswith('prunestats') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    "page", ["architecture.md", *(f"methods/{p.name}" for p in (ROOT / "docs/methods").glob("*.md"))]
+)
+def test_files_that_a_page_names_are_there(page):
+    files = {
+        str(path.relative_to(ROOT))
+        for top in ("prunestats", "db", "runners", "reports", "tests", "benchmarks")
+        for path in (ROOT / top).rglob("*.*")
+    }
+    for name in re.findall(r"`([\w/]+\.(?:py|R|typ))`", (ROOT / "docs" / page).read_text()):
+        assert any(file == name or file.endswith(f"/{name}") for file in files), name
+
+
+def test_the_architecture_page_names_every_room():
+    text = (ROOT / "docs/architecture.md").read_text()
+    for name in PACKAGES:
+        room = name.split(".")[-1]
+        assert re.search(rf"\b{room}\b", text) or name.startswith("prunestats.db.schema.migrations"), name
