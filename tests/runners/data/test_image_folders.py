@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,9 +104,18 @@ def test_a_run_trains_on_mapped_images(folder):
     from prunestats.runners.training.loop import Recipe, train
 
     data = load(folder)
-    network = build_network("resnet20", num_classes=3, seed=0)
-    loss = train(network, data.train, data.validation, Recipe(8, 0.05, 4, 0.9, 0.0), rng=np.random.default_rng(0))
-    assert loss < 1
+    own = {"pixels": data.train.pixels[data.train.rows].clone(), "rows": None}
+    mapped, in_memory = (
+        train(
+            build_network("resnet20", num_classes=3, seed=0),
+            images,
+            data.validation,
+            Recipe(2, 0.05, 4, 0.9, 0.0),
+            rng=np.random.default_rng(0),
+        )
+        for images in (data.train, replace(data.train, **own))
+    )
+    assert mapped == in_memory
 
 
 def no_val(folder):
