@@ -140,6 +140,5 @@ def test_measuring_latency_changes_nothing_else(task, trained):
     names = ("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64")
     assert [getattr(plain, name) for name in names] == [None] * 4
     assert all(getattr(measured, name) > 0 for name in names)
-    assert measured.latency_ms_1 < measured.latency_ms_64
     unmeasured = dataclasses.replace(measured, **dict.fromkeys(names))
     assert dataclasses.replace(unmeasured, wall_s=0.0) == dataclasses.replace(plain, wall_s=0.0)
