@@ -12,7 +12,7 @@ import pandas as pd
 
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import plain_data
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.checks import check_results
 from prunestats.results.ratio import bucket_counts
@@ -64,10 +64,10 @@ class Refinement:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain lists and numbers, the space as a study file writes it."""
-        stored: dict[str, Any] = plain(replace(self, space=None))
+        stored: dict[str, Any] = plain_data(replace(self, space=None))
         if self.space is not None:
             space = {"name": self.space.name, "sampler": self.space.sampler_name, **self.space.parameters}
-            stored["space"] = plain(space)
+            stored["space"] = plain_data(space)
         return stored
 
 
