@@ -8,9 +8,9 @@ from scipy import stats
 
 from prunestats.cost.model import CostModel, Layer
 from prunestats.errors import InputError
-from prunestats.sampling.conditional_draws import Product
-from prunestats.sampling.elimination import elimination
-from prunestats.sampling.pairwise_field import Exponent, Field
+from prunestats.sampling.conditional_sampling import ProductConditional
+from prunestats.sampling.elimination import elimination_order
+from prunestats.sampling.pairwise_field import Exponent, PairwiseField
 from prunestats.sampling.rejection import sample
 from prunestats.sampling.tilting import tilt_towards
 from prunestats.spaces.space import (
@@ -88,8 +88,8 @@ def test_a_field_is_summed_and_drawn_as_if_enumerated(theta, gap):
     pairs = np.triu(rng.random((5, 5)), 1) / 100
     pairs[[0, 0, 1], [3, 4, 3]] = 0
     exponent = Exponent(rng.random(5) / 50, np.array([0.0, 0.002, 0.0, 0.0, 0.0]), pairs + pairs.T) * theta
-    steps = elimination(exponent.pairs, [each.size for each in levels])
-    field = Field(exponent, levels, steps)
+    steps = elimination_order(exponent.pairs, [each.size for each in levels])
+    field = PairwiseField(exponent, levels, steps)
     everything = np.array(list(itertools.product(*levels)), dtype=float)
     logs = everything @ exponent.linear + everything**2 @ exponent.square
     logs += np.einsum("ng,gh,nh->n", everything, np.triu(exponent.pairs), everything)
@@ -109,11 +109,11 @@ def test_a_field_is_summed_and_drawn_as_if_enumerated(theta, gap):
 @pytest.mark.parametrize("tries", [0, 1, 8])
 def test_products_of_rows_are_drawn_as_weighted_whatever_the_envelope(tries, monkeypatch):
     """Bundles of many unlike rows, some weights zero; no try leaves all to the rows, one try leaves some."""
-    monkeypatch.setattr("prunestats.sampling.conditional_draws._TRIES", tries)
+    monkeypatch.setattr("prunestats.sampling.conditional_sampling._TRIES", tries)
     rng = np.random.default_rng(11)
     first, second = rng.random((200, 40)) ** 4, rng.random((90, 40)) ** 4
     first[:, 3] = second[:, 39] = 0
-    draw = Product(first, second, (1, 2))
+    draw = ProductConditional(first, second, (1, 2))
     for a, b in ((0, 0), (117, 55), (199, 89)):
         places = np.repeat([[0], [a], [b]], 40_000, axis=1)
         weights = first[a] * second[b]
@@ -139,7 +139,7 @@ def test_the_law_is_the_same_for_any_tilt(theta):
     regime = RARE["middle"]
     made = towards(BLOCK, regime)
     steps, levels = made.field._steps, made.levels
-    field = Field(made.field._exponent * (theta / made.theta), levels, steps)
+    field = PairwiseField(made.field._exponent * (theta / made.theta), levels, steps)
     edge = regime.bounds(FULL)[int(theta < 0)] / FULL
     other = type(made)(field, levels, theta, edge, FULL)
     counts = counted(in_band(regime), kept(other, BLOCK, regime, 60, seed=3))
@@ -160,7 +160,7 @@ def rare(monkeypatch):
     """Turn to the tilt after one block of 64."""
     monkeypatch.setattr("prunestats.sampling.rejection._BLOCK", 64)
     monkeypatch.setattr("prunestats.sampling.rejection._PILOT", 64)
-    monkeypatch.setattr("prunestats.sampling.rejection._SCARCE", 1.0)
+    monkeypatch.setattr("prunestats.sampling.rejection._RARE", 1.0)
 
 
 @pytest.mark.parametrize("limits", [(), (RatioBand(high=1.8), ParameterBand(low=0.55))])
@@ -219,7 +219,7 @@ def test_resnet50_in_a_band_that_rejection_cannot_fill(resnet50_cost):
     assert ((low <= drawn.flops) & (drawn.flops <= high)).all()
     np.testing.assert_array_equal(drawn.flops, resnet50_cost.flops(drawn.widths))
     assert len({tuple(row) for row in drawn.widths.tolist()}) == 2000
-    assert drawn.scheme.startswith("rejection, after 262,144 proposals from the law tilted by exp(")
+    assert drawn.scheme.startswith("rejection, after 262,144 proposals from the distribution tilted by exp(")
     assert drawn.attempts < 400_000
     np.testing.assert_array_equal(draws(300).widths, drawn.widths[:300])
 
