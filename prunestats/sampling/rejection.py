@@ -21,7 +21,7 @@ _PILOT = 32 * _BLOCK
 """Proposals after which the tilt is built, if the band is rare."""
 
 _RARE = 2e-3
-"""Share of the pilot's proposals in the band below which it is rare. A tilted proposal costs about five times one of
+"""Share of the pilot in the band below which it is rare. A tilted proposal costs about five times one of
 the space's, and 2.5 to 5 % of them are accepted: tilting pays below 0.5 to 1 %, and 0.2 % leaves room for its tables."""
 
 
@@ -163,7 +163,7 @@ def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Suppor
     Raises
     ------
     InputError
-        If the band lies below the smallest subnetwork, no FLOPs are in it and in a constraint, or a constraint is empty.
+        If the band lies below the smallest subnetwork, is disjoint from a constraint on FLOPs, or a constraint is empty.
     """
     full = int(cost.flops(cost.sizes)[0])
     least = int(cost.flops(support.least())[0])

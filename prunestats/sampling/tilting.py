@@ -21,15 +21,15 @@ _COARSE_WIDTHS = 24
 """Widths per group when theta is sought: a coarse grid is fast, and an inexact theta only costs acceptance."""
 
 _STEEPEST = 2.0**20
-"""Largest theta that is tried. A band needs about the inverse of its distance from an end of the range of FLOPs, as a
-fraction of the original's; beyond it, the search stops and takes this."""
+"""Largest theta that is tried, so that the search ends where the band touches an end of the range of FLOPs: no finite
+theta moves the mean there."""
 
 _BISECTIONS = 12
 """Halvings of the interval of theta, to 1/4096 of it: as fine as the three digits that are kept."""
 
 _RELATIVE_STEP = 1e-3
-"""Step of the central difference that gives the mean FLOPs, relative to theta: neither truncation nor cancellation
-reaches the digits that are kept."""
+"""Step of the central difference that gives the mean FLOPs, relative to theta: its error is of the order of the step
+squared, below the three digits that are kept."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,8 @@ def _steepness(
 
     Rounded to three digits, so that it does not depend on the last bits of a sum, which differ between processors.
     """
-    coarse = [
-        each[np.unique(np.rint(np.linspace(0, each.size - 1, _COARSE_WIDTHS)).astype(np.intp))] for each in levels
-    ]
+    grids = (np.linspace(0, each.size - 1, _COARSE_WIDTHS) for each in levels)
+    coarse = [each[np.unique(np.rint(grid).astype(np.intp))] for each, grid in zip(levels, grids, strict=True)]
 
     def mean(theta: float) -> float:
         step = max(abs(theta), 1.0) * _RELATIVE_STEP
