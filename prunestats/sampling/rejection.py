@@ -22,7 +22,7 @@ _PILOT = 32 * _BLOCK
 
 _RARE = 2e-3
 """Share of the pilot in the band below which it is rare. A tilted proposal costs about five times one of
-the space's, and 2.5 to 5 % of them are accepted: tilting pays below 0.5 to 1 %, and 0.2 % leaves room for its tables."""
+the space's, and 2.5 to 5 % of them are accepted: tilting pays below 0.5 to 1 %; 0.2 % leaves room for its tables."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Suppor
     Raises
     ------
     InputError
-        If the band lies below the smallest subnetwork, is disjoint from a constraint on FLOPs, or a constraint is empty.
+        If the band lies below the smallest subnetwork, is disjoint from a `FlopsBand`, or a constraint is empty.
     """
     full = int(cost.flops(cost.sizes)[0])
     least = int(cost.flops(support.least())[0])

@@ -41,7 +41,7 @@ def test_buckets_are_filled_layer_by_layer(widths, size):
     assert CHAIN.buckets(widths, size).tolist() == [expected]
 
 
-def test_many_subnetworks_cost_what_each_costs_alone(monkeypatch):
+def test_chunks_do_not_change_costs(monkeypatch):
     widths = np.random.default_rng(0).integers(1, [6, 10], size=(50, 2), endpoint=True)
     whole = CHAIN.flops(widths), CHAIN.buckets(widths, 64)
     monkeypatch.setattr("prunestats.cost.model._CHUNK_CELLS", 12)
