@@ -16,7 +16,7 @@ from prunestats.numeric.plain_data import Result
 from prunestats.numeric.welch import satterthwaite
 from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.results.means import distinct_runs, subnetwork_means
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import log_ratio
 
 _LEAST_WINNERS = 2
 
@@ -149,7 +149,7 @@ def winners_near_optimum(
     second = subnetwork_means(
         runs.merge(units.loc[~units["first"], own], on=own).drop(columns="space", errors="ignore"), response
     ).sample(frac=1, random_state=to_winners)
-    second["x"] = np.log(second["flops"] / bucket_counts(second, bucket))
+    second["x"] = log_ratio(second, bucket)
     parts = [_winners(group["x"], group[response], share) for _, group in second.groupby("original")]
     return _judge(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
 

@@ -34,7 +34,8 @@ def plain_data(value: Any) -> Any:
     Parameters
     ----------
     value : Any
-        Dataclasses, arrays, numpy scalars, tuples and dicts, in any nesting.
+        Dataclasses, arrays, numpy scalars, tuples and dicts, in any nesting; a field whose metadata say
+        ``plain=False`` is left out.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def plain_data(value: Any) -> Any:
     {'mean': 1.0, 'bounds': [None, None], 'x': [0, 1]}
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
+        return {f.name: plain_data(getattr(value, f.name)) for f in fields(value) if f.metadata.get("plain", True)}
     if isinstance(value, dict):
         return {str(key): plain_data(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

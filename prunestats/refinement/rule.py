@@ -15,7 +15,7 @@ from prunestats.numeric.arrays import Floats
 from prunestats.numeric.plain_data import plain_data
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.checks import check_results
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import log_ratio
 from prunestats.spaces.cost_bands import RatioBand
 from prunestats.spaces.space import Space
 
@@ -214,9 +214,7 @@ def _band_words(band: RatioBand, share: float, stretched: bool) -> str:
 
 def _log_ratios(frame: pd.DataFrame, bucket: int) -> Floats:
     keys = [name for name in ("original", "subnetwork") if name in check_results(frame).columns]
-    each = frame.drop_duplicates(keys)
-    ratios: Floats = np.log(each["flops"].to_numpy(dtype=float) / bucket_counts(each, bucket))
-    return ratios
+    return log_ratio(frame.drop_duplicates(keys), bucket)
 
 
 def _ratio(end: float) -> float | None:
