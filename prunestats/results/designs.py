@@ -106,7 +106,7 @@ def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
     Examples
     --------
     >>> pooled_caution(pd.DataFrame({"original_flops": [9, 9, 7], "original_params": [3, 3, 3]}))[0][:44]
-    'Originals of 2 different costs are taken to '
+    'Originals with 2 different costs are pooled, '
     """
     if not set(_COSTS) <= set(frame.columns):
         return ()
@@ -114,7 +114,8 @@ def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
     if costs == 1:
         return ()
     return (
-        f"Originals of {costs} different costs are taken to have one optimum here: transfer_optimum looks at each.",
+        f"Originals with {costs} different costs are pooled, as if they had one optimum: transfer_optimum treats them "
+        "separately.",
     )
 
 
