@@ -106,7 +106,7 @@ def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
     Examples
     --------
     >>> pooled_caution(pd.DataFrame({"original_flops": [9, 9, 7], "original_params": [3, 3, 3]}))[0][:44]
-    'Originals with 2 different costs are pooled, '
+    'Originals with 2 different costs are pooled,'
     """
     if not set(_COSTS) <= set(frame.columns):
         return ()
