@@ -189,7 +189,7 @@ class CostModel:
         """Matrix Q with cost = v Q v' for v = (widths, 1)."""
         inputs, outputs = self._channels
         per_pair, per_out = self._unit_costs(cost)
-        form = (inputs * per_pair) @ outputs.T
+        form: NDArray[np.float64] = (inputs * per_pair) @ outputs.T
         form[-1] += outputs @ per_out
         full = np.append(self.sizes, 1.0)
         if full @ form @ full >= _LARGEST_EXACT:

@@ -14,7 +14,7 @@ import numpy as np
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.spaces.cost_bands import FlopsBand, ParameterBand, RatioBand, Truths
+from prunestats.spaces.cost_bands import FlopsBand, ParameterBand, RatioBand, Booleans
 from prunestats.spaces.support import Support, Widths
 
 
@@ -40,7 +40,7 @@ class Constraint(Protocol):
         """Return the support that it leaves: the same one for a condition."""
         ...
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork satisfies it, shape (n,)."""
         ...
 
@@ -55,7 +55,7 @@ class _SupportConstraint:
 
     is_condition: ClassVar[bool] = False
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """True for every subnetwork: widths outside the support are not proposed."""
         return np.ones(len(widths), dtype=bool)
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError
+from prunestats.numeric.arrays import Floats
 from prunestats.spaces.support import Support, Widths
 
-Truths = NDArray[np.bool_]
+Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class _Band:
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if self.high is None else f"in [{self.low:g}, {self.high:g}]"
 
-    def _within(self, values: NDArray[Any]) -> Truths:
-        inside: Truths = np.ones(values.shape, dtype=bool)
+    def _within(self, values: NDArray[Any]) -> Booleans:
+        inside: Booleans = np.ones(values.shape, dtype=bool)
         if self.low is not None:
             inside &= values >= self.low
         if self.high is not None:
@@ -63,11 +64,11 @@ class _CostBand(_Band):
                 "percentages by 100"
             )
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """Cost over the original's, shape (n,)."""
         raise NotImplementedError
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork's cost lies in the band."""
         return self._within(self.fraction(cost, widths))
 
@@ -100,7 +101,7 @@ class FlopsBand(_CostBand):
         """Whether it overlaps the band of fractions from `low` to `high`."""
         return (self.low is None or self.low <= high) and (self.high is None or self.high >= low)
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """FLOPs over the original's, shape (n,)."""
         return cost.flops(widths) / cost.flops(cost.sizes)
 
@@ -122,7 +123,7 @@ class ParameterBand(_CostBand):
         """The condition in words."""
         return f"parameters {self._words} of the original's"
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """Parameters over the original's, shape (n,)."""
         return cost.params(widths) / cost.params(cost.sizes)
 
@@ -159,7 +160,7 @@ class RatioBand(_Band):
         buckets = "parameter" if self.bucket == 1 else f"bucket of {self.bucket} parameters"
         return f"FLOPs per {buckets} {self._words}"
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork's ratio lies in the band."""
         return self._within(cost.ratio(widths, self.bucket))
 

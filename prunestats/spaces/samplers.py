@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from prunestats.errors import InputError
-from prunestats.spaces.support import Floats, Support, Widths
+from prunestats.numeric.arrays import Floats
+from prunestats.spaces.support import Support, Widths
 
 _REDRAW_ROUNDS = 1_000
 """Rounds of redrawing scores that leave no room for a mean, before the spread is refused.

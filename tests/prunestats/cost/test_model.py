@@ -57,7 +57,7 @@ def test_rows_inside_a_band_are_found_exactly(first, second):
     low, high = sorted((int(np.sort(flops)[first % 60]), int(np.sort(flops)[second % 60])))
     expected = np.flatnonzero((flops >= low) & (flops <= high))
     np.testing.assert_array_equal(CHAIN.inside(widths, low, high), expected)
-    # ends that miss a value by one multiply-add leave it out
+    # bounds that exclude a value by one multiply-add leave it out
     np.testing.assert_array_equal(
         CHAIN.inside(widths, low + 1, high - 1), np.flatnonzero((flops >= low + 1) & (flops <= high - 1))
     )
