@@ -14,7 +14,7 @@ import numpy as np
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.spaces.cost_bands import FlopsBand, ParameterBand, RatioBand, Booleans
+from prunestats.spaces.cost_bands import Booleans, FlopsBand, ParameterBand, RatioBand
 from prunestats.spaces.support import Support, Widths
 
 
