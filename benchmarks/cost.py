@@ -1,4 +1,4 @@
-"""Costing subnetworks: the quadratic forms against building each network and counting it."""
+"""FLOPs and parameters of subnetworks: quadratic forms against building each network and counting its operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing two ways to the same answer."""
+"""Timings of two ways to compute the same result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prunestats.cli.terminal import print_rows
 
 @dataclass(frozen=True)
 class Comparison:
-    """Seconds for one unit of work, ours and the other way."""
+    """Seconds for one unit of work, by this package and by an alternative."""
 
     what: str
     unit: str
@@ -21,7 +21,7 @@ class Comparison:
 
 
 def seconds(act: Callable[[], object], units: int = 1, repeats: int = 3) -> float:
-    """Least seconds a unit over some repeats."""
+    """Seconds per unit: the minimum over repeats, as other processes can only add time."""
     best = float("inf")
     for _ in range(repeats):
         started = time.perf_counter()
@@ -39,4 +39,4 @@ def print_comparisons(found: Iterable[Comparison]) -> None:
         (c.what, c.unit, f"{c.ours_s * 1e6:,.2f}", c.other, f"{c.other_s * 1e6:,.2f}", _times(c.other_s / c.ours_s))
         for c in found
     ]
-    print_rows(("what", "unit", "ours, µs", "the other way", "its µs", "ratio"), rows)
+    print_rows(("what", "unit", "prunestats, µs", "alternative", "alternative, µs", "ratio"), rows)

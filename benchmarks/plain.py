@@ -1,4 +1,4 @@
-"""The loop that a user would write for the digits study: Torch-Pruning, DataLoader, one process."""
+"""A plain training loop for the digits study, as a user would write it: Torch-Pruning, DataLoader, one process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run_plainly(
     recipe: tuple[int, float, int],
     table: Path,
 ) -> None:
-    """Prune, count, train and evaluate one subnetwork, and add a row of what `prunestats run` would store of it."""
+    """Prune, count, train and evaluate one subnetwork, and append a row with what `prunestats run` stores of it."""
     example = data.example_input
     network = prune_plainly(original, trace, widths, example)
     flops, params = tp.utils.count_ops_and_params(network, example)
@@ -35,7 +35,7 @@ def run_plainly(
 
 
 def prune_plainly(original: nn.Module, trace: Trace, widths: Sequence[int], example: torch.Tensor) -> nn.Module:
-    """Remove the filters of least L1 norm, group by group, by Torch-Pruning's low-level interface."""
+    """Remove the filters with the smallest L1 norm, group by group, by Torch-Pruning's low-level interface."""
     network = copy.deepcopy(original)
     graph = tp.DependencyGraph().build_dependency(network, example_inputs=example)
     modules = dict(network.named_modules())
@@ -50,7 +50,7 @@ def prune_plainly(original: nn.Module, trace: Trace, widths: Sequence[int], exam
 
 
 def fine_tune(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> list[float]:
-    """Train; return the epochs' training losses, validation errors and losses, then the error and loss of the test."""
+    """Fine-tune; return validation error and loss, training loss and both for each epoch, test error and loss."""
     loader = DataLoader(TensorDataset(data.train.images, data.train.labels), batch_size, shuffle=True)
     optimiser = torch.optim.SGD(network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * len(loader))

@@ -1,7 +1,8 @@
-"""Verdicts on published populations: ``python -m benchmarks.published FOLDER [PLOTS]``.
+"""Verdicts on published populations of networks: ``python -m benchmarks.published FOLDER [PLOTS]``.
 
-FOLDER holds nas_bench_macro.csv (xiusu/NAS-Bench-Macro) and accel_nasbench.csv (afzalxo/Accel-NASBench). Each is cut
-into narrow bands around quantiles of its FLOPs. A significantly convex quadratic is counted beside the verdicts.
+FOLDER contains nas_bench_macro.csv (xiusu/NAS-Bench-Macro) and accel_nasbench.csv (afzalxo/Accel-NASBench). Each is
+split into narrow bands around quantiles of its FLOPs. The share of bands with a significantly convex quadratic is
+printed beside the verdicts.
 """
 
 from __future__ import annotations
@@ -16,26 +17,35 @@ import pandas as pd
 
 from prunestats.cli.terminal import print_rows
 from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.results.means import subnetwork_means
+from prunestats.results.ratio import ratio
 
 BANDS = (0.01, 0.02, 0.05)
-PLACES = np.linspace(0.05, 0.95, 37)
+"""Half-widths of the bands, relative to their centres: those of usual regimes and one wider."""
+
+QUANTILES = np.linspace(0.05, 0.95, 37)
+"""Quantiles of FLOPs at the centres of the bands, every 2.5 %."""
+
+LEAST = 20
+"""Subnetworks of a band: with fewer, a verdict says little."""
+
 RESPONSES = ("error", "log_error")
 
 
 def load(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return both tables as results frames, one row a run."""
+    """Return both tables as results frames, one row per run."""
     macro = pd.read_csv(folder / "nas_bench_macro.csv", dtype={"arch": str})
     accel = pd.read_csv(folder / "accel_nasbench.csv")
     return {"NAS-Bench-Macro": _macro(macro), "Accel-NASBench": _accel(accel)}
 
 
 def bands(frame: pd.DataFrame) -> Iterator[tuple[float, float, pd.DataFrame]]:
-    """Yield the half width, the centre and the subnetworks of every band."""
+    """Yield the half-width, the centre and the runs of every band."""
     costs = frame.drop_duplicates("subnetwork")["flops"]
     for width in BANDS:
-        for center in costs.quantile(PLACES):
+        for center in costs.quantile(QUANTILES):
             inside = frame[(frame["flops"] / center - 1).abs() <= width]
-            if inside["subnetwork"].nunique() >= 20:
+            if inside["subnetwork"].nunique() >= LEAST:
                 yield width, float(center), inside
 
 
@@ -85,7 +95,7 @@ def _summary(name: str, response: str, found: list[tuple[float, Optimum]]) -> li
 
 
 def _plot(folder: Path, name: str, response: str, frame: pd.DataFrame) -> None:
-    """Draw every sixth band of 2 %: the subnetworks, the quadratic, the spline and the believed pieces."""
+    """Plot every sixth band of 2 %: subnetworks, quadratic, spline, and the reported confidence set."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -95,12 +105,10 @@ def _plot(folder: Path, name: str, response: str, frame: pd.DataFrame) -> None:
     figure, grid = plt.subplots(2, 4, figsize=(20, 9))
     for axes, band in zip(grid.flat, some, strict=False):
         optimum = find_optimum(band, response=response)
-        means = band.groupby("subnetwork").agg(
-            flops=("flops", "first"), params=("params", "first"), y=(response, "mean")
-        )
-        ratio = means["flops"] / means["params"]
-        axes.scatter(ratio, means["y"], s=8, alpha=0.5)
-        at = np.geomspace(ratio.min(), ratio.max(), 200)
+        means = subnetwork_means(band, response)
+        ratios = ratio(means, 1)
+        axes.scatter(ratios, means[response], s=8, alpha=0.5)
+        at = np.geomspace(ratios.min(), ratios.max(), 200)
         if optimum.quadratic is not None:
             axes.plot(at, optimum.quadratic.predict(at)[0], "--", color="black")
         if optimum.spline is not None:

@@ -1,4 +1,4 @@
-"""Drawing a population: against one proposal at a time, and the tilted scheme against vectorised rejection."""
+"""Sampling a population: vectorised against one proposal at a time, tilted proposals against the space's."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from prunestats.sampling.rejection import sample
 from prunestats.spaces.space import Independent, Regime, Space
 
 SHAPES = {"resnet_digits": (1, 1, 8, 8), "resnet56": (1, 3, 32, 32), "resnet50": (1, 3, 224, 224)}
-# the digits net has few subnetworks
-MOST = {"resnet_digits": 1_000, "resnet56": 10_000, "resnet50": 10_000}
+# the digits network has few subnetworks
+SIZES = {"resnet_digits": 1_000, "resnet56": 10_000, "resnet50": 10_000}
 SPACE = Space("initial", Independent())
 
 
 class Untilted(Independent):
-    """The same law, of which nothing but its draws is known: rejection is all there is."""
+    """The same distribution in a class for which no tilt is built, so that all proposals are the space's."""
 
 
 def comparisons() -> Iterator[Comparison]:
     for name in SHAPES:
         cost = trace(build_network(name, seed=0), torch.zeros(SHAPES[name])).cost
-        for regime, n in ((Regime(0.25, 0.02), 1_000), (Regime(0.5, 0.01), MOST[name])):
+        for regime, n in ((Regime(0.25, 0.02), 1_000), (Regime(0.5, 0.01), SIZES[name])):
             yield Comparison(
                 f"{name}, {n:,} at {regime.flops:g} ± {100 * regime.tolerance:g} %",
-                "subnetwork drawn",
+                "subnetwork sampled",
                 seconds(lambda: sample(SPACE, cost, regime, n, rng=np.random.default_rng(0)), n, repeats=2),  # noqa: B023
                 "one proposal at a time",
                 seconds(lambda: one_at_a_time(cost, regime, 5), 5, repeats=1),  # noqa: B023

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from prunestats.bucket_size.cross_validation import corrected_interval
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, plain
+from prunestats.numeric.intervals import Interval
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.beyond_costs import Beyond
 
 
@@ -49,7 +49,7 @@ class Score:
 
 
 @dataclass(frozen=True, repr=False)
-class BucketComparison:
+class BucketComparison(Result):
     """Bucket sizes and competitors of the ratio, by how well they predict.
 
     Parameters
@@ -110,8 +110,3 @@ class BucketComparison:
                 raise InputError(f"predictor must be one of {', '.join(names)}; found {name!r}")
         differences = self.losses[:, names.index(over)] - self.losses[:, names.index(predictor)]
         return corrected_interval(differences, self.folds, self.level)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result

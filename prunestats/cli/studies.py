@@ -128,7 +128,7 @@ def sample(study: StudyFile, form: Form = "table") -> None:
     rows = []
     for population in plan(read_study(study)).populations:
         drawn, task = population.sample, population.original.task
-        ratios = sorted((drawn.flops / drawn.params).tolist())
+        ratios = sorted(population.original.cost.ratio(drawn.widths).tolist())
         rows.append(
             (
                 *(task.network, task.seed, population.regime.flops, population.space.name, len(drawn.widths)),

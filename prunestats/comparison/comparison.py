@@ -16,7 +16,8 @@ from prunestats.comparison.permutation_tests import anderson_darling
 from prunestats.comparison.populations import Cells, by_population, cells_of
 from prunestats.comparison.tables import latex_table, markdown_table
 from prunestats.errors import InputError
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 
 __all__ = ["Comparison", "Omnibus", "PairComparison", "compare"]
 
@@ -41,7 +42,7 @@ class Omnibus:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """All pairs of populations in all regimes.
 
     Parameters
@@ -70,11 +71,6 @@ class Comparison:
     def to_latex(self) -> str:
         """Return the same table as a LaTeX tabular, for booktabs."""
         return latex_table((*self.pairs, *self.pooled))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the pairs as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 _PLAIN = ("p_less_p", "p_holm", "ks", "ks_p", "ad", "ad_p", "dominance", "k")

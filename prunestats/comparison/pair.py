@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -24,13 +24,14 @@ from prunestats.comparison.stratified import (
     strata_of,
 )
 from prunestats.errors import InputError
-from prunestats.numeric.intervals import Interval, plain
+from prunestats.numeric.intervals import Interval
+from prunestats.numeric.plain_data import Result
 
 _K = 10
 
 
 @dataclass(frozen=True)
-class PairComparison:
+class PairComparison(Result):
     """Two populations, `a` against `b`, in one regime or pooled over regimes.
 
     Parameters
@@ -115,11 +116,6 @@ class PairComparison:
     flops_overlap: float
     n_shared: int
     notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from prunestats.conjectures.meta_regression import MetaRegression
 from prunestats.conjectures.moderators import LEAST, MetaDesign, build_design, fit_design
 from prunestats.conjectures.prediction import Prediction, predict_at
 from prunestats.errors import InputError
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.optimum import Optimum
 
 
 @dataclass(frozen=True, repr=False)
-class MetaOptimum:
+class MetaOptimum(Result):
     """Optima of several originals, put together.
 
     Parameters
@@ -115,11 +116,6 @@ class MetaOptimum:
         C. Roever, G. Knapp and T. Friede, BMC Med. Res. Methodol. 15 (2015), 99.
         """
         return _slope(self.fit, self.design, "original_ratio", self.level, careful=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def meta_optimum(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,13 @@ from scipy import stats
 from prunestats.conjectures.log_optima import LogOptimum, log_optima, lopsided_note, selection_note
 from prunestats.errors import InputError, ResultsError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.optimum import Optimum, find_optimum
 
 
 @dataclass(frozen=True, repr=False)
-class RegimeTrend:
+class RegimeTrend(Result):
     """The optimum of each regime, and whether it is the same in all.
 
     Parameters
@@ -65,11 +65,6 @@ class RegimeTrend:
     def __repr__(self) -> str:
         moved = "" if self.halving is None else f", halving={self.halving}, equality_p={self.equality_p:.3g}"
         return f"RegimeTrend({self.n_estimates} of {len(self.regimes)} regimes with an optimum{moved})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def optimum_across_regimes(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from prunestats.conjectures.across_originals import MetaOptimum
-from prunestats.numeric.intervals import Interval, plain
+from prunestats.numeric.intervals import Interval
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.designs import Costed, OriginalDesign, ratio_of
 
@@ -29,7 +29,7 @@ class DesignOptimum:
 
 
 @dataclass(frozen=True)
-class PredictedOptimum:
+class PredictedOptimum(Result):
     """Where the optimum of a network that was not explored is expected.
 
     Parameters
@@ -56,14 +56,9 @@ class PredictedOptimum:
     n_estimates: int
     notes: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
-
 
 @dataclass(frozen=True, repr=False)
-class Transfer:
+class Transfer(Result):
     """Optima of several designs, and what the ratio of the original says of them.
 
     Parameters
@@ -142,11 +137,6 @@ class Transfer:
             n_estimates=self.meta.n_estimates,
             notes=prediction_notes(self, ratio, regime, found.new),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def prediction_notes(found: Transfer, ratio: float, regime: float | None, new: Interval) -> tuple[str, ...]:

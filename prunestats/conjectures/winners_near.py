@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +11,18 @@ from scipy import stats
 from prunestats.conjectures.log_optima import log_optimum
 from prunestats.errors import InputError, ResultsError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.numeric.welch import satterthwaite
 from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.results.means import distinct_runs, subnetwork_means
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import log_ratio
 
 _LEAST_WINNERS = 2
 
 
 @dataclass(frozen=True, repr=False)
-class WinnersNear:
+class WinnersNear(Result):
     """The ratio of the winners of one half of a population, over the optimum of the other half.
 
     Parameters
@@ -68,11 +68,6 @@ class WinnersNear:
     def __repr__(self) -> str:
         found = "no optimum" if self.quotient is None else f"quotient={self.quotient}, p={self.p:.3g}"
         return f"WinnersNear(equivalent={self.equivalent}, margin={self.margin:g}, {found}, n_winners={self.n_winners})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def winners_near_optimum(
@@ -154,7 +149,7 @@ def winners_near_optimum(
     second = subnetwork_means(
         runs.merge(units.loc[~units["first"], own], on=own).drop(columns="space", errors="ignore"), response
     ).sample(frac=1, random_state=to_winners)
-    second["x"] = np.log(second["flops"] / bucket_counts(second, bucket))
+    second["x"] = log_ratio(second, bucket)
     parts = [_winners(group["x"], group[response], share) for _, group in second.groupby("original")]
     return _judge(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
 

@@ -1,4 +1,4 @@
-"""FLOPs, parameters and parameter buckets of subnetworks, exact, from the widths alone."""
+"""FLOPs, parameters and parameter buckets of subnetworks, computed exactly from their widths."""
 
 from prunestats.cost.layer import Layer
 from prunestats.cost.model import CostModel

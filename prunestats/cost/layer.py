@@ -1,4 +1,4 @@
-"""One layer of a network, and what it costs as a function of the widths."""
+"""FLOPs and parameters of one layer as a function of the widths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Terms = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Layer:
-    """One module that owns parameters, and what it costs.
+    """A module with parameters, and its FLOPs and parameters as a function of the groups' widths.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class Layer:
     in_fixed, out_fixed : int
         Inputs and outputs that are never pruned, such as image channels and classes.
     flops_per_pair, flops_per_out : int
-        Multiply-adds for each (input, output) pair, and for each output alone (depthwise layers).
+        Multiply-adds per (input, output) pair, and per output (depthwise layers).
     params_per_pair, params_per_out : int
-        Parameters for each (input, output) pair, and for each output alone (bias, batch norm).
+        Parameters per (input, output) pair, and per output (bias, batch norm).
     """
 
     name: str
@@ -42,7 +42,7 @@ class Layer:
     params_per_out: int
 
     def params(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Parameters of the layer in many subnetworks, whose widths are `columns` of shape (groups, n)."""
+        """Parameters of the layer in n subnetworks, shape (n,), from their widths, shape (groups, n)."""
         outputs = _count(self.out_groups, self.out_fixed, columns)
         if not self.params_per_pair:
             return self.params_per_out * outputs
@@ -51,7 +51,7 @@ class Layer:
 
     @property
     def as_owner(self) -> Layer:
-        """The layer without all that its number of parameters does not depend on."""
+        """The layer reduced to what its number of parameters depends on: equal ones need to be counted only once."""
         bare = replace(self, name="", kind="", flops_per_pair=0, flops_per_out=0)
         return bare if self.params_per_pair else replace(bare, in_groups=(), in_fixed=0)
 

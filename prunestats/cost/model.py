@@ -1,7 +1,7 @@
-"""The cost of subnetworks: FLOPs, parameters and parameter buckets as exact functions of the widths.
+"""Cost model of a network: FLOPs, parameters and parameter buckets of its subnetworks as exact functions of the widths.
 
-Every layer costs ``per_pair * inputs * outputs + per_out * outputs``, and its inputs and outputs are sums of group
-widths, so FLOPs and parameters are quadratic forms in the widths: a million subnetworks are a few matrix products.
+A layer costs ``per_pair * inputs * outputs + per_out * outputs``, and its inputs and outputs are linear in the widths.
+FLOPs and parameters are therefore quadratic forms in the widths, and many subnetworks take a few matrix products.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,10 +22,11 @@ __all__ = ["CONVENTION", "CostModel", "Layer", "Terms"]
 
 CONVENTION = "multiply-adds"
 
-# Integers up to here are exact in float64, and float64 matrix products are the fast ones.
-_EXACT = 2**53
-# Small enough that what one chunk needs stays in the processor's cache: three times as fast as chunks that do not.
+_LARGEST_EXACT = 2**53
+"""Integers up to it are exact in float64, whose matrix products are fast; integer matrix products are not."""
+
 _CHUNK_CELLS = 250_000
+"""Entries of one chunk, 2 MB: a chunk that fits the processor's cache is three times as fast as one that does not."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ class CostModel:
     Parameters
     ----------
     group_names : tuple of str
-        A name for each group of filters that are pruned together.
+        A name for each group of filters, which are pruned together.
     group_sizes : tuple of int
         Filters that the original has in each group.
     layers : tuple of Layer
-        Every module that owns parameters.
+        Every module with parameters.
 
     Notes
     -----
     FLOPs are multiply-adds of convolution and linear layers, without bias and batch norm, for one input.
-    A parameter bucket of size B is a fixed capacity: a layer with P parameters fills ``ceil(P / B)`` of them.
+    A parameter bucket is a unit of storage of B parameters: a layer with P parameters fills ``ceil(P / B)`` buckets.
 
     Examples
     --------
@@ -93,7 +94,7 @@ class CostModel:
         return np.concatenate([block.astype(np.int64) for block in self._layer_params(self._check(widths))])
 
     def buckets(self, widths: ArrayLike, size: int = 1) -> NDArray[np.int64]:
-        """Parameter buckets of `size` that each subnetwork fills, shape (n,).
+        """Parameter buckets of `size` parameters that each subnetwork fills, shape (n,); `widths` as in `flops`.
 
         Raises
         ------
@@ -101,38 +102,39 @@ class CostModel:
             If `size` is not a positive integer.
         """
         if size < 1:
-            raise InputError(f"bucket size must be a positive number of parameters; found {size}")
+            raise InputError(f"bucket size must be a positive number of parameters; found {size}: 1 counts parameters")
         checked = self._check(widths)
         if size == 1:
             return self.params(checked)
         blocks = []
         for rows in _chunks(len(checked), self.n_groups):
             columns = np.ascontiguousarray(checked[rows].T)
-            blocks.append(sum(times * np.ceil(layer.params(columns) / size) for layer, times in self._alike.items()))
+            blocks.append(sum(times * np.ceil(layer.params(columns) / size) for layer, times in self._distinct.items()))
         return np.concatenate(blocks).astype(np.int64)
 
     def ratio(self, widths: ArrayLike, bucket: int = 1) -> NDArray[np.float64]:
-        """FLOPs a parameter bucket of each subnetwork, shape (n,)."""
+        """Ratio of FLOPs to buckets of `bucket` parameters of each subnetwork, shape (n,); `widths` as in `flops`."""
         return self.flops(widths) / self.buckets(widths, bucket)
 
     def inside(self, widths: NDArray[np.int64], low: float, high: float) -> NDArray[np.int64]:
-        """Rows of `widths` whose FLOPs are from `low` to `high`, in rising order; widths are trusted to be subnetworks.
+        """Indices of the rows of `widths` with FLOPs in [`low`, `high`], increasing; widths are not checked.
 
         Notes
         -----
-        Looks at all rows in single precision, whose relative error is below that of two sums of as many positive terms
-        as there are groups, and counts exactly those that may lie inside.
+        All rows are evaluated in single precision, with a bound on the relative error: that of two nested sums of
+        positive terms, one per group. Rows within that bound of the band are then evaluated exactly.
         """
         vectors = np.ones((len(widths), self.n_groups + 1), dtype=np.float32)
         vectors[:, :-1] = widths
         rough = np.einsum("ng,ng->n", vectors @ self.flops_form.astype(np.float32), vectors)
+        # two nested sums of groups + 1 positive terms err by about 2 (groups + 3) eps at most; the bound is twice that
         slack = 4 * (self.n_groups + 3) * float(np.finfo(np.float32).eps)
         near = np.flatnonzero((rough >= low * (1 - slack)) & (rough <= high * (1 + slack)))
         flops = _quadratic_form(self.flops_form, widths[near].astype(np.float64))
         return near[(low <= flops) & (flops <= high)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain JSON types, with the FLOPs convention beside it."""
+        """Return the fields as plain JSON types, with the FLOPs convention."""
         return {
             "convention": CONVENTION,
             "group_names": list(self.group_names),
@@ -142,7 +144,7 @@ class CostModel:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> CostModel:
-        """Rebuild a cost model from what `to_dict` gave, also after a trip through JSON."""
+        """Rebuild a cost model from the dict of `to_dict`, also after JSON has turned tuples into lists."""
         layers = tuple(
             Layer(**{**layer, "in_groups": _terms(layer["in_groups"]), "out_groups": _terms(layer["out_groups"])})
             for layer in stored["layers"]
@@ -150,7 +152,7 @@ class CostModel:
         return cls(tuple(stored["group_names"]), tuple(stored["group_sizes"]), layers)
 
     def _check(self, widths: ArrayLike) -> NDArray[np.float64]:
-        """Widths as a float64 matrix, after refusing what is not a subnetwork."""
+        """Widths as a float64 matrix, after refusing those that are no subnetwork."""
         found = np.atleast_2d(np.asarray(widths))
         if found.ndim != 2 or found.shape[1] != self.n_groups:
             raise InputError(
@@ -164,13 +166,13 @@ class CostModel:
         return found.astype(np.float64)
 
     @cached_property
-    def _alike(self) -> Counter[Layer]:
-        """Layers that always own the same number of parameters, once, and how many they are."""
+    def _distinct(self) -> Counter[Layer]:
+        """Layers with equal numbers of parameters at all widths, and how many there are of each."""
         return Counter(layer.as_owner for layer in self.layers)
 
     @cached_property
     def _channels(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Matrices (groups + 1, layers) that map widths, with a trailing 1, to inputs and to outputs."""
+        """Matrices, shape (groups + 1, layers), that map (widths, 1) to the layers' inputs and outputs."""
         inputs = np.zeros((self.n_groups + 1, len(self.layers)))
         outputs = np.zeros_like(inputs)
         for column, layer in enumerate(self.layers):
@@ -183,30 +185,37 @@ class CostModel:
                     matrix[group, column] += multiplicity
         return inputs, outputs
 
-    def _form(self, per_pair: list[int], per_out: list[int]) -> NDArray[np.float64]:
+    def _form(self, cost: Literal["flops", "params"]) -> NDArray[np.float64]:
         """Matrix Q with cost = v Q v' for v = (widths, 1)."""
         inputs, outputs = self._channels
-        form = (inputs * np.asarray(per_pair, dtype=np.float64)) @ outputs.T
-        form[-1] += outputs @ np.asarray(per_out, dtype=np.float64)
+        per_pair, per_out = self._unit_costs(cost)
+        form: NDArray[np.float64] = (inputs * per_pair) @ outputs.T
+        form[-1] += outputs @ per_out
         full = np.append(self.sizes, 1.0)
-        if full @ form @ full >= _EXACT:
-            raise InputError(f"cost of the original must stay below 2**53; found {full @ form @ full:.3g}")
+        if full @ form @ full >= _LARGEST_EXACT:
+            raise InputError(
+                f"costs are exact below 2**53 only; found {full @ form @ full:.3g} for the original: check its layers"
+            )
         return form
+
+    def _unit_costs(self, cost: Literal["flops", "params"]) -> NDArray[np.float64]:
+        """Costs per (input, output) pair and per output, shape (2, layers)."""
+        names = (f"{cost}_per_pair", f"{cost}_per_out")
+        return np.array([[getattr(layer, name) for layer in self.layers] for name in names], dtype=np.float64)
 
     @cached_property
     def flops_form(self) -> NDArray[np.float64]:
         """Matrix Q, shape (groups + 1, groups + 1), with FLOPs = v Q v' for v = (widths, 1)."""
-        return self._form([y.flops_per_pair for y in self.layers], [y.flops_per_out for y in self.layers])
+        return self._form("flops")
 
     @cached_property
     def _params_form(self) -> NDArray[np.float64]:
-        return self._form([y.params_per_pair for y in self.layers], [y.params_per_out for y in self.layers])
+        return self._form("params")
 
     def _layer_params(self, widths: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-        """Parameters (rows, layers) of chunks of subnetworks."""
+        """Yield the parameters, shape (rows, layers), of chunks of subnetworks."""
         inputs, outputs = self._channels
-        per_pair = np.asarray([layer.params_per_pair for layer in self.layers], dtype=np.float64)
-        per_out = np.asarray([layer.params_per_out for layer in self.layers], dtype=np.float64)
+        per_pair, per_out = self._unit_costs("params")
         for rows in _chunks(len(widths), len(self.layers)):
             vectors = _augment(widths[rows])
             yield (vectors @ outputs) * (per_pair * (vectors @ inputs) + per_out)

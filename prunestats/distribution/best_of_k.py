@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,15 +11,16 @@ from scipy import stats
 from prunestats.distribution.weighted_sample import one_row
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Counts, Floats
-from prunestats.numeric.intervals import check_level, plain
+from prunestats.numeric.intervals import check_level
 from prunestats.numeric.order_statistics import correlations, least_of
+from prunestats.numeric.plain_data import Result
 
 _GRID = 32
 _DRAWS = 5_000
 
 
 @dataclass(frozen=True, repr=False)
-class BestOf:
+class BestOf(Result):
     """The expected least value among k subnetworks of a population, as a curve in k.
 
     Parameters
@@ -52,11 +52,6 @@ class BestOf:
     def __repr__(self) -> str:
         last = f"best of {self.k[-1]}: {self.value[-1]:.4g} [{self.low[-1]:.4g}, {self.high[-1]:.4g}]"
         return f"BestOf(n={self.n}, {self.k.size} k, {last}, level={self.level:g})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def best_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,8 @@ from prunestats.distribution.bands import (
 )
 from prunestats.distribution.weighted_sample import one_row, shares, weighted_steps
 from prunestats.errors import InputError
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 
 __all__ = ["Edf", "clopper_pearson", "edf"]
 
@@ -27,7 +28,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, repr=False)
-class Edf:
+class Edf(Result):
     """The empirical distribution function of a population of subnetworks.
 
     Parameters
@@ -164,11 +165,6 @@ class Edf:
         else:
             low, high = resampled_order_statistic(self.x, self.y, q, self.n, self.level)
         return Interval(float(self.quantile(q)), low, high, self.level)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def edf(

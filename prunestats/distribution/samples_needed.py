@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,11 +11,12 @@ from prunestats.distribution.best_of_k import BestOf, best_of, sample_of
 from prunestats.distribution.empirical import clopper_pearson
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 
 
 @dataclass(frozen=True)
-class SamplesToReach:
+class SamplesToReach(Result):
     """How many subnetworks it takes to reach a target.
 
     Parameters
@@ -39,11 +39,6 @@ class SamplesToReach:
     chance: float
     best_of: Interval
     n: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain numbers; what is not finite becomes None."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, level: float = 0.95) -> SamplesToReach:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
 from prunestats.noise.nested_anova import Nested, nested_of
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.results.means import distinct_runs
 
 
 @dataclass(frozen=True, repr=False)
-class VarianceComponents:
+class VarianceComponents(Result):
     """Variances of a response between originals, between subnetworks and between seeds.
 
     Parameters
@@ -52,11 +52,6 @@ class VarianceComponents:
         parts = {name: getattr(self, name) for name in ("original", "subnetwork", "seed", "icc")}
         words = ", ".join(f"{name}={'unknown' if part is None else part}" for name, part in parts.items())
         return f"VarianceComponents({words}, n_runs={self.n_runs}, response={self.response!r})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def variance_components(frame: pd.DataFrame, response: str = "error", *, level: float = 0.95) -> VarianceComponents:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,13 @@ from scipy import stats
 
 from prunestats.errors import ResultsError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.results.checks import check_finite, check_results
 
 
 @dataclass(frozen=True)
-class Confirmation:
+class Confirmation(Result):
     """Means over fresh seeds, and their difference.
 
     Parameters
@@ -43,11 +43,6 @@ class Confirmation:
     df: int
     n_seeds: int
     response: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def confirm(

@@ -13,11 +13,12 @@ from prunestats.errors import ResultsError
 from prunestats.noise.choice import Choice, choose, runs_of_one_original
 from prunestats.noise.deconvolution import Shrunk
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 
 
 @dataclass(frozen=True, repr=False)
-class WinnerError:
+class WinnerError(Result):
     """The response of the winner when it is trained anew.
 
     Parameters
@@ -57,11 +58,6 @@ class WinnerError:
     def __repr__(self) -> str:
         found = "unknown" if self.estimate is None else f"{self.estimate} by {self.method}"
         return f"WinnerError({self.subnetwork!r}, seen={self.seen:.4g}, estimate={found})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def winner_error(

@@ -1,4 +1,4 @@
-"""Arrays in, numbers out: order statistics, t intervals, memory limits.
+"""Numerical building blocks: order statistics, t intervals, results as plain data, memory limits.
 
-Nothing here knows what a network, a frame or a study is.
+They take arrays and numbers, and know neither networks nor frames nor studies.
 """

@@ -1,4 +1,4 @@
-"""Resampling in chunks: a limit on memory that no result depends on."""
+"""Chunked resampling, to limit memory; results do not depend on the size of a chunk."""
 
 from __future__ import annotations
 
@@ -19,3 +19,4 @@ def chunks(total: int, width: int, most: int | None = None) -> Iterator[int]:
 
 
 _CHUNK_BYTES = 50_000_000
+"""A round number: small beside the memory of any machine, large beside the overhead of a numpy call."""

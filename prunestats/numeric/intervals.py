@@ -1,18 +1,15 @@
-"""Intervals, and results as plain data that JSON can hold."""
+"""Confidence intervals and levels."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from prunestats.errors import InputError
+from prunestats.numeric.plain_data import Result
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Result):
     """An estimate with its confidence interval.
 
     Parameters
@@ -20,7 +17,7 @@ class Interval:
     value : float
         The estimate.
     low, high : float
-        Ends of the two-sided interval, in the unit of `value`.
+        Bounds of the two-sided interval, in the unit of `value`.
     level : float
         Confidence level in (0, 1).
 
@@ -41,11 +38,6 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain numbers; what is not finite becomes None."""
-        result: dict[str, Any] = plain(self)
-        return result
-
 
 def check_level(level: float) -> float:
     """Return `level` when it is a confidence level.
@@ -63,36 +55,3 @@ def check_level(level: float) -> float:
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1; found {level:g}: for 95 % write level=0.95")
     return float(level)
-
-
-def plain(value: Any) -> Any:
-    """Turn a result into dicts, lists, strings and numbers, for JSON and the database.
-
-    Parameters
-    ----------
-    value : Any
-        Dataclasses, arrays, numpy scalars, tuples and dicts, nested as they come.
-
-    Returns
-    -------
-    Any
-        The same without numpy; numbers that are not finite are None, as JSON has no word for them.
-
-    Examples
-    --------
-    >>> plain(Interval(np.float64(1.0), -np.inf, np.inf, 0.95))
-    {'value': 1.0, 'low': None, 'high': None, 'level': 0.95}
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return [plain(item) for item in value.tolist()]
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

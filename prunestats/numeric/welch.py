@@ -10,10 +10,15 @@ from scipy import stats
 from prunestats.numeric.intervals import Interval
 
 Parts = Sequence[tuple[float, float]]
+"""Independent variance estimates, each with its degrees of freedom."""
 
 
 def satterthwaite(parts: Parts) -> float:
-    """Return the effective degrees of freedom of a sum of variance estimates.
+    """Welch-Satterthwaite effective degrees of freedom of a sum of variance estimates.
+
+    References
+    ----------
+    Satterthwaite, Biometrics Bulletin 2 (1946), 110-114. Welch, Biometrika 34 (1947), 28-35.
 
     Examples
     --------
@@ -25,7 +30,7 @@ def satterthwaite(parts: Parts) -> float:
 
 
 def t_interval(value: float, parts: Parts, level: float) -> Interval:
-    """Build a t interval from independent parts of the variance, each with its degrees of freedom."""
+    """Two-sided t interval of `value`, whose variance is the sum of `parts`; `value` alone where that sum is zero."""
     variance = sum(part for part, _ in parts)
     if variance <= 0:
         return Interval(value, value, value, level)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.quadratic import FiellerSet, fieller_set
 from prunestats.optimum.regression import Points, full_rank
 
@@ -21,7 +20,7 @@ LEAST_BELOW = 10
 
 
 @dataclass(frozen=True, repr=False)
-class Envelope:
+class Envelope(Result):
     """A quantile of the response as a quadratic in u = log ratio - `x_center`, at the average of the originals.
 
     Parameters
@@ -51,11 +50,6 @@ class Envelope:
 
     def __repr__(self) -> str:
         return f"Envelope(quantile={self.quantile:g}, optimum_ratio={self.optimum_ratio:.4g}, {self.fieller})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def fit_envelope(data: Points, quantile: float, *, level: float = 0.95) -> Envelope | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.beyond_costs import Beyond, beyond_costs
 from prunestats.optimum.broken_line import Corner
 from prunestats.optimum.explained_variance import explained_variance
@@ -35,7 +35,7 @@ _SAME = 0.95
 
 
 @dataclass(frozen=True, repr=False)
-class Optimum:
+class Optimum(Result):
     """What a population says about an optimal ratio in its regime.
 
     Parameters
@@ -120,11 +120,6 @@ class Optimum:
         ends = " or ".join(f"[{low:.4g}, {high:.4g}]" for low, high in self.pieces)
         where = f", ratio={self.ratio:.4g} {ends}" if ends else ""
         return f"Optimum({self.verdict!r}{where}, n_subnetworks={self.n_subnetworks}, response={self.response!r})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def find_optimum(

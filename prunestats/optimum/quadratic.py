@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.regression import Points, least_squares
 
 
@@ -38,7 +38,7 @@ class FiellerSet:
 
 
 @dataclass(frozen=True, repr=False)
-class Quadratic:
+class Quadratic(Result):
     """A quadratic of the response in u = log ratio - `x_center`, at the average of the originals.
 
     Parameters
@@ -102,11 +102,6 @@ class Quadratic:
             np.clip(np.einsum("ij,jk,ik->i", rows, self.covariance, rows), 0, None)
         )
         return fit, fit - half, fit + half
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:

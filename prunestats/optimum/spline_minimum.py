@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.penalised_spline import Spline, fit_spline, fit_splines
 from prunestats.optimum.regression import Points
 
@@ -25,7 +24,7 @@ _UNDERSMOOTH = 0.1
 
 
 @dataclass(frozen=True, repr=False)
-class SplineOptimum:
+class SplineOptimum(Result):
     """The ratio of least mean response by a penalised spline, within the ratios that were seen.
 
     Parameters
@@ -63,11 +62,6 @@ class SplineOptimum:
         fit, error = self.curve.curve(np.log(np.atleast_1d(np.asarray(ratio, dtype=float))))
         half = float(stats.norm.ppf((1 + self.level) / 2)) * error
         return fit, fit - half, fit + half
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def spline_optimum(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> SplineOptimum:

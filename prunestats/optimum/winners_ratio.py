@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import Result
 from prunestats.optimum.regression import Points
 
 SHARE = 0.25
@@ -18,7 +17,7 @@ _UNSEEN = 1e-9
 
 
 @dataclass(frozen=True, repr=False)
-class Winners:
+class Winners(Result):
     """The ratio of the best of a bootstrap sample.
 
     Parameters
@@ -46,11 +45,6 @@ class Winners:
 
     def __repr__(self) -> str:
         return f"Winners(ratio={self.ratio:.4g}, range=[{self.low:.4g}, {self.high:.4g}], sample={self.sample})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SHARE) -> Winners | None:

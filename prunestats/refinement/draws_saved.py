@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Counts, Floats
-from prunestats.numeric.intervals import Interval, check_level, plain
+from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.order_statistics import least_of
+from prunestats.numeric.plain_data import Result
 
 LEAST_SETS = 4
 """Disjoint sets of k draws that a population must hold for its best of k to be a target."""
 
 
 @dataclass(frozen=True)
-class Saving:
+class Saving(Result):
     """Draws of a refined space that are as good as k draws of the initial one.
 
     Parameters
@@ -51,11 +51,6 @@ class Saving:
     def saves(self) -> bool:
         """Whether the interval is above one: fewer draws, at its level of confidence."""
         return self.factor.low > 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain numbers; what is not finite becomes None."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def compute_saved(

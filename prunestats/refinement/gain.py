@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,8 @@ from prunestats.distribution.best_of_k import BestOf, best_of
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import Interval, plain
+from prunestats.numeric.intervals import Interval
+from prunestats.numeric.plain_data import Result
 from prunestats.refinement.draws_saved import LEAST_SETS, Saving, compute_saved
 from prunestats.results.means import one_value, subnetwork_means
 
@@ -38,7 +38,7 @@ class Curves:
 
 
 @dataclass(frozen=True, repr=False)
-class HeadToHead:
+class HeadToHead(Result):
     """What a refinement gained over the space that it came from.
 
     Parameters
@@ -72,11 +72,6 @@ class HeadToHead:
 
     def __repr__(self) -> str:
         return f"HeadToHead({self.initial!r}, {self.refined!r}, p_better={self.p_better}, {self.saving.words!r})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def head_to_head(

@@ -12,10 +12,10 @@ import pandas as pd
 
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.intervals import plain
+from prunestats.numeric.plain_data import plain_data
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.checks import check_results
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import log_ratio
 from prunestats.spaces.cost_bands import RatioBand
 from prunestats.spaces.space import Space
 
@@ -64,10 +64,10 @@ class Refinement:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain lists and numbers, the space as a study file writes it."""
-        stored: dict[str, Any] = plain(replace(self, space=None))
+        stored: dict[str, Any] = plain_data(replace(self, space=None))
         if self.space is not None:
             space = {"name": self.space.name, "sampler": self.space.sampler_name, **self.space.parameters}
-            stored["space"] = plain(space)
+            stored["space"] = plain_data(space)
         return stored
 
 
@@ -214,9 +214,7 @@ def _band_words(band: RatioBand, share: float, stretched: bool) -> str:
 
 def _log_ratios(frame: pd.DataFrame, bucket: int) -> Floats:
     keys = [name for name in ("original", "subnetwork") if name in check_results(frame).columns]
-    each = frame.drop_duplicates(keys)
-    ratios: Floats = np.log(each["flops"].to_numpy(dtype=float) / bucket_counts(each, bucket))
-    return ratios
+    return log_ratio(frame.drop_duplicates(keys), bucket)
 
 
 def _ratio(end: float) -> float | None:

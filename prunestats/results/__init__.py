@@ -1,6 +1,6 @@
-"""The results frame, one row a run: made from any table, checked once, averaged over seeds, split.
+"""The results frame, one row per run: built from any table, checked once, averaged over seeds, split.
 
-Statistics take such a frame and trust it; nothing here estimates anything.
+Statistics take such a frame without checking it again; nothing here estimates anything.
 """
 
 from prunestats.results.checks import check_results

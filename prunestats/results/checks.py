@@ -1,4 +1,4 @@
-"""The one door of all statistics: what a results frame must be."""
+"""Validation of a results frame, done once before any statistic."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import pandas as pd
 from prunestats.errors import InputError, ResultsError
 
 _REQUIRED = ("subnetwork", "flops", "params", "error")
-_RUN_KEY = ("original", "space", "regime", "protocol", "subnetwork", "seed")
+RUN_KEY = ("original", "space", "regime", "protocol", "subnetwork", "seed")
 
 
 def check_results(frame: pd.DataFrame) -> pd.DataFrame:
-    """Refuse a results frame that cannot be analysed; the one door of all statistics.
+    """Validate a results frame; statistics trust one that has passed.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a run, with at least subnetwork, flops, params and error. One subnetwork may stand in
-        several spaces and regimes, and then its runs are repeated there.
+        One row per run, with at least subnetwork, flops, params and error. A subnetwork may belong to several spaces
+        and regimes; its runs are then repeated in each.
 
     Returns
     -------
     pandas.DataFrame
-        The same frame, untouched.
+        The same frame, unchanged.
 
     Raises
     ------
     ResultsError
-        For missing columns, columns of one name, an empty frame, text or truth values for numbers, errors outside
-        [0, 1], missing or infinite values, costs that are not whole counts of 1 or more, keys that are there for some
-        runs only, regimes outside (0, 1], runs that are there twice, or a subnetwork with two costs. Nothing is
-        dropped silently.
+        For missing columns, columns that share a name, an empty frame, text or booleans in place of numbers, errors
+        outside [0, 1], missing or infinite values, costs that are not whole numbers of 1 or more, keys that are missing
+        in some runs only, regimes outside (0, 1], duplicate runs, or a subnetwork with two costs. No row is dropped
+        silently.
 
     Examples
     --------
@@ -62,16 +62,17 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
 def check_columns(frame: pd.DataFrame) -> None:
     """Refuse what is not a frame, and columns that share a name."""
     if not isinstance(frame, pd.DataFrame):
-        raise ResultsError(f"a pandas DataFrame is needed, one row a run; found {type(frame).__name__}: make one of it")
+        raise ResultsError(f"a pandas DataFrame is needed, one row per run; found {type(frame).__name__}: convert it")
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
-        raise ResultsError(f"columns must have names of their own; found {twice[0]!r} twice: rename or drop one")
+        raise ResultsError(f"columns must have distinct names; found {twice[0]!r} twice: rename or drop one")
 
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """Refuse a table without one of the columns."""
     for column in columns:
         if column not in table.columns:
+            # twelve names fit a message of a line or two
             shown = ", ".join(map(str, table.columns[:12]))
             raise InputError(f"expected a column {column!r}; found {shown}: check the spelling")
 
@@ -97,13 +98,13 @@ def _check_numbers(frame: pd.DataFrame, name: str) -> None:
 
 
 def _check_keys(frame: pd.DataFrame) -> None:
-    for name in _RUN_KEY:
+    for name in RUN_KEY:
         if name not in frame.columns:
             continue
         absent = frame[name].isna()
         if not pd.api.types.is_numeric_dtype(frame[name]):
             absent |= frame[name] == ""
-        # a column without any value stands for no column; half a key would lose its rows when runs are grouped
+        # a column without any value counts as absent; a partly missing key would drop rows when runs are grouped
         if absent.any() and (name == "subnetwork" or not frame[name].isna().all()):
             raise ResultsError(
                 f"{name} must be there in every run; found {int(absent.sum())} of {len(frame)} without: fill it in, or "
@@ -135,16 +136,16 @@ def _check_range(frame: pd.DataFrame) -> None:
                 f"{name} must be counts of 1 or more; found {frame[name].to_numpy()[low][0]:g} in subnetwork "
                 f"{frame['subnetwork'].to_numpy()[low][0]}: check the unit"
             )
-        part = frame[name].to_numpy(dtype=float) % 1 != 0
-        if part.any():
+        broken = frame[name].to_numpy(dtype=float) % 1 != 0
+        if broken.any():
             raise ResultsError(
-                f"{name} must be whole counts; found {frame[name].to_numpy()[part][0]:g} in subnetwork "
-                f"{frame['subnetwork'].to_numpy()[part][0]}: in millions? use results_frame({name}_unit='millions')"
+                f"{name} must be whole counts; found {frame[name].to_numpy()[broken][0]:g} in subnetwork "
+                f"{frame['subnetwork'].to_numpy()[broken][0]}: in millions? use results_frame({name}_unit='millions')"
             )
 
 
 def _check_unique(frame: pd.DataFrame) -> None:
-    keys = [name for name in _RUN_KEY if name in frame.columns]
+    keys = [name for name in RUN_KEY if name in frame.columns]
     twice = frame.duplicated(keys)
     if twice.any():
         row = frame[twice].iloc[0]
@@ -157,5 +158,5 @@ def _check_unique(frame: pd.DataFrame) -> None:
     costs = frame.groupby(unit, sort=False)[["flops", "params"]].nunique().max(axis=1)
     if (costs > 1).any():
         raise ResultsError(
-            f"a subnetwork has one cost; found several in {costs.index[costs > 1][0]}: keys must tell subnetworks apart"
+            f"a subnetwork has one cost; found several in {costs.index[costs > 1][0]}: give each subnetwork its own key"
         )

@@ -1,4 +1,4 @@
-"""Which originals are one design: the same network on the same data, trained with other seeds."""
+"""Designs: originals with the same architecture, data set and cost, trained with different seeds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from prunestats.errors import InputError, ResultsError
 _COSTS = ("original_flops", "original_params")
 _BUCKETS = "original_buckets"
 _NAMES = ("flops", "params")
-_TELLING = ("network", "dataset", *_COSTS)
+_IDENTITY = ("network", "dataset", *_COSTS)
 
 
 class Costed(Protocol):
-    """Anything with a cost, such as a trace of a network."""
+    """Anything with FLOPs and parameters, such as a trace of a network."""
 
     @property
     def flops(self) -> int:
@@ -31,17 +31,18 @@ class Costed(Protocol):
 
 @dataclass(frozen=True)
 class OriginalDesign:
-    """Originals that differ by their training alone, and so have one cost.
+    """Originals of one architecture, data set and cost, which differ in their training alone.
 
     Parameters
     ----------
     name : str
-        What tells it from the other designs in the fewest words.
+        The network, with as many of data set and costs as distinguish it from the other designs.
     flops, params : int
+        Multiply-adds and parameters of the original.
     ratio : float
-        FLOPs over parameter buckets of the original.
+        Ratio of FLOPs to parameter buckets of the original.
     originals : tuple of str
-        Their keys: a seed or recipe each.
+        Their keys, one per training seed or recipe.
     """
 
     name: str
@@ -52,15 +53,15 @@ class OriginalDesign:
 
 
 def group_designs(frame: pd.DataFrame, bucket: int = 1) -> list[OriginalDesign]:
-    """Group the originals of a results frame by network, data set and cost, smallest ratio first.
+    """Group the originals of a results frame into designs, in increasing order of their ratio.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        With the columns original, original_flops and original_params, as `load_results` gives them; network and
-        dataset where there are any, else every original is a design.
+        With the columns original, original_flops and original_params, as `load_results` gives them, and optionally
+        network and dataset; without network, every original is a design of its own.
     bucket : int
-        Parameters a bucket; other than 1 needs the column original_buckets.
+        Parameters per bucket; other than 1 needs the column original_buckets.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def group_designs(frame: pd.DataFrame, bucket: int = 1) -> list[OriginalDesign]:
     Raises
     ------
     ResultsError
-        Where the originals or their costs are not in the frame, or an original has two.
+        Where the originals or their costs are missing, or an original has two costs.
 
     Examples
     --------
@@ -79,16 +80,18 @@ def group_designs(frame: pd.DataFrame, bucket: int = 1) -> list[OriginalDesign]:
     [('small', 9.0, ('a0', 'a1')), ('large', 20.0, ('b',))]
     """
     _check(frame, bucket)
-    telling = [name for name in _TELLING if name in frame.columns and frame[name].notna().all()]
-    if "network" not in telling:
-        telling = ["original", *telling]
-    held = [*dict.fromkeys(["original", *telling, *((_BUCKETS,) if bucket != 1 else ())])]
-    rows = frame[held].drop_duplicates()
+    identity = [name for name in _IDENTITY if name in frame.columns and frame[name].notna().all()]
+    if "network" not in identity:
+        identity = ["original", *identity]
+    columns = [*dict.fromkeys(["original", *identity, *((_BUCKETS,) if bucket != 1 else ())])]
+    rows = frame[columns].drop_duplicates()
     if rows["original"].duplicated().any():
         twice = rows["original"][rows["original"].duplicated()].iloc[0]
-        raise ResultsError(f"an original has one network and one cost; found several of original {twice}")
-    groups = [group for _, group in rows.groupby(telling, sort=True)]
-    names = _names(pd.DataFrame([group.iloc[0] for group in groups]), telling)
+        raise ResultsError(
+            f"an original has one network and one cost; found several of original {twice}: give each its own key"
+        )
+    groups = [group for _, group in rows.groupby(identity, sort=True)]
+    names = _names(pd.DataFrame([group.iloc[0] for group in groups]), identity)
     found = []
     for name, group in zip(names, groups, strict=True):
         flops, params = (int(group[cost].iloc[0]) for cost in _COSTS)
@@ -98,12 +101,12 @@ def group_designs(frame: pd.DataFrame, bucket: int = 1) -> list[OriginalDesign]:
 
 
 def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say that originals of several costs are taken together; nothing where there is one cost, or none is on record.
+    """Warning that originals of several costs are pooled; empty where there is one cost, or none is in the frame.
 
     Examples
     --------
     >>> pooled_caution(pd.DataFrame({"original_flops": [9, 9, 7], "original_params": [3, 3, 3]}))[0][:44]
-    'Originals of 2 different costs are taken to '
+    'Originals with 2 different costs are pooled,'
     """
     if not set(_COSTS) <= set(frame.columns):
         return ()
@@ -111,17 +114,18 @@ def pooled_caution(frame: pd.DataFrame) -> tuple[str, ...]:
     if costs == 1:
         return ()
     return (
-        f"Originals of {costs} different costs are taken to have one optimum here: transfer_optimum looks at each.",
+        f"Originals with {costs} different costs are pooled, as if they had one optimum: transfer_optimum treats them "
+        "separately.",
     )
 
 
 def ratio_of(original: float | tuple[float, float] | Costed, bucket: int = 1) -> float:
-    """Return the ratio of an original that is given as its ratio, as (FLOPs, parameters), or as anything costed.
+    """Ratio of FLOPs to parameter buckets of an original: given itself, as (FLOPs, parameters), or by a `Costed`.
 
     Raises
     ------
     InputError
-        For what is none of these, is not above 0, or cannot be counted in such buckets.
+        For what is none of these, a ratio that is not above 0, or a bucket other than 1 where no ratio is given.
 
     Examples
     --------
@@ -131,18 +135,22 @@ def ratio_of(original: float | tuple[float, float] | Costed, bucket: int = 1) ->
     if isinstance(original, int | float | np.number) and not isinstance(original, bool):
         ratio = float(original)
     elif bucket != 1:
-        raise InputError(f"with a bucket of {bucket} an original is given as its ratio; found {original!r}: divide its "
-                         "FLOPs by its buckets")  # fmt: skip
+        raise InputError(
+            f"with a bucket of {bucket} an original is given as its ratio; found {original!r}: divide its FLOPs by its "
+            "buckets"
+        )
     else:
         flops, params = _cost(original)
         ratio = flops / params if params > 0 else float("nan")
     if not (ratio > 0 and np.isfinite(ratio)):
-        raise InputError(f"the ratio of an original must be above 0; found {ratio:g}: FLOPs over parameter buckets")
+        raise InputError(
+            f"the ratio of an original must be above 0; found {ratio:g}: divide its FLOPs by its parameter buckets"
+        )
     return ratio
 
 
 def _cost(original: object) -> tuple[float, float]:
-    """FLOPs and parameters of a pair, or of what has both."""
+    """FLOPs and parameters of a pair, or of an object with both."""
     pair: Any = original if isinstance(original, tuple | list) else [getattr(original, n, None) for n in _NAMES]
     if len(pair) != 2 or not all(isinstance(part, int | float | np.number) for part in pair):
         raise InputError(
@@ -164,14 +172,14 @@ def _check(frame: pd.DataFrame, bucket: int) -> None:
         values = pd.to_numeric(frame[name], errors="coerce")
         if not (values > 0).all():
             raise ResultsError(
-                f"{name} must be there and above 0 in every run; found {frame[name][~(values > 0)].iloc[0]}"
+                f"{name} must be there and above 0 in every run; found {frame[name][~(values > 0)].iloc[0]}: correct it"
             )
 
 
-def _names(rows: pd.DataFrame, telling: Sequence[str]) -> list[str]:
-    """The network, or the key; with as many of the other columns as it takes to tell all designs apart."""
-    shown = [telling[0]]
-    for name in telling[1:]:
+def _names(rows: pd.DataFrame, identity: Sequence[str]) -> list[str]:
+    """The network, or the key, with as many of the other columns as make all names distinct."""
+    shown = [identity[0]]
+    for name in identity[1:]:
         if len(rows[shown].drop_duplicates()) < len(rows) and len(rows[name].drop_duplicates()) > 1:
             shown.append(name)
     return [", ".join(map(str, row)) for row in rows[shown].itertuples(index=False)]

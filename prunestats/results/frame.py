@@ -1,8 +1,10 @@
-"""The results frame: one row a run, made from any table, and averaged to one row a subnetwork."""
+"""The results frame, one row per run, built from any table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import pandas as pd
@@ -35,47 +37,47 @@ def results_frame(
     params_unit: Unit = "counts",
     flops_convention: Literal["multiply-adds", "separate"] = "multiply-adds",
 ) -> pd.DataFrame:
-    """Map the columns of an outside table to a results frame, one row a run.
+    """Build a results frame, one row per run, from an external table.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a run.
+        One row per run.
     subnetwork, flops, params, error : str
-        Its columns that hold the key of the subnetwork, its cost, its parameters and its error.
+        Columns with the key of the subnetwork, its FLOPs, its number of parameters and its error.
     original, space, regime, protocol, seed, loss : str, optional
-        Its columns that hold these, where it has them; loss is cross-entropy in nats.
+        Columns with these, where the table has them; loss is cross-entropy in nats.
     widths, layer_params : str or sequence of str, optional
-        A column of sequences, or one column an entry: kept filters a group; parameters a layer.
+        A column of sequences, or one column per entry: kept filters of each group; parameters of each layer.
     error_unit : {"fraction", "percent"}
-        Unit of the error column; the frame holds fractions.
+        Unit of the error column; the frame has fractions.
     flops_unit, params_unit : {"counts", "thousands", "millions", "billions"}
-        Units of these columns; the frame holds counts.
+        Units of these columns; the frame has counts.
     flops_convention : {"multiply-adds", "separate"}
-        Whether the counter counts a multiplication and its addition as one, or apart (then it is halved).
+        Whether a multiplication and its addition count as one operation, or as two (FLOPs are then halved).
 
     Returns
     -------
     pandas.DataFrame
-        A checked results frame with the columns that were given.
+        A results frame that `check_results` has passed, with the columns that were given.
 
     Raises
     ------
     InputError
-        For a column that is not there, or units that cannot be what they are said to be.
+        For a missing column, or values that are impossible in the declared units.
     ResultsError
         For what `check_results` refuses.
 
     Warns
     -----
     UnitWarning
-        For errors in per cent all below 1, or as fractions all above 0.5, and for odd counts of a counter that counts
-        apart: it cannot be told whether these are what they are said to be.
+        For values that are improbable in the declared units: percentages all below 1, fractions all above 0.5, or odd
+        FLOPs where multiplications and additions count separately.
 
     Notes
     -----
-    What no number gives away is whether FLOPs are multiply-adds or twice that, and whether errors below 1 are in per
-    cent: these are the caller's word.
+    Two declarations cannot be checked from the numbers: whether FLOPs are multiply-adds or twice as many, and whether
+    errors below 1 are percentages.
 
     Examples
     --------
@@ -85,35 +87,58 @@ def results_frame(
     >>> frame.to_dict("records")[0]
     {'subnetwork': 'a', 'flops': 2500000, 'params': 100000, 'error': 0.075}
     """
-    check_columns(table)
     names = {"subnetwork": subnetwork, "flops": flops, "params": params, "error": error, "original": original}
     names |= {"space": space, "regime": regime, "protocol": protocol, "seed": seed, "loss": loss}
-    given = {name: column for name, column in names.items() if column is not None}
-    require_columns(table, [*given.values(), *_listed(widths), *_listed(layer_params)])
-    _refuse_shared(given)
-    factor = units.choice(flops_convention, units.CONVENTIONS, "flops_convention")
-    frame = pd.DataFrame({name: table[column].to_numpy() for name, column in given.items()})
-    known = frame["subnetwork"].notna()
-    frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object).where(known, None)
-    counted = units.counts(frame["flops"], "flops", flops_unit)
-    frame["flops"] = units.counts(frame["flops"], "flops", flops_unit, factor)
-    frame["params"] = units.counts(frame["params"], "params", params_unit)
+    sequences = {"widths": widths, "layer_params": layer_params}
+    given = _TableFormat(
+        columns={name: column for name, column in names.items() if column is not None},
+        sequences={name: columns for name, columns in sequences.items() if columns is not None},
+        error_unit=error_unit,
+        flops_unit=flops_unit,
+        params_unit=params_unit,
+        flops_convention=flops_convention,
+    )
+    return _read(table, given)
+
+
+@dataclass(frozen=True)
+class _TableFormat:
+    """Which columns of a table hold what, and in which units; keywords of `results_frame`."""
+
+    columns: Mapping[str, str]
+    sequences: Mapping[str, str | Sequence[str]]
+    error_unit: str
+    flops_unit: str
+    params_unit: str
+    flops_convention: str
+
+
+def _read(table: pd.DataFrame, given: _TableFormat) -> pd.DataFrame:
+    """Build and check the results frame, and warn of units that are improbable."""
+    check_columns(table)
+    require_columns(table, [*given.columns.values(), *chain.from_iterable(map(_listed, given.sequences.values()))])
+    _refuse_shared(given.columns)
+    factor = units.choice(given.flops_convention, units.CONVENTIONS, "flops_convention")
+    frame = pd.DataFrame({name: table[column].to_numpy() for name, column in given.columns.items()})
+    has_key = frame["subnetwork"].notna()
+    frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object).where(has_key, None)
+    flops_as_given = units.counts(frame["flops"], "flops", given.flops_unit)
+    frame["flops"] = units.counts(frame["flops"], "flops", given.flops_unit, factor)
+    frame["params"] = units.counts(frame["params"], "params", given.params_unit)
     errors = units.numbers(frame["error"], "error")
-    frame["error"] = errors / units.choice(error_unit, units.ERROR_UNITS, "error_unit")
-    if loss is not None:
+    frame["error"] = errors / units.choice(given.error_unit, units.ERROR_UNITS, "error_unit")
+    if "loss" in frame.columns:
         frame["log_cross_entropy"] = units.log_of(frame["loss"], "loss")
-    for name, columns, least in (("widths", widths, 1), ("layer_params", layer_params, 0)):
-        if columns is not None:
-            frame[name] = units.tuples(_rows(table, columns), name, least)
+    for name, columns in given.sequences.items():
+        # a subnetwork keeps a filter of every group, but a layer may own no parameters
+        frame[name] = units.tuples(_rows(table, columns), name, 1 if name == "widths" else 0)
     check_results(frame)
     units.check_plausible(frame)
-    units.warn_of_units(errors, error_unit, counted, flops_convention == "separate")
+    units.warn_of_units(errors, given.error_unit, flops_as_given, given.flops_convention == "separate")
     return frame
 
 
-def _listed(columns: str | Sequence[str] | None) -> list[str]:
-    if columns is None:
-        return []
+def _listed(columns: str | Sequence[str]) -> list[str]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
@@ -122,10 +147,11 @@ def _rows(table: pd.DataFrame, columns: str | Sequence[str]) -> list[Any]:
     return rows
 
 
-def _refuse_shared(given: dict[str, str]) -> None:
+def _refuse_shared(given: Mapping[str, str]) -> None:
+    """Refuse a column that is given two meanings."""
     for name, column in given.items():
         also = [other for other, its in given.items() if its == column and other != name]
         if also:
             raise InputError(
-                f"each column gives one thing; found {column!r} given as {name} and as {also[0]}: name two"
+                f"each column has one meaning; found {column!r} given as {name} and as {also[0]}: name two"
             )

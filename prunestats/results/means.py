@@ -1,4 +1,4 @@
-"""Averages over seeds: one row a subnetwork, each subnetwork counted once."""
+"""Means over training seeds: one row per subnetwork, which counts once though it may belong to several spaces."""
 
 from __future__ import annotations
 
@@ -7,27 +7,46 @@ from typing import Any
 import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
-from prunestats.results.checks import check_finite, check_results, require_columns
+from prunestats.results.checks import RUN_KEY, check_finite, check_results, require_columns
 
 
 def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    """Return the runs of one regime and protocol, one that stands in several spaces once, with a numeric response."""
+    """Distinct runs of one regime and protocol, after checking the frame and the response.
+
+    The column original is added where it is missing. Raises ResultsError or InputError for what `check_results` or
+    `subnetwork_means` refuses.
+    """
     check_results(frame)
     refuse_old_name(response)
     if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
-        raise InputError(f"the response must be a numeric column; found no such column {response!r}: check the name")
+        raise InputError(f"the response must be a numeric column; found no such column {response!r}: check its name")
     check_finite(frame, response)
     for column in ("regime", "protocol"):
         one_value(frame, column)
-    keys = [name for name in ("original", "subnetwork", "seed") if name in frame.columns]
-    runs = frame
-    if "space" in frame.columns:
-        runs = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))]
+    runs = drop_repeats(frame)
     return runs if "original" in runs.columns else runs.assign(original="all")
 
 
+def drop_repeats(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep one row of every run that a frame repeats because its subnetwork belongs to several spaces.
+
+    Only repeats in another space are dropped: rows that agree in their space too are left for `check_results` to
+    refuse.
+
+    Examples
+    --------
+    >>> run = {"subnetwork": "a", "seed": 0}
+    >>> drop_repeats(pd.DataFrame([run | {"space": "wide"}, run | {"space": "narrow"}]))["space"].tolist()
+    ['wide']
+    """
+    if "space" not in frame.columns:
+        return frame
+    keys = [name for name in RUN_KEY if name in frame.columns and name != "space"]
+    return frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))]
+
+
 def refuse_old_name(response: str) -> None:
-    """Refuse the name that the logarithm of cross-entropy had before: elsewhere "log loss" is cross-entropy itself.
+    """Refuse the former name of the logarithm of cross-entropy, as "log loss" means cross-entropy itself elsewhere.
 
     Raises
     ------
@@ -46,10 +65,10 @@ def refuse_old_name(response: str) -> None:
 
 
 def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    """Average the seeds of every subnetwork of one regime; one that stands in two spaces counts once.
+    """Mean over seeds of every subnetwork of one regime; one that belongs to two spaces counts once.
 
-    Where subnetworks differ in their numbers of seeds, the column seed_squares holds in every row the sum of squares of
-    the seeds around their subnetworks' means.
+    Where the numbers of seeds differ between subnetworks, the column seed_squares holds in every row the sum of squares
+    within subnetworks: of the runs around their subnetwork's mean.
 
     Examples
     --------
@@ -59,20 +78,17 @@ def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     [2]
     """
     if response in ("flops", "params"):
-        raise InputError(f"the response must be an outcome, such as error or log_cross_entropy; found {response}")
+        raise InputError(f"the response must be an outcome; found {response}: name one, such as error")
     refuse_old_name(response)
     one_value(frame, "regime")
-    if "space" in frame.columns:
-        keys = [name for name in ("original", "protocol", "subnetwork", "seed") if name in frame.columns]
-        frame = frame[~(frame.duplicated(keys) & ~frame.duplicated([*keys, "space"]))].drop(columns="space")
-    means = subnetwork_means(frame, response)
+    runs = drop_repeats(frame).drop(columns="space", errors="ignore")
+    means = subnetwork_means(runs, response)
     if means["n_runs"].min() < means["n_runs"].max():
-        means[SEED_SQUARES] = _within(frame, response)
+        means[SEED_SQUARES] = _sum_of_squares_within(runs, response)
     return means
 
 
-def _within(frame: pd.DataFrame, response: str) -> float:
-    """Return the sum of squares of the seeds around the means of their subnetworks."""
+def _sum_of_squares_within(frame: pd.DataFrame, response: str) -> float:
     unit = [name for name in ("original", "subnetwork") if name in frame.columns]
     groups = frame.sort_values([*unit, response], kind="stable").groupby(unit, sort=True, dropna=False)[response]
     return float((groups.var(ddof=1).fillna(0.0) * (groups.size() - 1)).sum())
@@ -82,21 +98,20 @@ SEED_SQUARES = "seed_squares"
 
 
 def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFrame:
-    """Average the seeds of every subnetwork: one row a subnetwork within original, space and regime.
+    """Mean over seeds of every subnetwork: one row per subnetwork within original, space and regime.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        A results frame, one row a run, of one protocol.
+        A results frame, one row per run, of one protocol.
     response : str
-        The numeric column that is averaged.
+        The numeric column to average.
 
     Returns
     -------
     pandas.DataFrame
-        Columns original, space, regime (those that are there), subnetwork, flops, params, widths and
-        layer_params (where there), `response` (mean over runs) and n_runs. The order of the rows does not
-        depend on the order of the runs.
+        Columns original, space, regime, subnetwork, flops, params, widths and layer_params (those that are present),
+        `response` (mean over runs) and n_runs. Neither rows nor means depend on the order of the runs.
 
     Raises
     ------
@@ -105,8 +120,8 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
 
     Notes
     -----
-    Seeds are replications of one subnetwork, not independent evidence about a population: the unit of every
-    statistic is the subnetwork, and its best estimate is the mean of its runs.
+    Seeds replicate one subnetwork and are not independent observations of a population: the unit of every statistic
+    is the subnetwork, and its expected response is estimated by the mean of its runs.
 
     Examples
     --------
@@ -129,7 +144,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     kept = [
         name for name in ("flops", "params", "widths", "layer_params") if name in frame.columns and name != response
     ]
-    # summing in one fixed order makes the means independent of the order of the runs to the last bit
+    # a fixed order of summation makes the means independent of the order of the runs to the last bit
     ordered = frame.sort_values([*keys, response], kind="stable")
     grouped = ordered.groupby(keys, sort=True, dropna=False)
     means = grouped[kept].first()
@@ -139,7 +154,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
 
 
 def one_value(frame: pd.DataFrame, column: str) -> Any:
-    """Return the single value of a column, None without the column.
+    """Single value of a column, None without the column or where the value is missing.
 
     Raises
     ------

@@ -1,24 +1,63 @@
-"""Parameter buckets: what FLOPs are divided by."""
+"""Ratio of FLOPs to parameter buckets of the subnetworks of a frame."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
 
 
-def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> NDArray[np.float64]:
-    """Count the parameter buckets that every row's subnetwork fills.
+def ratio(frame: pd.DataFrame, bucket: int) -> Floats:
+    """Ratio of FLOPs to parameter buckets of every row's subnetwork.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        With params and, for a bucket other than 1, layer_params: a tuple of parameters a layer.
+        With flops, and what `bucket_counts` needs.
     bucket : int
-        Parameters a bucket, at least 1. A layer with P parameters fills ceil(P / bucket).
+        Parameters per bucket, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        Multiply-adds per bucket.
+
+    Raises
+    ------
+    InputError
+        As `bucket_counts`.
+
+    Examples
+    --------
+    >>> ratio(pd.DataFrame({"flops": [30], "params": [3]}), 1)
+    array([10.])
+    """
+    ratios: Floats = frame["flops"].to_numpy(dtype=float) / bucket_counts(frame, bucket)
+    return ratios
+
+
+def log_ratio(frame: pd.DataFrame, bucket: int) -> Floats:
+    """Natural logarithm of `ratio`, shape (rows,).
+
+    Examples
+    --------
+    >>> log_ratio(pd.DataFrame({"flops": [30], "params": [3]}), 1).round(4).tolist()
+    [2.3026]
+    """
+    return np.log(ratio(frame, bucket))
+
+
+def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> Floats:
+    """Parameter buckets that every row's subnetwork fills.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With params and, for a bucket other than 1, layer_params: a tuple with the parameters of each layer.
+    bucket : int
+        Parameters per bucket, at least 1. A layer with P parameters fills ceil(P / bucket) buckets.
 
     Returns
     -------
@@ -35,7 +74,9 @@ def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> NDArray[np.float64]:
     array([4.])
     """
     if bucket != int(bucket) or bucket < 1:
-        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket:g}")
+        raise InputError(
+            f"bucket must be a whole number of parameters, 1 or more; found {bucket:g}: use 1 to count parameters"
+        )
     if bucket == 1:
         return frame["params"].to_numpy(dtype=float)
     if "layer_params" not in frame.columns:
@@ -53,15 +94,3 @@ def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> NDArray[np.float64]:
     if (sizes == 0).any():
         raise InputError("layer_params must hold the parameters of every layer; found an empty row: use bucket=1")
     return np.asarray(np.add.reduceat(np.ceil(flat / bucket), np.r_[0, np.cumsum(sizes)[:-1]]), dtype=float)
-
-
-def log_ratio(means: pd.DataFrame, bucket: int) -> Floats:
-    """Return log(FLOPs / buckets) of every subnetwork.
-
-    Examples
-    --------
-    >>> log_ratio(pd.DataFrame({"flops": [30], "params": [3]}), 1).round(4).tolist()
-    [2.3026]
-    """
-    ratios: Floats = np.log(means["flops"].to_numpy(dtype=float) / bucket_counts(means, bucket))
-    return ratios

@@ -1,4 +1,4 @@
-"""Splitting a population: what finds an optimum must not judge what came of it."""
+"""Sample splitting: fit on one half of the subnetworks, evaluate on the other."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from prunestats.results.checks import check_results
 
 
 def split_population(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split a population into two random halves of its subnetworks, one to fit on and one to judge by.
+    """Split a population into two random halves of its subnetworks: one to fit on, one to evaluate on.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results, one row a run.
+        A results frame, one row per run.
     rng : numpy.random.Generator
 
     Returns
     -------
     fit, judge : pandas.DataFrame
-        Their rows in the order of `frame`. All runs of a subnetwork are in one half, also where it stands in several
-        populations.
+        The halves, rows in the order of `frame`. All runs of a subnetwork are in one half, also where it belongs to
+        several populations.
 
     Raises
     ------
@@ -30,13 +30,13 @@ def split_population(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[
 
     Notes
     -----
-    Subnetworks are halved within each original and each set of populations (space and regime) that they stand in, so
-    that the halves of every population differ by one subnetwork at most; an odd one falls to either half by chance.
-    The halves do not depend on the order of the rows.
+    The random split is stratified by original and by the set of populations (space and regime) that a subnetwork
+    belongs to; in each stratum the halves differ by at most one subnetwork, which is assigned at random. The halves do
+    not depend on the order of the rows.
 
     References
     ----------
-    D. R. Cox, Biometrika 62 (1975), 441-444: data splitting for the evaluation of what was chosen by looking.
+    D. R. Cox, Biometrika 62 (1975), 441-444: data splitting to evaluate hypotheses that the data suggested.
 
     Examples
     --------
@@ -47,12 +47,14 @@ def split_population(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[
     """
     check_results(frame)
     identity = [name for name in ("original", "subnetwork") if name in frame.columns]
-    places = [name for name in ("space", "regime") if name in frame.columns]
-    each = frame[[*identity, *places]].astype(str).drop_duplicates()
-    where = each[places].agg("|".join, axis=1) if places else pd.Series("", index=each.index)
-    stands_in = where.groupby([each[name] for name in identity]).agg(lambda names: " ".join(sorted(names)))
+    population = [name for name in ("space", "regime") if name in frame.columns]
+    each = frame[[*identity, *population]].astype(str).drop_duplicates()
+    membership = each[population].agg("|".join, axis=1) if population else pd.Series("", index=each.index)
+    memberships = membership.groupby([each[name] for name in identity]).agg(lambda names: " ".join(sorted(names)))
     strata = (
-        stands_in.groupby([*identity[:-1], stands_in], sort=True) if identity[:-1] else stands_in.groupby(stands_in)
+        memberships.groupby([*identity[:-1], memberships], sort=True)
+        if identity[:-1]
+        else memberships.groupby(memberships)
     )
     first: set[object] = set()
     for _, members in strata:
@@ -60,5 +62,5 @@ def split_population(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[
         size = len(keys) // 2 + (int(rng.integers(2)) if len(keys) % 2 else 0)
         first.update(rng.permutation(keys)[:size].tolist())
     rows = frame[identity].astype(str).apply(tuple, axis=1) if identity[:-1] else frame["subnetwork"].astype(str)
-    chosen = rows.isin(first)
-    return frame[chosen], frame[~chosen]
+    in_first = rows.isin(first)
+    return frame[in_first], frame[~in_first]

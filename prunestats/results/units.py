@@ -130,4 +130,4 @@ def warn_of_units(error: pd.Series[float], unit: str, flops: pd.Series[float], s
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UnitWarning, stacklevel=4)
+    warnings.warn(message, UnitWarning, stacklevel=5)

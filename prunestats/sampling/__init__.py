@@ -1,4 +1,4 @@
-"""Samples from a space inside a regime, exact for the declared distribution: a faster scheme may not change it."""
+"""Exact samples from a space conditional on a regime: a faster scheme may not change the distribution."""
 
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.sampling.tilting import Tilt, tilt_towards

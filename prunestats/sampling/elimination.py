@@ -1,4 +1,4 @@
-"""The order in which groups can be summed out of a product over pairs of groups, one by one."""
+"""Variable elimination: an order in which groups can be summed out of a product of pairwise factors."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from math import prod
 
 import numpy as np
 
-from prunestats.spaces.support import Floats
+from prunestats.numeric.arrays import Floats
 
 
 @dataclass(frozen=True)
-class Step:
-    """One group taken away, and the groups that it is joined to by then."""
+class EliminationStep:
+    """One group that is summed out, and its neighbours in the graph at that point."""
 
     group: int
-    others: tuple[int, ...]
+    neighbours: tuple[int, ...]
 
 
-def elimination(pairs: Floats, lengths: list[int]) -> list[Step] | None:
-    """Order in which groups can be taken away with two others at most, the cheapest first; None where there is none.
+def elimination_order(pairs: Floats, lengths: list[int]) -> list[EliminationStep] | None:
+    """Elimination order with at most two neighbours at every step, cheapest group first; None where there is none.
 
     Parameters
     ----------
     pairs : ndarray, shape (groups, groups)
-        Not zero where two groups are joined.
+        Not zero where two groups share a factor, that is, an edge of the graph.
     lengths : list of int
         Widths that each group may take.
 
     Notes
     -----
-    Taking a group away joins its neighbours. A graph allows such an order if and only if its treewidth is two at most,
-    and then any order that takes a group with two neighbours at most ends well [1]_.
+    Summing a group out joins its neighbours by an edge. A graph has such an order if and only if its treewidth is at
+    most two, and then taking any group with at most two neighbours never leads to a dead end [1]_. The limit of two
+    keeps the tables at two dimensions, so that every sum is a matrix product.
 
     References
     ----------
@@ -40,18 +41,18 @@ def elimination(pairs: Floats, lengths: list[int]) -> list[Step] | None:
 
     Examples
     --------
-    >>> elimination(np.array([[0.0, 1.0], [1.0, 0.0]]), [4, 8])
-    [Step(group=0, others=(1,)), Step(group=1, others=())]
+    >>> elimination_order(np.array([[0.0, 1.0], [1.0, 0.0]]), [4, 8])
+    [EliminationStep(group=0, neighbours=(1,)), EliminationStep(group=1, neighbours=())]
     """
-    joined = {group: set(np.flatnonzero(row).tolist()) for group, row in enumerate(pairs)}
+    graph = {group: set(np.flatnonzero(row).tolist()) for group, row in enumerate(pairs)}
     steps = []
-    while joined:
-        open_now = [group for group, others in joined.items() if len(others) <= 2]
-        if not open_now:
+    while graph:
+        eligible = [group for group, neighbours in graph.items() if len(neighbours) <= 2]
+        if not eligible:
             return None
-        group = min(open_now, key=lambda each: (prod(lengths[g] for g in (each, *joined[each])), lengths[each], each))
-        others = tuple(sorted(joined.pop(group)))
-        for other in others:
-            joined[other] = (joined[other] | set(others)) - {group, other}
-        steps.append(Step(group, others))
+        group = min(eligible, key=lambda each: (prod(lengths[g] for g in (each, *graph[each])), lengths[each], each))
+        neighbours = tuple(sorted(graph.pop(group)))
+        for neighbour in neighbours:
+            graph[neighbour] = (graph[neighbour] | set(neighbours)) - {group, neighbour}
+        steps.append(EliminationStep(group, neighbours))
     return steps

@@ -1,4 +1,4 @@
-"""Drawing populations: rejection from a space, or from its tilt, into a regime, exact for the declared law."""
+"""Rejection sampling of a space conditional on a regime, with tilted proposals where the band is rare."""
 
 from __future__ import annotations
 
@@ -13,31 +13,36 @@ from prunestats.sampling.tilting import Tilt, tilt_towards
 from prunestats.spaces.space import FlopsBand, Regime, Space
 from prunestats.spaces.support import Support, Widths
 
-# Fixed, so that the first n draws are the same whatever the size of the population.
 _BLOCK, _TILTED_BLOCK = 8192, 16384
-# Proposals after which the tilt is turned to, if a smaller share of them lay in the band.
-_PILOT, _SCARCE = 32 * 8192, 2e-3
+"""Proposals in one block. Fixed, so that the first n samples do not depend on how many follow; large enough that the
+overhead of a call is small beside its arithmetic."""
+
+_PILOT = 32 * _BLOCK
+"""Proposals after which the tilt is built, if the band is rare."""
+
+_RARE = 2e-3
+"""Share of the pilot in the band below which it is rare. A tilted proposal costs about five times one of
+the space's, and 2.5 to 5 % of them are accepted: tilting pays below 0.5 to 1 %; 0.2 % leaves room for its tables."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Subnetworks drawn from a space inside a regime.
+    """A sample of distinct subnetworks from a space conditional on a regime.
 
     Parameters
     ----------
     widths : ndarray of int64, shape (n, groups)
-        Kept filters, in the order of drawing; no two rows are equal.
+        Kept filters, in the order in which they were drawn; no two rows are equal.
     flops, params : ndarray of int64, shape (n,)
-        Their cost.
+        Multiply-adds and parameters.
     attempts : int
-        Proposals looked at, up to and including the last one kept.
+        Proposals, up to and including the last one kept.
     accepted : int
-        Proposals that the scheme took as draws of the law, all in the regime and within the constraints, repeats of an
-        earlier one counted too.
+        Proposals that were accepted, including repeats of an earlier one.
     law : str
-        The distribution that the draws follow.
+        The distribution that was sampled, in words and symbols.
     scheme : str
-        What was proposed: draws of the space, or these and then draws of its tilt towards the band.
+        The proposals: from the space, or from the space and then from its tilt towards the band.
     """
 
     widths: NDArray[np.int64]
@@ -55,10 +60,10 @@ class Sample:
 
     @property
     def acceptance(self) -> float:
-        """Share of the proposals that were accepted.
+        """Acceptance rate: accepted proposals over all proposals.
 
-        Where the scheme is rejection alone, it estimates the probability that a draw of the space is in the regime and
-        within the constraints; with tilted proposals it only says how well the scheme did.
+        Where all proposals are the space's, it estimates the probability that a draw from the space is in the regime
+        and satisfies the constraints; with tilted proposals it measures the efficiency of the scheme alone.
         """
         return self.accepted / self.attempts if self.attempts else float("nan")
 
@@ -72,7 +77,7 @@ def sample(
     rng: np.random.Generator,
     max_attempts: int = 20_000_000,
 ) -> Sample:
-    """Subnetworks of a space whose FLOPs lie in a regime's band.
+    """Sample distinct subnetworks of a space conditional on the FLOPs of a regime.
 
     Parameters
     ----------
@@ -83,11 +88,11 @@ def sample(
     regime : Regime
         The band of FLOPs.
     n : int
-        Subnetworks to draw.
+        Sample size.
     rng : numpy.random.Generator
-        Source of randomness. The first draws do not depend on `n`.
+        Source of randomness. The first samples do not depend on `n`.
     max_attempts : int
-        Proposals after which to give up.
+        Proposals after which sampling stops with an error.
 
     Returns
     -------
@@ -97,15 +102,15 @@ def sample(
     ------
     InputError
         If no subnetwork can lie in the band or satisfy a constraint, or fewer than `n` were found in `max_attempts`
-        proposals; the message names the constraint that most fail.
+        proposals; the message names the condition that fails most often.
 
     Notes
     -----
-    The law is the space's own, conditioned on the band and the constraints and drawn without replacement. Nothing is
-    scaled into the band, which would bias the population. The first 262,144 proposals are the space's; if fewer than
-    two in a thousand of them lay in the band, the rest come from the space tilted towards it where it can be
-    (`prunestats.sampling.tilting.tilt_towards`), which draws the same law faster. How the law compares with others,
-    and what it costs, is in docs/methods/sampling.md.
+    The distribution is the space's, conditional on the band and the constraints, without replacement. Widths are never
+    scaled into the band, which would bias the sample. The first 262,144 proposals are the space's; if fewer than two
+    in a thousand of them lay in the band, the rest come from the space's exponential tilt towards it where there is
+    one (`prunestats.sampling.tilting.tilt_towards`), which samples the same distribution faster. Method, cost and
+    limits: docs/methods/sampling.md.
 
     Examples
     --------
@@ -120,13 +125,13 @@ def sample(
     """
     support = space.support(cost)
     band = feasible_band(cost, regime, space, support)
-    # how many proposals met the band, and then each condition with all before it
+    # proposals inside the band, then those that also satisfy the first condition, the first two, and so on
     passed = np.zeros(1 + len(space.conditions), dtype=np.int64)
     kept: dict[tuple[int, ...], None] = {}
     attempts = accepted = 0
     tilt: Tilt | None = None
     while len(kept) < n and attempts < max_attempts:
-        if attempts == _PILOT and passed[0] < _SCARCE * _PILOT:
+        if attempts == _PILOT and passed[0] < _RARE * _PILOT:
             tilt = tilt_towards(space.sampler, cost, support, band)
         if tilt is None:
             proposals = support.check(space.sampler.propose(support, _BLOCK, rng), space.sampler_name)
@@ -135,14 +140,14 @@ def sample(
             proposals = tilt.propose(_TILTED_BLOCK, rng)
             rows = cost.inside(proposals, *band)
             rows = rows[tilt.keeps(cost.flops(proposals[rows]), rng)]
-        looked_at = len(proposals)
+        used = len(proposals)
         for position in _accepted(space, cost, proposals, rows, passed):
             kept.setdefault(tuple(proposals[position].tolist()))
             accepted += 1
             if len(kept) == n:
-                looked_at = int(position) + 1
+                used = int(position) + 1
                 break
-        attempts += looked_at
+        attempts += used
     if len(kept) < n:
         raise InputError(_too_few(space, regime, f"{len(kept)} of {n}", attempts, passed, accepted - len(kept)))
     widths = np.array(list(kept), dtype=np.int64).reshape(n, cost.n_groups)
@@ -153,12 +158,12 @@ def sample(
 
 
 def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Support) -> tuple[float, float]:
-    """Least and most FLOPs of a regime, after refusing a band or a constraint that no subnetwork can meet.
+    """Least and most FLOPs of a regime, in multiply-adds, after refusing what no subnetwork can satisfy.
 
     Raises
     ------
     InputError
-        If the band lies below the smallest subnetwork or apart from a constraint on FLOPs, or a constraint refuses.
+        If the band lies below the smallest subnetwork, is disjoint from a `FlopsBand`, or a constraint is empty.
     """
     full = int(cost.flops(cost.sizes)[0])
     least = int(cost.flops(support.least())[0])
@@ -180,7 +185,7 @@ def feasible_band(cost: CostModel, regime: Regime, space: Space, support: Suppor
 def _accepted(
     space: Space, cost: CostModel, proposals: Widths, rows: NDArray[np.int64], passed: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Those of the rows inside the band that meet all conditions, in their order; what each lets pass is added up."""
+    """Rows inside the band that satisfy all conditions, in order; `passed` counts those that pass each condition."""
     passed[0] += rows.size
     for number, condition in enumerate(space.conditions, start=1):
         if rows.size == 0:
@@ -191,8 +196,9 @@ def _accepted(
 
 
 def _too_few(space: Space, regime: Regime, found: str, attempts: int, passed: NDArray[np.int64], repeats: int) -> str:
-    """Say that there are too few, and what lets the fewest pass: the band, a condition, or that all were drawn."""
+    """Message of a sample that is too small, with its cause: repeats, the band, or the condition that fails most."""
     start = f"space {space.name!r} gave {found} subnetworks at {regime.flops:g} of the FLOPs in {attempts} attempts"
+    # mostly repeats: the conditional support itself is nearly exhausted
     if repeats > passed[-1] / 2:
         return (
             f"{start}: {repeats} more repeated one of them: draw fewer, or widen the tolerance ({regime.tolerance:g}) "

@@ -1,6 +1,6 @@
 """What may be sampled: probability distributions over widths, with constraints and FLOPs regimes.
 
-A space declares; drawing from it is the work of `prunestats.sampling`.
+A space declares a distribution; `prunestats.sampling` draws samples from it.
 """
 
 from prunestats.spaces.constraints import MinimalWidth, WidthDivisor

@@ -1,7 +1,7 @@
-"""Constraints: what a space's subnetworks must also satisfy, combinable on any sampler.
+"""Constraints of a space, combinable with any sampler: on the support of the widths, or on the cost.
 
-A minimal width and a width divisor narrow the widths that the sampler chooses from; the bands are conditions, met by
-drawing again.
+A minimal width and a width divisor restrict the support that the sampler draws from; the bands are conditions on the
+cost of a draw, met by rejection.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.spaces.cost_bands import FlopsBand, ParameterBand, RatioBand, Truths
+from prunestats.spaces.cost_bands import Booleans, FlopsBand, ParameterBand, RatioBand
 from prunestats.spaces.support import Support, Widths
 
 
 class Constraint(Protocol):
-    """What every constraint says: its law in words, and how it narrows the widths to choose from."""
+    """Interface of a constraint: what it demands, and either a smaller support or a condition on a draw."""
 
     @property
     def kind(self) -> str:
@@ -28,49 +28,50 @@ class Constraint(Protocol):
 
     @property
     def is_condition(self) -> bool:
-        """Whether it is met by drawing again; otherwise it narrows what is drawn from."""
+        """Whether it is a condition, met by rejection; otherwise it restricts the support."""
         ...
 
     @property
     def law(self) -> str:
-        """What it demands, in words and symbols."""
+        """What it demands of the widths or the cost, in words and symbols; stored with the space."""
         ...
 
     def narrow(self, support: Support) -> Support:
-        """Return the widths that it leaves to choose from; the same where it is a condition."""
+        """Return the support that it leaves: the same one for a condition."""
         ...
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork satisfies it, shape (n,)."""
         ...
 
     def refusal(self, support: Support) -> str | None:
-        """Say why no subnetwork can satisfy it, None where that is not known beforehand."""
+        """Return why no subnetwork can satisfy it, None where that cannot be known before sampling."""
         ...
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """A constraint on each width, which every draw satisfies."""
+class _SupportConstraint:
+    """A constraint on the support, which every draw satisfies."""
 
     is_condition: ClassVar[bool] = False
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
-        """All of them: nothing else is proposed."""
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
+        """True for every subnetwork: widths outside the support are not proposed."""
         return np.ones(len(widths), dtype=bool)
 
     def refusal(self, support: Support) -> str | None:
-        """Nothing to refuse: the whole of a group is always left open."""
+        """None: a group's full width is always in the support."""
         return None
 
 
 @dataclass(frozen=True)
-class MinimalWidth(_Shape):
-    """Every group keeps at least so many filters, or all of them where it has fewer.
+class MinimalWidth(_SupportConstraint):
+    """Every group keeps at least `filters` filters, or all of them where it has fewer.
 
     Parameters
     ----------
     filters : int
+        Least number of kept filters, 1 or more.
     """
 
     kind: ClassVar[str] = "minimal_width"
@@ -86,22 +87,23 @@ class MinimalWidth(_Shape):
         return f"widths of at least min({self.filters}, W_g)"
 
     def narrow(self, support: Support) -> Support:
-        """Raise the least width."""
+        """Return the support with the minimal width raised."""
         return Support(support.cost, max(support.minimum, self.filters), support.divisor)
 
 
 @dataclass(frozen=True)
-class WidthDivisor(_Shape):
-    """Every width is a multiple of a number, or the whole of its group.
+class WidthDivisor(_SupportConstraint):
+    """Every width is a multiple of `divisor`, or the full width of its group.
 
     Parameters
     ----------
     divisor : int
+        Filters, 1 or more.
 
     Notes
     -----
-    The sampler chooses among these widths: uniform means uniform over them, and rounding means to the nearest of
-    them. Nothing is rounded after it was drawn inside a band.
+    The sampler draws from the restricted support: a uniform width is uniform over it, and a real width is rounded to
+    the nearest in it. Widths are never rounded after a band was checked, which would bias the sample.
     """
 
     kind: ClassVar[str] = "width_divisor"
@@ -117,7 +119,7 @@ class WidthDivisor(_Shape):
         return f"widths that are multiples of {self.divisor}, or W_g"
 
     def narrow(self, support: Support) -> Support:
-        """Leave multiples only."""
+        """Return the support restricted to multiples; two divisors leave multiples of both."""
         return Support(support.cost, support.minimum, int(np.lcm(support.divisor, self.divisor)))
 
 
@@ -127,7 +129,7 @@ CONSTRAINTS: dict[str, type[FlopsBand | ParameterBand | RatioBand | MinimalWidth
 
 
 def constraint_of(stored: Mapping[str, Any]) -> Constraint:
-    """Make a constraint from a table of a study file: its `kind`, and its parameters.
+    """Build a constraint from its `kind` and its parameters, as a table of a study file holds them.
 
     Raises
     ------
@@ -154,7 +156,7 @@ def constraint_of(stored: Mapping[str, Any]) -> Constraint:
 
 
 def stored_constraint(constraint: Constraint) -> dict[str, Any]:
-    """Return what `constraint_of` makes the same constraint from, as plain JSON types."""
+    """Return the kind and the parameters as plain JSON types, from which `constraint_of` builds an equal constraint."""
     return {"kind": constraint.kind, **asdict(constraint)}  # type: ignore[call-overload]
 
 

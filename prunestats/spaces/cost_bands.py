@@ -1,4 +1,4 @@
-"""Bands: constraints on a subnetwork's cost or ratio, met by drawing again until they hold."""
+"""Bands: conditions on a subnetwork's FLOPs, parameters or ratio, met by rejection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError
+from prunestats.numeric.arrays import Floats
 from prunestats.spaces.support import Support, Widths
 
-Truths = NDArray[np.bool_]
+Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class _Band:
-    """From `low` to `high`, both included; an end that is None is open."""
+    """From `low` to `high`, both included; a bound that is None does not exist."""
 
     kind: ClassVar[str]
     is_condition: ClassVar[bool] = True
@@ -27,13 +28,13 @@ class _Band:
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None:
-            raise InputError(f"{self.kind} needs low, high or both; found neither")
-        ends = [end for end in (self.low, self.high) if end is not None]
-        if not all(0 < end < np.inf for end in ends) or ends != sorted(ends):
+            raise InputError(f"{self.kind} needs low, high or both; found neither: give one")
+        bounds = [bound for bound in (self.low, self.high) if bound is not None]
+        if not all(0 < bound < np.inf for bound in bounds) or bounds != sorted(bounds):
             raise InputError(f"{self.kind} must have 0 < low <= high; found low {self.low}, high {self.high}")
 
     def narrow(self, support: Support) -> Support:
-        """Leave the widths as they are: a band is a condition."""
+        """Return the support unchanged: a band is a condition."""
         return support
 
     @property
@@ -42,8 +43,8 @@ class _Band:
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if self.high is None else f"in [{self.low:g}, {self.high:g}]"
 
-    def _within(self, values: NDArray[Any]) -> Truths:
-        inside: Truths = np.ones(values.shape, dtype=bool)
+    def _within(self, values: NDArray[Any]) -> Booleans:
+        inside: Booleans = np.ones(values.shape, dtype=bool)
         if self.low is not None:
             inside &= values >= self.low
         if self.high is not None:
@@ -53,23 +54,26 @@ class _Band:
 
 @dataclass(frozen=True)
 class _CostBand(_Band):
-    """A band of a cost that grows with every width, as a fraction of the original's."""
+    """A band of a cost that increases with every width, as a fraction of the original's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if max(self.low or 0.0, self.high or 0.0) > 1:
-            raise InputError(f"{self.kind} is in fractions of the original's; found {self._words}")
+            raise InputError(
+                f"{self.kind} is in fractions of the original's; found {self._words}: divide counts by the original's, "
+                "percentages by 100"
+            )
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """Cost over the original's, shape (n,)."""
         raise NotImplementedError
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork's cost lies in the band."""
         return self._within(self.fraction(cost, widths))
 
     def refusal(self, support: Support) -> str | None:
-        """Refuse a band below the smallest subnetwork."""
+        """Return why a band below the cost of the smallest subnetwork is empty."""
         least = float(self.fraction(support.cost, support.least())[0])
         if self.high is not None and self.high < least:
             return f"the smallest subnetwork has {least:.3g} of the original's: raise high"
@@ -78,12 +82,12 @@ class _CostBand(_Band):
 
 @dataclass(frozen=True)
 class FlopsBand(_CostBand):
-    """FLOPs between two fractions of the original's, beside what the regime asks.
+    """FLOPs between two fractions of the original's, in addition to the regime's band.
 
     Parameters
     ----------
     low, high : float, optional
-        Fractions of the original's FLOPs; an end that is left out is open.
+        Fractions of the original's FLOPs, in (0, 1]; a bound that is left out does not exist.
     """
 
     kind: ClassVar[str] = "flops_band"
@@ -94,10 +98,10 @@ class FlopsBand(_CostBand):
         return f"FLOPs {self._words} of the original's"
 
     def overlaps(self, low: float, high: float) -> bool:
-        """Whether it has a fraction in common with the band from `low` to `high`."""
+        """Whether it overlaps the band of fractions from `low` to `high`."""
         return (self.low is None or self.low <= high) and (self.high is None or self.high >= low)
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """FLOPs over the original's, shape (n,)."""
         return cost.flops(widths) / cost.flops(cost.sizes)
 
@@ -109,7 +113,7 @@ class ParameterBand(_CostBand):
     Parameters
     ----------
     low, high : float, optional
-        Fractions of the original's parameters; an end that is left out is open.
+        Fractions of the original's parameters, in (0, 1]; a bound that is left out does not exist.
     """
 
     kind: ClassVar[str] = "parameter_band"
@@ -119,21 +123,21 @@ class ParameterBand(_CostBand):
         """The condition in words."""
         return f"parameters {self._words} of the original's"
 
-    def fraction(self, cost: CostModel, widths: Widths) -> NDArray[np.float64]:
+    def fraction(self, cost: CostModel, widths: Widths) -> Floats:
         """Parameters over the original's, shape (n,)."""
         return cost.params(widths) / cost.params(cost.sizes)
 
 
 @dataclass(frozen=True)
 class RatioBand(_Band):
-    """A ratio of FLOPs to parameter buckets between two values.
+    """Ratio of FLOPs to parameter buckets between two values.
 
     Parameters
     ----------
     low, high : float, optional
-        FLOPs a bucket; an end that is left out is open.
+        FLOPs per bucket; a bound that is left out does not exist.
     bucket : int
-        Parameters a bucket.
+        Parameters per bucket.
 
     Examples
     --------
@@ -156,10 +160,10 @@ class RatioBand(_Band):
         buckets = "parameter" if self.bucket == 1 else f"bucket of {self.bucket} parameters"
         return f"FLOPs per {buckets} {self._words}"
 
-    def holds(self, cost: CostModel, widths: Widths) -> Truths:
+    def holds(self, cost: CostModel, widths: Widths) -> Booleans:
         """Whether each subnetwork's ratio lies in the band."""
         return self._within(cost.ratio(widths, self.bucket))
 
     def refusal(self, support: Support) -> str | None:
-        """Nothing is known beforehand: the ratio is no monotone function of the widths."""
+        """None: the ratio is not monotone in the widths, so its least value is unknown before sampling."""
         return None

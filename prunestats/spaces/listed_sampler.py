@@ -1,4 +1,4 @@
-"""A sampler that draws nothing: subnetworks that the user, or a search, has named."""
+"""A sampler without randomness: a list of subnetworks from the user or from a search."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Listed:
     Parameters
     ----------
     widths : sequence of sequence of int
-        Kept filters in each group, one list a subnetwork; no two are equal. Those outside a regime's band are left out
-        there, so that the population is as large as the rest.
+        Kept filters in each group, one list per subnetwork; no two are equal. A regime leaves out those outside its
+        band, and its population is the rest.
 
     Raises
     ------
@@ -39,7 +39,9 @@ class Listed:
 
     def __post_init__(self) -> None:
         if not self.widths or not all(isinstance(row, (list, tuple)) for row in self.widths):
-            raise InputError("widths must be a list with a list of kept filters for every subnetwork")
+            raise InputError(
+                "widths must be a list with a list of kept filters for every subnetwork, as in [[8, 16], [4, 12]]"
+            )
         rows = tuple(tuple(row) for row in self.widths)
         for row in rows:
             if any(type(width) is not int or width < 1 for width in row):
@@ -52,7 +54,7 @@ class Listed:
 
     @property
     def law(self) -> str:
-        """What is drawn."""
+        """The subnetworks, in words."""
         return f"the {len(self.widths)} listed, in their order"
 
     def propose(self, support: Support, n: int, rng: np.random.Generator) -> Widths:

@@ -1,4 +1,4 @@
-"""Samplers by name, and what a sampler of the user's own must have."""
+"""Samplers by name, and the interface of a user-defined sampler."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from prunestats.spaces.support import Support, Widths
 
 
 class Sampler(Protocol):
-    """What a space needs to draw widths: a law in words and a vectorised proposal.
+    """Interface of a sampler: its distribution in words, and vectorised draws from it.
 
-    A sampler of your own is any object with these two; a frozen dataclass whose fields are its parameters is stored
-    in the database with them, and a study file can name it as ``"module:Class"``.
+    A user-defined sampler is any object with these two members. Make it a frozen dataclass whose fields are its
+    parameters: they are then stored in the database, and a study file can name it as ``"module:Class"``. Its proposals
+    are checked against the support like those of the samplers here.
     """
 
     @property
@@ -27,7 +28,7 @@ class Sampler(Protocol):
         ...
 
     def propose(self, support: Support, n: int, rng: np.random.Generator) -> Widths:
-        """Draw `n` independent widths vectors, shape (n, groups), among those that `support` leaves open."""
+        """Draw `n` independent widths vectors from `support`, int64 of shape (n, groups)."""
         ...
 
 
@@ -42,12 +43,12 @@ SAMPLERS: dict[str, Callable[..., Sampler]] = {
 
 
 def named_sampler(name: str, **parameters: Any) -> Sampler:
-    """Make a sampler from its name in a study file, or from ``"module:Class"``, and its parameters.
+    """Build a sampler from its name in a study file, or from ``"module:Class"``, and its parameters.
 
     Raises
     ------
     StudyError
-        If the sampler or one of its parameters is unknown, or it is no sampler.
+        If the sampler or one of its parameters is unknown, or the object lacks a member of `Sampler`.
 
     Examples
     --------
@@ -61,7 +62,10 @@ def named_sampler(name: str, **parameters: Any) -> Sampler:
             raise StudyError(f"{key} is no parameter of sampler {name!r}, which takes {', '.join(known) or 'none'}")
     sampler: Any = kind(**parameters)
     if not (hasattr(sampler, "law") and hasattr(sampler, "propose")):
-        raise StudyError(f"sampler {name!r} must have a law and a propose method; found {type(sampler).__name__}")
+        raise StudyError(
+            f"sampler {name!r} must have a law and a propose method; found {type(sampler).__name__}: "
+            "add what is missing, as in prunestats.spaces.Sampler"
+        )
     made: Sampler = sampler
     return made
 

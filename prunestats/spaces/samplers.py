@@ -1,4 +1,4 @@
-"""The laws by which samplers draw widths: how filters are kept, group by group."""
+"""Samplers: probability distributions of the number of filters that each group keeps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from prunestats.errors import InputError
-from prunestats.spaces.support import Floats, Support, Widths
+from prunestats.numeric.arrays import Floats
+from prunestats.spaces.support import Support, Widths
 
-_REDRAWS = 1_000
+_REDRAW_ROUNDS = 1_000
+"""Rounds of redrawing scores that leave no room for a mean, before the spread is refused.
+
+A spread that fits once in a hundred draws leaves 4e-5 of the rows (0.99 to the power 1,000); a spread that never fits
+must end in a message.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Independent:
 
     @property
     def law(self) -> str:
-        """The law of one draw."""
+        """The distribution of one draw, in symbols."""
         return f"w_g ~ Uniform{{max(1, ceil({self.min_keep:g} W_g)), ..., W_g}}, independent over groups g"
 
     def propose(self, support: Support, n: int, rng: np.random.Generator) -> Widths:
@@ -47,12 +53,12 @@ class Independent:
 
 @dataclass(frozen=True)
 class JitteredUniform:
-    """One keep ratio for the whole network, with a little log-normal jitter in each group.
+    """One uniform keep ratio for the whole network, with independent log-normal jitter in each group.
 
     Parameters
     ----------
     jitter : float
-        Standard deviation of the log keep ratio between groups, 0 or more; 0 is uniform pruning.
+        Standard deviation of the log keep ratio across groups, 0 or more; 0 is uniform pruning.
     min_keep : float
         Least keep ratio of the network, and least fraction of a group that is kept, in (0, 1].
     """
@@ -66,7 +72,7 @@ class JitteredUniform:
 
     @property
     def law(self) -> str:
-        """The law of one draw."""
+        """The distribution of one draw, in symbols."""
         return (
             f"k ~ Uniform({self.min_keep:g}, 1), z_g ~ Normal(0, {self.jitter:g}); "
             f"w_g = round(k exp(z_g) W_g), {_clipped(self.min_keep)}"
@@ -80,18 +86,18 @@ class JitteredUniform:
 
 @dataclass(frozen=True)
 class StageWise:
-    """One keep ratio a stage, the stages independent, with log-normal jitter in each group.
+    """One uniform keep ratio per stage, independent across stages, with log-normal jitter in each group.
 
     Parameters
     ----------
     jitter : float
-        Standard deviation of the log keep ratio between the groups of a stage, 0 or more.
+        Standard deviation of the log keep ratio across the groups of a stage, 0 or more.
     min_keep : float
         Least keep ratio of a stage, and least fraction of a group that is kept, in (0, 1].
 
     Notes
     -----
-    A stage holds the groups that write at one resolution (`Support.stages`).
+    A stage is the set of groups whose outputs have the same resolution (`Support.stages`).
     """
 
     jitter: float = 0.0
@@ -103,7 +109,7 @@ class StageWise:
 
     @property
     def law(self) -> str:
-        """The law of one draw."""
+        """The distribution of one draw, in symbols."""
         return (
             f"k_s ~ Uniform({self.min_keep:g}, 1), independent over stages s (output resolutions), "
             f"z_g ~ Normal(0, {self.jitter:g}); w_g = round(k_s(g) exp(z_g) W_g), {_clipped(self.min_keep)}"
@@ -117,18 +123,18 @@ class StageWise:
 
 @dataclass(frozen=True)
 class LinearInDepth:
-    """Keep ratios on a straight line in depth with random ends, with log-normal jitter in each group.
+    """Keep ratios linear in depth between two uniform end points, with log-normal jitter in each group.
 
     Parameters
     ----------
     jitter : float
         Standard deviation of a group's log keep ratio around the line, 0 or more.
     min_keep : float
-        Least keep ratio of the ends, and least fraction of a group that is kept, in (0, 1].
+        Least keep ratio of the end points, and least fraction of a group that is kept, in (0, 1].
 
     Notes
     -----
-    Depth is a group's place in the network, from 0 to 1 (`Support.depths`).
+    Depth is a group's normalised position in the network, from 0 to 1 (`Support.depths`).
     """
 
     jitter: float = 0.0
@@ -140,7 +146,7 @@ class LinearInDepth:
 
     @property
     def law(self) -> str:
-        """The law of one draw."""
+        """The distribution of one draw, in symbols."""
         return (
             f"a, b ~ Uniform({self.min_keep:g}, 1), d_g the depth of group g from 0 to 1, "
             f"z_g ~ Normal(0, {self.jitter:g}); w_g = round((a + (b - a) d_g) exp(z_g) W_g), {_clipped(self.min_keep)}"
@@ -148,26 +154,27 @@ class LinearInDepth:
 
     def propose(self, support: Support, n: int, rng: np.random.Generator) -> Widths:
         """Draw `n` widths vectors, shape (n, groups)."""
-        ends = rng.uniform(self.min_keep, 1.0, size=(n, 2))
-        keep = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * support.depths
+        end_points = rng.uniform(self.min_keep, 1.0, size=(n, 2))
+        keep = end_points[:, :1] + (end_points[:, 1:] - end_points[:, :1]) * support.depths
         return _jittered(support, keep, self.jitter, self.min_keep, rng)
 
 
 @dataclass(frozen=True)
 class SpreadControlled:
-    """Keep ratios whose standard deviation over the groups is given, around a random mean.
+    """Keep ratios with a given standard deviation across the groups, around a random mean.
 
     Parameters
     ----------
     spread : float
-        Standard deviation of the keep ratios of one subnetwork before rounding, 0 or more.
+        Standard deviation of the keep ratios within one subnetwork before rounding, 0 or more.
     min_keep : float
         Least keep ratio, in (0, 1].
 
     Notes
     -----
-    About (1 - min_keep) / 3.5 is the most that uniform scores leave room for; a spread beyond what fits is refused when
-    it is drawn.
+    Keep ratios are standardised uniform scores, which fit into [min_keep, 1] up to a spread of about
+    (1 - min_keep) / 3.5, as uniform scores span 2 sqrt(3), about 3.5, standard deviations. A larger spread is refused
+    when it is drawn.
     """
 
     spread: float = 0.1
@@ -179,7 +186,7 @@ class SpreadControlled:
 
     @property
     def law(self) -> str:
-        """The law of one draw."""
+        """The distribution of one draw, in symbols."""
         return (
             f"u_g ~ Uniform(-1, 1), standardised over groups to mean 0 and standard deviation {self.spread:g}, given "
             f"max u - min u <= {1 - self.min_keep:g}; m ~ Uniform over all that keep k_g = m + u_g within "
@@ -195,17 +202,17 @@ class SpreadControlled:
         return support.nearest(keep * support.sizes, self.min_keep)
 
     def _scores(self, n: int, groups: int, rng: np.random.Generator) -> Floats:
-        """Standardised scores that leave room for a mean, shape (n, groups)."""
+        """Standardised scores whose range is at most 1 - min_keep, shape (n, groups)."""
         if groups < 2:
             raise InputError(f"a spread of keep ratios needs two groups or more; found {groups}: use jittered_uniform")
         scores = np.empty((n, groups))
-        left = np.arange(n)
-        for _ in range(_REDRAWS):
-            drawn = rng.uniform(-1.0, 1.0, size=(left.size, groups))
+        pending = np.arange(n)
+        for _ in range(_REDRAW_ROUNDS):
+            drawn = rng.uniform(-1.0, 1.0, size=(pending.size, groups))
             drawn -= drawn.mean(axis=1, keepdims=True)
-            scores[left] = drawn * (self.spread / drawn.std(axis=1, keepdims=True))
-            left = left[np.ptp(scores[left], axis=1) > 1 - self.min_keep]
-            if left.size == 0:
+            scores[pending] = drawn * (self.spread / drawn.std(axis=1, keepdims=True))
+            pending = pending[np.ptp(scores[pending], axis=1) > 1 - self.min_keep]
+            if pending.size == 0:
                 return scores
         raise InputError(
             f"keep ratios with a standard deviation of {self.spread:g} must fit between min_keep {self.min_keep:g} and "
@@ -229,7 +236,7 @@ def _check_spread(name: str, value: float) -> None:
 
 
 def check_fraction(name: str, value: float) -> None:
-    """Refuse what is not a fraction above 0 and at most 1.
+    """Raise InputError unless `value` is in (0, 1].
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pruning spaces: distributions over widths, and the regimes that bound their FLOPs."""
+"""Pruning spaces: probability distributions over widths, and the regimes that condition on their FLOPs."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Space:
-    """A named distribution over the widths of an original's subnetworks.
+    """A named probability distribution over the widths of an original's subnetworks.
 
     Parameters
     ----------
     name : str
-        What tables and figures call it.
+        Its name in tables and figures.
     sampler : Sampler
-        How widths are drawn, before the constraints and the regime bound them.
+        The distribution of the widths before conditioning on constraints and regime.
     constraints : tuple of Constraint
-        What every subnetwork satisfies besides: `RatioBand`, `ParameterBand`, `FlopsBand`, `MinimalWidth`,
-        `WidthDivisor`.
+        What every subnetwork satisfies: `MinimalWidth` and `WidthDivisor` restrict the support; `RatioBand`,
+        `ParameterBand` and `FlopsBand` are conditions.
 
     Examples
     --------
@@ -55,16 +55,16 @@ class Space:
 
     @property
     def sampler_name(self) -> str:
-        """The sampler's name in study files, or its class if it is the user's own."""
+        """The sampler's name in study files; ``"module:Class"`` for a user-defined one."""
         kind = type(self.sampler)
         return self._names.get(kind, f"{kind.__module__}:{kind.__qualname__}")
 
     @property
     def law(self) -> str:
-        """The distribution of one draw before the regime bounds its FLOPs, in words and symbols."""
-        shapes = [each.law for each in self.constraints if not each.is_condition]
+        """The distribution of one draw, given the constraints but not the regime, in words and symbols."""
+        supports = [each.law for each in self.constraints if not each.is_condition]
         conditions = [each.law for each in self.constraints if each.is_condition]
-        among = [f"among {' and '.join(shapes)}"] if shapes else []
+        among = [f"among {' and '.join(supports)}"] if supports else []
         given = [f"given {' and '.join(conditions)}"] if conditions else []
         return "; ".join([self.sampler.law, *among, *given])
 
@@ -77,21 +77,21 @@ class Space:
 
     @property
     def conditions(self) -> tuple[Constraint, ...]:
-        """The constraints that are met by drawing again."""
+        """The constraints that are met by rejection."""
         return tuple(constraint for constraint in self.constraints if constraint.is_condition)
 
     def support(self, cost: CostModel) -> Support:
-        """Return the widths that the constraints leave to the sampler to choose from."""
-        left = Support(cost)
+        """Return the support that the constraints leave to the sampler."""
+        support = Support(cost)
         for constraint in self.constraints:
-            left = constraint.narrow(left)
-        return left
+            support = constraint.narrow(support)
+        return support
 
     @classmethod
     def named(
         cls, name: str, sampler: str, *, constraints: Iterable[Mapping[str, Any]] = (), **parameters: Any
     ) -> Space:
-        """A space from names and numbers, as a study file gives them.
+        """Build a space from the names and numbers of a study file.
 
         Raises
         ------
@@ -105,20 +105,22 @@ class Space:
         True
         """
         if not isinstance(constraints, (list, tuple)):
-            raise StudyError(f"constraints must be a list of tables, each with its kind; found {constraints!r}")
+            raise StudyError(
+                f"constraints must be a list of tables, each with its kind; found {constraints!r}: put it in a list"
+            )
         return cls(name, named_sampler(sampler, **parameters), tuple(map(constraint_of, constraints)))
 
 
 @dataclass(frozen=True)
 class Regime:
-    """A band of FLOPs around a fraction of the original's.
+    """A band of FLOPs around a fraction of the original's FLOPs.
 
     Parameters
     ----------
     flops : float
         Target, as a fraction of the original's FLOPs, in (0, 1].
     tolerance : float
-        Relative half-width of the band, in (0, 1): 0.5 with tolerance 0.02 is 0.49 to 0.51.
+        Half-width of the band relative to `flops`, in (0, 1): 0.5 with tolerance 0.02 is 0.49 to 0.51.
 
     Examples
     --------

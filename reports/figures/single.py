@@ -18,8 +18,8 @@ from prunestats.distribution.empirical import Edf
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.figures.panels import RESPONSE_NAMES, draw_edfs, draw_response, head, log_axis, verdict_label
 from prunestats.reports.figures.style import GREY, INK, label, space_look
-from prunestats.results.means import subnetwork_means
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.means import drop_repeats, subnetwork_means
+from prunestats.results.ratio import ratio
 from prunestats.wording import ratio_unit, share
 
 Population = tuple[float | None, str]
@@ -134,9 +134,9 @@ def plot_optimum(found: Mapping[float, Optimum], runs: pd.DataFrame) -> Figure:
     originals = list(dict.fromkeys(runs["original"]))
     color = space_look(["x"], "x")["color"]
     for (regime, one), axes in zip(found.items(), grid, strict=True):
-        inside = runs[runs["regime"] == regime].drop(columns="space")
-        means = subnetwork_means(inside.drop_duplicates(["original", "subnetwork", "seed"]), one.response)
-        means["ratio"] = means["flops"] / bucket_counts(means, one.bucket)
+        inside = drop_repeats(runs[runs["regime"] == regime]).drop(columns="space")
+        means = subnetwork_means(inside, one.response)
+        means["ratio"] = ratio(means, one.bucket)
         drawn = means.rename(columns={one.response: f"val_{one.response}"})
         draw_response(axes, drawn, one, one.response, originals, color)
         head(axes, _title(regime), verdict_label(one))

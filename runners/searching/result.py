@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from prunestats.noise.confirmation import Confirmation
-from prunestats.numeric.intervals import Interval, plain
+from prunestats.numeric.intervals import Interval
+from prunestats.numeric.plain_data import Result
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class SearchResult:
+class SearchResult(Result):
     """What a search found.
 
     Parameters
@@ -101,11 +101,6 @@ class SearchResult:
         )
         said.append(f"{self.trainings:.4g} full trainings were spent.")
         return tuple(said)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain lists and numbers."""
-        result: dict[str, Any] = plain(self)
-        return result
 
 
 def _percent(found: Interval) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from prunestats.errors import InputError
 from prunestats.optimum.optimum import find_optimum
 from prunestats.refinement.rule import Refinement, refine
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import ratio
 from prunestats.runners.study.file import Study, parse_study, study_text
 from prunestats.spaces.cost_bands import RatioBand
 from prunestats.spaces.space import Space
@@ -98,7 +98,7 @@ def refined_study(
 def _control(frame: pd.DataFrame, band: RatioBand, share: float, rng: np.random.Generator) -> RatioBand | None:
     """A band of ratios apart from another that holds the same share of the population, None where there is no room."""
     each = frame.drop_duplicates(["original", "subnetwork"])
-    ratios = np.sort(each["flops"].to_numpy(dtype=float) / bucket_counts(each, band.bucket))
+    ratios = np.sort(ratio(each, band.bucket))
     starts = np.linspace(0, 1 - share, _STEPS)
     low, high = np.quantile(ratios, starts), np.quantile(ratios, np.minimum(starts + share, 1.0))
     apart = np.zeros(_STEPS, dtype=bool)

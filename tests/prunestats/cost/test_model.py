@@ -41,7 +41,7 @@ def test_buckets_are_filled_layer_by_layer(widths, size):
     assert CHAIN.buckets(widths, size).tolist() == [expected]
 
 
-def test_many_subnetworks_cost_what_each_costs_alone(monkeypatch):
+def test_chunks_do_not_change_costs(monkeypatch):
     widths = np.random.default_rng(0).integers(1, [6, 10], size=(50, 2), endpoint=True)
     whole = CHAIN.flops(widths), CHAIN.buckets(widths, 64)
     monkeypatch.setattr("prunestats.cost.model._CHUNK_CELLS", 12)
@@ -57,7 +57,7 @@ def test_rows_inside_a_band_are_found_exactly(first, second):
     low, high = sorted((int(np.sort(flops)[first % 60]), int(np.sort(flops)[second % 60])))
     expected = np.flatnonzero((flops >= low) & (flops <= high))
     np.testing.assert_array_equal(CHAIN.inside(widths, low, high), expected)
-    # ends that miss a value by one multiply-add leave it out
+    # bounds that exclude a value by one multiply-add leave it out
     np.testing.assert_array_equal(
         CHAIN.inside(widths, low + 1, high - 1), np.flatnonzero((flops >= low + 1) & (flops <= high - 1))
     )

@@ -1,4 +1,4 @@
-"""The door: what is refused, with which words, and how seeds are averaged."""
+"""Validation of results frames, external tables and their units, means over seeds, and ratios."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from prunestats.errors import InputError, ResultsError, UnitWarning
 from prunestats.results.frame import check_results, results_frame
-from prunestats.results.means import one_value, subnetwork_means
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.means import distinct_runs, drop_repeats, one_value, subnetwork_means, unit_means
+from prunestats.results.ratio import bucket_counts, log_ratio, ratio
 
 
 def runs(**columns):
@@ -17,7 +17,7 @@ def runs(**columns):
     return frame.assign(error=[0.2, 0.4, 0.1]).assign(**columns)
 
 
-def outside(**columns):
+def external(**columns):
     table = pd.DataFrame(
         {"arch": ["x", "y"], "macs": [2_000_000, 3_000_000], "p": [100_000, 200_000], "err": [0.1, 0.2]}
     )
@@ -67,10 +67,26 @@ def test_repeated_runs_without_a_seed_column_ask_for_one():
         check_results(runs().drop(columns="seed"))
 
 
-def test_one_run_may_stand_in_two_spaces():
+def test_a_run_may_belong_to_two_spaces():
     frame = pd.concat([runs(space="wide"), runs(space="narrow")])
     assert len(check_results(frame)) == 6
     assert len(subnetwork_means(frame)) == 4
+
+
+def test_a_run_in_two_spaces_counts_once_where_spaces_are_pooled():
+    frame = pd.concat([runs(space="wide"), runs(space="narrow")], ignore_index=True)
+    assert drop_repeats(frame).index.tolist() == [0, 1, 2]
+    assert distinct_runs(frame, "error")["error"].tolist() == [0.2, 0.4, 0.1]
+    means = unit_means(frame, "error")
+    assert means["n_runs"].tolist() == [2, 1]
+    assert means["seed_squares"].tolist() == pytest.approx([0.02, 0.02])
+
+
+def test_a_run_that_one_space_holds_twice_is_not_dropped_but_refused():
+    frame = pd.concat([runs(space="wide"), runs(space="wide")])
+    assert len(drop_repeats(frame)) == 6
+    with pytest.raises(ResultsError, match="must be there once; found 3 repeated"):
+        unit_means(frame, "error")
 
 
 def test_seeds_are_averaged_within_original_space_and_regime():
@@ -104,8 +120,8 @@ def test_one_value_of_a_column():
     assert one_value(runs(regime=0.5), "regime") == 0.5
 
 
-def test_an_outside_table_is_mapped_and_scaled():
-    table = outside(macs=[2.5, 3.5], p=[0.1, 0.2], err=[12.5, 25.0], run=[0, 1], ce=[1.0, np.e])
+def test_an_external_table_is_converted_to_our_units():
+    table = external(macs=[2.5, 3.5], p=[0.1, 0.2], err=[12.5, 25.0], run=[0, 1], ce=[1.0, np.e])
     frame = results_frame(
         table, **NAMES, seed="run", loss="ce", error_unit="percent", flops_unit="millions", params_unit="millions"
     )
@@ -116,11 +132,11 @@ def test_an_outside_table_is_mapped_and_scaled():
 
 
 def test_multiplications_and_additions_counted_apart_are_halved():
-    assert results_frame(outside(), **NAMES, flops_convention="separate")["flops"].tolist() == [1_000_000, 1_500_000]
+    assert results_frame(external(), **NAMES, flops_convention="separate")["flops"].tolist() == [1_000_000, 1_500_000]
 
 
 def test_widths_come_from_a_column_or_from_several():
-    table = outside(w=[[1, 2], [3, 4]], w1=[1, 3], w2=[2, 4])
+    table = external(w=[[1, 2], [3, 4]], w1=[1, 3], w2=[2, 4])
     one = results_frame(table, **NAMES, widths="w")["widths"].tolist()
     several = results_frame(table, **NAMES, widths=["w1", "w2"])["widths"].tolist()
     assert one == several == [(1, 2), (3, 4)]
@@ -145,7 +161,7 @@ def test_widths_come_from_a_column_or_from_several():
 )
 def test_units_that_cannot_be_are_refused(change, arguments, words):
     with pytest.raises(InputError, match=words) as caught:
-        results_frame(outside(**change), **(NAMES | arguments))
+        results_frame(external(**change), **(NAMES | arguments))
     assert "\n" not in str(caught.value)
 
 
@@ -153,6 +169,13 @@ def test_buckets_are_counted_layer_by_layer():
     frame = pd.DataFrame({"params": [30, 25], "layer_params": [(9, 21), (10, 10, 5)]})
     assert bucket_counts(frame, 1).tolist() == [30, 25]
     assert bucket_counts(frame, 10).tolist() == [1 + 3, 1 + 1 + 1]
+
+
+def test_ratios_are_flops_over_buckets():
+    frame = pd.DataFrame({"flops": [60, 75], "params": [30, 25], "layer_params": [(9, 21), (10, 10, 5)]})
+    assert ratio(frame, 1).tolist() == [2, 3]
+    assert ratio(frame, 10).tolist() == [15, 25]
+    np.testing.assert_array_equal(log_ratio(frame, 10), np.log([15, 25]))
 
 
 @pytest.mark.parametrize("bucket", [0, 1.5, -3])
@@ -195,7 +218,7 @@ def test_nothing_is_lost_on_the_way_in(change, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_column_without_any_value_stands_for_no_column():
+def test_a_column_without_any_value_counts_as_absent():
     assert len(subnetwork_means(runs(regime=np.nan, original=None, space=None))) == 2
 
 
@@ -208,7 +231,7 @@ def test_what_is_no_frame_is_refused(table):
 
 
 def test_columns_of_one_name_are_refused():
-    table = outside()
+    table = external()
     with pytest.raises(ResultsError, match="found 'err' twice"):
         results_frame(pd.concat([table, table[["err"]]], axis=1), **NAMES)
 
@@ -246,8 +269,8 @@ def test_columns_of_one_name_are_refused():
         ({"w": [[60_000, 60_000], [200_000]]}, {"layer_params": "w"}, "found 120000 of 100000 in subnetwork x"),
     ],
 )
-def test_an_outside_table_is_refused_rather_than_guessed(change, arguments, words):
-    table = pd.DataFrame({**outside().to_dict("list"), **change})
+def test_an_external_table_is_refused_rather_than_guessed(change, arguments, words):
+    table = pd.DataFrame({**external().to_dict("list"), **change})
     with pytest.raises(InputError, match=words) as caught:
         results_frame(table, **(NAMES | arguments))
     assert "\n" not in str(caught.value)
@@ -261,18 +284,19 @@ def test_an_outside_table_is_refused_rather_than_guessed(change, arguments, word
         ({"macs": [2_000_001, 3_000_000]}, {"flops_convention": "separate"}, "gives even numbers; found odd ones"),
     ],
 )
-def test_what_cannot_be_told_for_sure_is_warned_of(change, arguments, words):
-    with pytest.warns(UnitWarning, match=words):
-        frame = results_frame(outside(**change), **(NAMES | arguments))
+def test_improbable_units_are_warned_of_at_the_callers_line(change, arguments, words):
+    with pytest.warns(UnitWarning, match=words) as caught:
+        frame = results_frame(external(**change), **(NAMES | arguments))
     assert len(frame) == 2
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_numbers_spelt_as_text_are_read_and_rounding_noise_is_whole():
-    frame = results_frame(outside(err=["0.1", "0.2"], macs=[2_000_000.0000001, 3e6]), **NAMES)
+    frame = results_frame(external(err=["0.1", "0.2"], macs=[2_000_000.0000001, 3e6]), **NAMES)
     assert frame["error"].tolist() == [0.1, 0.2]
     assert frame["flops"].tolist() == [2_000_000, 3_000_000]
 
 
 def test_layers_may_leave_out_what_is_in_no_layer():
-    frame = results_frame(outside(w=[[60_000, 39_000], [150_000, 50_000]]), **NAMES, layer_params="w")
+    frame = results_frame(external(w=[[60_000, 39_000], [150_000, 50_000]]), **NAMES, layer_params="w")
     assert frame["layer_params"].tolist() == [(60_000, 39_000), (150_000, 50_000)]

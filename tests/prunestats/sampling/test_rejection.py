@@ -60,8 +60,8 @@ def test_studies_that_were_drawn_before_draw_the_same_again(sampler, widths, att
     assert drawn.attempts == attempts
 
 
-def test_the_law_is_uniform_over_the_band(monkeypatch):
-    """Independent's first draw, given the band, is uniform over all widths in it: chi-square over the enumeration."""
+def test_the_distribution_is_uniform_over_the_band(monkeypatch):
+    """First samples of Independent conditional on the band: chi-square against uniform over the enumerated widths."""
     monkeypatch.setattr("prunestats.sampling.rejection._BLOCK", 128)
     everything = np.array(list(itertools.product(range(1, 9), range(1, 13), range(1, 17))))
     regime = Regime(0.4, 0.05)

@@ -1,4 +1,4 @@
-"""The tilted scheme draws the law of rejection: against enumeration, and against rejection itself."""
+"""Tilted proposals leave the distribution unchanged: against enumeration, and against rejection from the space."""
 
 import itertools
 
@@ -8,9 +8,9 @@ from scipy import stats
 
 from prunestats.cost.model import CostModel, Layer
 from prunestats.errors import InputError
-from prunestats.sampling.conditional_draws import Product
-from prunestats.sampling.elimination import elimination
-from prunestats.sampling.pairwise_field import Exponent, Field
+from prunestats.sampling.conditional_sampling import ProductConditional
+from prunestats.sampling.elimination import elimination_order
+from prunestats.sampling.pairwise_field import Exponent, PairwiseField
 from prunestats.sampling.rejection import sample
 from prunestats.sampling.tilting import tilt_towards
 from prunestats.spaces.space import (
@@ -30,7 +30,7 @@ def conv(name, inputs, output, cost=9):
     return Layer(name, "Conv2d", tuple((g, 1) for g in inputs), 0, ((output, 1),), 0, cost, 0, 9, 1)
 
 
-# a block with a shortcut, and a layer that reads what it writes to: closed forms, tables, products and a square
+# a residual block, and a layer whose inputs and outputs are one group: each conditional sampler, and a squared width
 BLOCK = CostModel(
     ("in", "first", "second", "out"),
     (8, 10, 9, 12),
@@ -60,7 +60,7 @@ def chance(counts):
 
 
 def counted(states, widths):
-    """How often each of the states was drawn; nothing else may have been."""
+    """Counts of each of the states; a KeyError where another was drawn."""
     place = {tuple(row): number for number, row in enumerate(states.tolist())}
     return np.bincount([place[tuple(row)] for row in widths.tolist()], minlength=len(states))
 
@@ -81,22 +81,22 @@ def towards(cost, regime, sampler=UNIFORM, support=None):
 
 @pytest.mark.parametrize("theta", [-40.0, -3.0, 5.0, 60.0])
 @pytest.mark.parametrize("gap", [False, True])
-def test_a_field_is_summed_and_drawn_as_if_enumerated(theta, gap):
-    """Every kind of draw, by chi-square over all places; a gap in the widths forbids the closed form."""
+def test_a_field_has_the_normalising_constant_and_the_distribution_of_the_enumeration(theta, gap):
+    """Every conditional sampler, by chi-square over all states; unevenly spaced widths exclude the closed form."""
     rng = np.random.default_rng(1)
     levels = [np.arange(1, 4), np.arange(2, 7, 2), np.arange(1, 6), np.array([1, 2, 3, 5 if gap else 4]), np.arange(3)]
     pairs = np.triu(rng.random((5, 5)), 1) / 100
     pairs[[0, 0, 1], [3, 4, 3]] = 0
     exponent = Exponent(rng.random(5) / 50, np.array([0.0, 0.002, 0.0, 0.0, 0.0]), pairs + pairs.T) * theta
-    steps = elimination(exponent.pairs, [each.size for each in levels])
-    field = Field(exponent, levels, steps)
+    steps = elimination_order(exponent.pairs, [each.size for each in levels])
+    field = PairwiseField(exponent, levels, steps)
     everything = np.array(list(itertools.product(*levels)), dtype=float)
     logs = everything @ exponent.linear + everything**2 @ exponent.square
     logs += np.einsum("ng,gh,nh->n", everything, np.triu(exponent.pairs), everything)
     weights = np.exp(logs)
     assert field.log_sum == pytest.approx(np.log(weights.sum()), rel=1e-12, abs=1e-12)
-    places = field.draw(400_000, rng)
-    flat = np.ravel_multi_index(places, [each.size for each in levels])
+    indices = field.draw(400_000, rng)
+    flat = np.ravel_multi_index(indices, [each.size for each in levels])
     expected = 400_000 * weights / weights.sum()
     common = expected >= 5
     found = np.bincount(flat, minlength=len(weights))
@@ -107,17 +107,17 @@ def test_a_field_is_summed_and_drawn_as_if_enumerated(theta, gap):
 
 
 @pytest.mark.parametrize("tries", [0, 1, 8])
-def test_products_of_rows_are_drawn_as_weighted_whatever_the_envelope(tries, monkeypatch):
-    """Bundles of many unlike rows, some weights zero; no try leaves all to the rows, one try leaves some."""
-    monkeypatch.setattr("prunestats.sampling.conditional_draws._TRIES", tries)
+def test_products_of_rows_have_their_distribution_after_any_number_of_tries(tries, monkeypatch):
+    """Bundles of dissimilar rows, some weights zero; without a try all are inverted, with one try some are."""
+    monkeypatch.setattr("prunestats.sampling.conditional_sampling._TRIES", tries)
     rng = np.random.default_rng(11)
     first, second = rng.random((200, 40)) ** 4, rng.random((90, 40)) ** 4
     first[:, 3] = second[:, 39] = 0
-    draw = Product(first, second, (1, 2))
+    draw = ProductConditional(first, second, (1, 2))
     for a, b in ((0, 0), (117, 55), (199, 89)):
-        places = np.repeat([[0], [a], [b]], 40_000, axis=1)
+        indices = np.repeat([[0], [a], [b]], 40_000, axis=1)
         weights = first[a] * second[b]
-        observed = np.bincount(draw(places, rng), minlength=40)
+        observed = np.bincount(draw(indices, rng), minlength=40)
         seen = weights > 1e-4 * weights.sum()
         assert observed[weights == 0].sum() == 0
         expected = weights[seen] / weights[seen].sum() * observed[seen].sum()
@@ -126,7 +126,7 @@ def test_products_of_rows_are_drawn_as_weighted_whatever_the_envelope(tries, mon
 
 @pytest.mark.parametrize("name", RARE)
 def test_tilted_draws_are_uniform_over_a_rare_band(name):
-    """Chi-square over every state of the band, of which rejection finds a few in a thousand proposals."""
+    """Chi-square over every state of a band that holds less than one in a hundred of the space's proposals."""
     states = in_band(RARE[name])
     assert 20 < len(states) < 0.01 * len(EVERYTHING)
     counts = counted(states, kept(towards(BLOCK, RARE[name]), BLOCK, RARE[name], 40, seed=2))
@@ -135,11 +135,11 @@ def test_tilted_draws_are_uniform_over_a_rare_band(name):
 
 
 @pytest.mark.parametrize("theta", [-4.0, 2.0, 25.0])
-def test_the_law_is_the_same_for_any_tilt(theta):
+def test_the_distribution_is_the_same_for_any_tilt(theta):
     regime = RARE["middle"]
     made = towards(BLOCK, regime)
     steps, levels = made.field._steps, made.levels
-    field = Field(made.field._exponent * (theta / made.theta), levels, steps)
+    field = PairwiseField(made.field._exponent * (theta / made.theta), levels, steps)
     edge = regime.bounds(FULL)[int(theta < 0)] / FULL
     other = type(made)(field, levels, theta, edge, FULL)
     counts = counted(in_band(regime), kept(other, BLOCK, regime, 60, seed=3))
@@ -148,7 +148,7 @@ def test_the_law_is_the_same_for_any_tilt(theta):
 
 
 @pytest.mark.parametrize("limits", [(WidthDivisor(2),), (WidthDivisor(4), MinimalWidth(3)), (MinimalWidth(2),)])
-def test_a_divisor_and_a_minimal_width_leave_the_law_uniform_over_what_is_open(limits):
+def test_samples_are_uniform_over_a_support_with_a_divisor_and_a_minimal_width(limits):
     regime = Regime(0.8, 0.1)
     support = Space("s", UNIFORM, limits).support(BLOCK)
     open_now = np.array(list(itertools.product(*support.levels(0.01))))
@@ -157,15 +157,15 @@ def test_a_divisor_and_a_minimal_width_leave_the_law_uniform_over_what_is_open(l
 
 
 def rare(monkeypatch):
-    """Turn to the tilt after one block of 64."""
+    """Build the tilt after one block of 64 proposals."""
     monkeypatch.setattr("prunestats.sampling.rejection._BLOCK", 64)
     monkeypatch.setattr("prunestats.sampling.rejection._PILOT", 64)
-    monkeypatch.setattr("prunestats.sampling.rejection._SCARCE", 1.0)
+    monkeypatch.setattr("prunestats.sampling.rejection._RARE", 1.0)
 
 
 @pytest.mark.parametrize("limits", [(), (RatioBand(high=1.8), ParameterBand(low=0.55))])
 def test_samples_hold_each_state_of_the_band_equally_often(limits, monkeypatch):
-    """Draws without replacement: counts over many samples vary as those of simple random samples do."""
+    """Sampling without replacement: the counts have the variance of simple random samples."""
     rare(monkeypatch)
     tilt = towards(BLOCK, Regime(0.7, 0.1))
     monkeypatch.setattr("prunestats.sampling.rejection.tilt_towards", lambda *_: tilt)
@@ -185,8 +185,8 @@ def test_samples_hold_each_state_of_the_band_equally_often(limits, monkeypatch):
 
 
 @pytest.mark.parametrize(("flops", "tolerance"), [(0.4, 0.02), (0.2, 0.03)])
-def test_resnet50_is_drawn_as_by_rejection(resnet50_cost, flops, tolerance, monkeypatch):
-    """Widths group by group, FLOPs, parameters, and all pairwise correlations of two samples of 4,000."""
+def test_resnet50_has_the_distribution_of_rejection(resnet50_cost, flops, tolerance, monkeypatch):
+    """Two samples of 4,000: Kolmogorov-Smirnov tests of every group, FLOPs and parameters, and all correlations."""
     regime, n = Regime(flops, tolerance), 4000
 
     def draws(seed):
@@ -208,7 +208,7 @@ def test_resnet50_is_drawn_as_by_rejection(resnet50_cost, flops, tolerance, monk
 
 
 def test_resnet50_in_a_band_that_rejection_cannot_fill(resnet50_cost):
-    """The band of the benchmark: all inside, none twice, and the first draws are the same for any n."""
+    """The benchmark's band: all inside, distinct, and the first samples do not depend on n."""
     regime = Regime(0.5, 0.01)
 
     def draws(n):
@@ -219,7 +219,7 @@ def test_resnet50_in_a_band_that_rejection_cannot_fill(resnet50_cost):
     assert ((low <= drawn.flops) & (drawn.flops <= high)).all()
     np.testing.assert_array_equal(drawn.flops, resnet50_cost.flops(drawn.widths))
     assert len({tuple(row) for row in drawn.widths.tolist()}) == 2000
-    assert drawn.scheme.startswith("rejection, after 262,144 proposals from the law tilted by exp(")
+    assert drawn.scheme.startswith("rejection, after 262,144 proposals from the distribution tilted by exp(")
     assert drawn.attempts < 400_000
     np.testing.assert_array_equal(draws(300).widths, drawn.widths[:300])
 
@@ -235,7 +235,7 @@ def test_where_rejection_is_quick_it_goes_on_after_the_pilot(resnet50_cost, monk
     assert drawn.scheme == "rejection"
 
 
-def test_only_product_laws_bands_off_the_mean_and_sparse_networks_have_a_tilt():
+def test_only_product_distributions_bands_off_the_mean_and_networks_of_treewidth_two_have_a_tilt():
     class Halved(Independent):
         def propose(self, support, n, rng):
             return np.maximum(1, super().propose(support, n, rng) // 2)

@@ -68,8 +68,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_law_is_the_independent_one_given_the_constraints(name, monkeypatch):
-    """Chi-square of first draws against the exact law: uniform over every widths vector that satisfies all."""
+def test_the_distribution_is_uniform_conditional_on_the_constraints(name, monkeypatch):
+    """Chi-square of first samples against the exact distribution: uniform over all widths that satisfy everything."""
     monkeypatch.setattr("prunestats.sampling.rejection._BLOCK", 64)
     constraints, satisfied = CASES[name]
     allowed = EVERYTHING[inside(WIDE) & satisfied(EVERYTHING)]
@@ -90,7 +90,7 @@ def test_every_sampler_satisfies_every_constraint(name):
     assert inside(WIDE, drawn.widths).all()
 
 
-def test_acceptance_is_the_mass_of_band_and_constraints():
+def test_acceptance_estimates_the_probability_of_band_and_constraints():
     constraints, satisfied = CASES["parameters"]
     mass = (inside(WIDE) & satisfied(EVERYTHING)).mean()
     drawn = draw(*constraints, n=100)
@@ -114,7 +114,7 @@ def test_a_space_whose_subnetworks_were_all_drawn_says_so():
         draw(WidthDivisor(6), n=60, max_attempts=100_000)
 
 
-def test_constraints_are_part_of_the_law_and_of_what_is_stored():
+def test_constraints_are_part_of_the_distribution_and_stored():
     space = Space("s", Independent(), (RatioBand(95.0, 120.5, bucket=4096), WidthDivisor(8), MinimalWidth(4)))
     assert space.law == (
         f"{Independent().law}; among widths that are multiples of 8, or W_g and widths of at least min(4, W_g); "

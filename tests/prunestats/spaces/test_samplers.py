@@ -15,7 +15,7 @@ from prunestats.spaces.support import Support
 
 
 def chain(sizes, resolutions):
-    """A plain chain of 3 x 3 convolutions, whose group g writes at a resolution."""
+    """A plain chain of 3 x 3 convolutions: group g has the resolution resolutions[g]."""
     layers = [
         Layer(f"conv{g}", "Conv2d", ((g - 1, 1),) if g else (), 0 if g else 3, ((g, 1),), 0, 9 * side**2, 0, 9, 0)
         for g, side in enumerate(resolutions)
@@ -36,7 +36,7 @@ def test_stages_are_resolutions_and_depth_runs_from_first_to_last(resnet50_cost)
     names = np.array(resnet50_cost.group_names)
     assert support.stages[names == "stem"].tolist() == [0]
     assert [int(support.stages[names == f"{stage}.stream"][0]) for stage in range(4)] == [1, 2, 3, 4]
-    # a first 1 x 1 convolution before the stride writes at the resolution of the stage before it
+    # the outputs of a first 1 x 1 convolution, before the stride, have the resolution of the previous stage
     assert support.stages[names == "1.0.conv1"].tolist() == [1]
     assert sorted(support.depths.tolist()) == pytest.approx(np.linspace(0, 1, 37).tolist())
     assert support.depths[0] == 0
@@ -49,7 +49,7 @@ def test_a_group_that_nothing_writes_has_no_stage():
         StageWise().propose(support, 2, np.random.default_rng(0))
 
 
-def test_stage_wise_keeps_one_uniform_ratio_a_stage_and_none_knows_the_others():
+def test_stage_wise_keeps_one_uniform_ratio_per_stage_independently():
     keep = keep_ratios(StageWise(min_keep=0.2))
     assert np.abs(keep[:, ::2] - keep[:, 1::2]).max() <= 1e-4
     for stage in range(3):
@@ -65,7 +65,7 @@ def test_jitter_is_the_spread_of_log_ratios_within_a_stage():
     assert difference.std() == pytest.approx(0.05 * np.sqrt(2), rel=0.06)
 
 
-def test_linear_in_depth_is_a_straight_line_between_two_uniform_ends():
+def test_linear_in_depth_is_linear_between_two_uniform_end_points():
     keep = keep_ratios(LinearInDepth(min_keep=0.1))
     assert np.abs(np.diff(keep, n=2, axis=1)).max() <= 4e-4
     for end in (0, -1):
@@ -94,8 +94,8 @@ def test_a_spread_that_does_not_fit_is_refused():
         keep_ratios(SpreadControlled(), support=Support(chain([8], [4])))
 
 
-def test_one_ratio_a_stage_has_the_law_that_it_declares():
-    """Chi-square of StageWise on a small net against the exact law: lengths of the intervals of k, multiplied."""
+def test_stage_wise_has_the_distribution_that_it_declares():
+    """Chi-square on a small network against exact probabilities: products of the lengths of intervals of k."""
     edges = np.unique(np.concatenate([(np.arange(1, size + 1) - 0.5) / size for size in (8, 12, 16)] + [[0.05, 1.0]]))
     edges = edges[(edges >= 0.05) & (edges <= 1.0)]
     middles, chances = (edges[:-1] + edges[1:]) / 2, np.diff(edges) / 0.95
@@ -115,7 +115,7 @@ def test_one_ratio_a_stage_has_the_law_that_it_declares():
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 20), st.floats(0.0, 45.0), st.floats(0.01, 1.0))
-def test_nearest_is_the_nearest_of_the_widths_left_open(size, divisor, minimum, target, min_keep):
+def test_nearest_is_the_nearest_width_of_the_support(size, divisor, minimum, target, min_keep):
     support = Support(chain([size], [1]), minimum, divisor)
     least = max(1, int(np.ceil(min_keep * size - 1e-9)), min(minimum, size))
     open_widths = [w for w in range(least, size + 1) if w % divisor == 0 or w == size]
