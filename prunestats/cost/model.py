@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prunestats.cost.buckets import check_bucket, filled_buckets
 from prunestats.cost.layer import Layer, Terms
 from prunestats.errors import InputError
 
@@ -101,15 +102,16 @@ class CostModel:
         InputError
             If `size` is not a positive integer.
         """
-        if size < 1:
-            raise InputError(f"bucket size must be a positive number of parameters; found {size}: 1 counts parameters")
+        check_bucket(size)
         checked = self._check(widths)
         if size == 1:
             return self.params(checked)
         blocks = []
         for rows in _chunks(len(checked), self.n_groups):
             columns = np.ascontiguousarray(checked[rows].T)
-            blocks.append(sum(times * np.ceil(layer.params(columns) / size) for layer, times in self._distinct.items()))
+            blocks.append(
+                sum(times * filled_buckets(layer.params(columns), size) for layer, times in self._distinct.items())
+            )
         return np.concatenate(blocks).astype(np.int64)
 
     def ratio(self, widths: ArrayLike, bucket: int = 1) -> NDArray[np.float64]:

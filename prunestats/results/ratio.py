@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from prunestats.cost.buckets import check_bucket, filled_buckets
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
 
@@ -73,10 +74,7 @@ def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> Floats:
     >>> bucket_counts(pd.DataFrame({"params": [30], "layer_params": [(9, 21)]}), bucket=10)
     array([4.])
     """
-    if bucket != int(bucket) or bucket < 1:
-        raise InputError(
-            f"bucket must be a whole number of parameters, 1 or more; found {bucket:g}: use 1 to count parameters"
-        )
+    check_bucket(bucket)
     if bucket == 1:
         return frame["params"].to_numpy(dtype=float)
     if "layer_params" not in frame.columns:
@@ -93,4 +91,4 @@ def bucket_counts(frame: pd.DataFrame, bucket: int = 1) -> Floats:
     flat = np.concatenate([np.asarray(layer, dtype=float) for layer in layers]) if sizes.sum() else np.empty(0)
     if (sizes == 0).any():
         raise InputError("layer_params must hold the parameters of every layer; found an empty row: use bucket=1")
-    return np.asarray(np.add.reduceat(np.ceil(flat / bucket), np.r_[0, np.cumsum(sizes)[:-1]]), dtype=float)
+    return np.asarray(np.add.reduceat(filled_buckets(flat, bucket), np.r_[0, np.cumsum(sizes)[:-1]]), dtype=float)

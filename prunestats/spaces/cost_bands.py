@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from prunestats.cost.buckets import check_bucket
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
@@ -151,8 +152,7 @@ class RatioBand(_Band):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bucket < 1 or self.bucket != int(self.bucket):
-            raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {self.bucket:g}")
+        check_bucket(self.bucket)
 
     @property
     def law(self) -> str:

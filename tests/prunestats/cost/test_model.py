@@ -95,5 +95,5 @@ def test_costs_beyond_exact_arithmetic_are_refused():
 
 
 def test_a_bucket_holds_at_least_one_parameter():
-    with pytest.raises(InputError, match="positive"):
+    with pytest.raises(InputError, match="bucket must be a whole number"):
         CHAIN.buckets([1, 1], 0)
