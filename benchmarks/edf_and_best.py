@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import best_difference, quantile_difference, strata_of
 from prunestats.distribution.empirical import band_half_width, edf
 from prunestats.numeric.order_statistics import least_of
@@ -57,8 +57,8 @@ def _band_and_curve(a: np.ndarray) -> Comparison:
 def _medians(a: np.ndarray, b: np.ndarray) -> Comparison:
     def ours():
         strata = strata_of([(a, b)])
-        laws = [(resampled_quantile(strata[0].a, 0.5), resampled_quantile(strata[0].b, 0.5))]
-        return quantile_difference(strata, laws, 0.5, level=0.95)
+        distributions = [(bootstrap_distribution(strata[0].a, 0.5), bootstrap_distribution(strata[0].b, 0.5))]
+        return quantile_difference(strata, distributions, 0.5, level=0.95)
 
     def theirs():
         return stats.bootstrap(
@@ -74,7 +74,7 @@ def _medians(a: np.ndarray, b: np.ndarray) -> Comparison:
     results: list = []
     other_s = seconds(lambda: results.append(theirs()), repeats=1)
     other = results[0].confidence_interval
-    # B draws know an end of a normal law to 0.03 of its spread
+    # B draws know a bound of a normal distribution to 0.03 of its standard deviation
     spread = results[0].standard_error
     assert max(abs(found.low - other.low), abs(found.high - other.high)) < 0.15 * spread, (found, other)
     return Comparison(

@@ -10,7 +10,7 @@ from scipy import special, stats
 from scipy.interpolate import CubicSpline
 
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.chunks import chunks
+from prunestats.numeric.chunks import chunk_sizes
 
 _DRAWS = 2_000
 _FEW = 1_200
@@ -201,7 +201,7 @@ def multiplier_half_width(y: Floats, step: Floats, largest: Floats, level: float
     0.068
     """
     suprema = np.concatenate(
-        [_suprema(rng.standard_normal((rows, y.size)), y, step, largest) for rows in chunks(_DRAWS, y.size)]
+        [_suprema(rng.standard_normal((rows, y.size)), y, step, largest) for rows in chunk_sizes(_DRAWS, y.size)]
     )
     return float(np.quantile(suprema, level))
 

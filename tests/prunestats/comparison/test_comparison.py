@@ -14,15 +14,15 @@ from scipy import stats
 import prunestats.comparison.permutation_tests as permutations
 from prunestats.comparison.comparison import compare
 from prunestats.comparison.permutation_tests import distribution_tests
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import mean_difference, probability_less, quantile_difference, strata_of
 from prunestats.errors import InputError, ResultsError
 from prunestats.numeric.welch import satterthwaite
 
 
 def median_difference(strata, *, level):
-    laws = [(resampled_quantile(s.a, 0.5), resampled_quantile(s.b, 0.5)) for s in strata]
-    return quantile_difference(strata, laws, 0.5, level=level)
+    distributions = [(bootstrap_distribution(s.a, 0.5), bootstrap_distribution(s.b, 0.5)) for s in strata]
+    return quantile_difference(strata, distributions, 0.5, level=level)
 
 
 def kolmogorov_smirnov(strata, *, rng):
@@ -213,7 +213,7 @@ def test_shared_subnetworks_are_counted_and_noted():
     b.iloc[:3, b.columns.get_loc("error")] = a["error"].to_numpy()[:3]
     (pair,) = compare(pd.concat([a, b]), rng=rng()).pairs
     assert pair.n_shared == 3
-    assert "3 subnetworks stand in both populations" in pair.notes[0]
+    assert "3 subnetworks are in both populations" in pair.notes[0]
 
 
 def test_an_original_with_too_little_is_left_out_and_named():
@@ -239,7 +239,7 @@ def test_any_column_can_tell_populations_apart():
             pd.concat([population("a", 5, original="m"), population("b", 5, original="n")]),
             {},
             ResultsError,
-            "two subnetworks of each population in one original; found 5 of a and 5 of b",
+            "two subnetworks of each population in one original; found 5 of a and 5 of b, but no original with two",
         ),
         (population("a", 5).assign(space=[None] * 5), {}, ResultsError, "space must name a population"),
         (population("a", 5), {"level": 95}, InputError, "level must lie between 0 and 1"),

@@ -242,9 +242,9 @@ def test_what_is_left_out_of_a_pooled_pair_is_named_with_its_regime(regimes):
     less = regimes[~((regimes.space == "good") & (regimes.original == "n") & (regimes.regime == 0.25))]
     found = compare(less, rng=rng())
     (pooled, *_) = found.pooled
-    assert pooled.notes == ("Left out, with fewer than two subnetworks of each population: n at 0.25.",)
+    assert pooled.notes == ("Left out, for lack of two subnetworks of each population: n at 0.25.",)
     (alone, *_) = [pair for pair in found.pairs if pair.regime == 0.25]
-    assert alone.notes == ("Left out, with fewer than two subnetworks of each population: n.",)
+    assert alone.notes == ("Left out, for lack of two subnetworks of each population: n.",)
 
 
 def test_equal_values_dominate_nothing():
@@ -279,8 +279,8 @@ def test_flops_that_do_not_meet_leave_no_difference_and_a_note():
     assert (pair.n_binned, pair.flops_overlap) == (0, 0)
     assert np.isnan([pair.binned_difference.value, pair.binned_p]).all()
     assert pair.notes == (
-        "Only 0 % of one population lie within the range of the other's FLOPs: the rest has nothing to be compared "
-        "with at equal cost.",
+        "Only 0 % of one population lie within the range of the other's FLOPs: the rest has no counterpart at equal "
+        "FLOPs.",
     )
     json.dumps(pair.to_dict(), allow_nan=False)
 
@@ -323,7 +323,7 @@ def test_very_many_values_are_grouped_at_no_great_loss(monkeypatch):
     generator = rng()
     samples = [generator.random(700) ** power for power in (1, 1.1, 1.2)]
     grouped = anderson_darling([samples], rng=rng())[0]
-    monkeypatch.setattr(permutations, "_CLASSES", 10_000)
+    monkeypatch.setattr(permutations, "_MAX_TIES", 10_000)
     assert grouped == pytest.approx(anderson_darling([samples], rng=rng())[0], rel=0.01)
 
 
