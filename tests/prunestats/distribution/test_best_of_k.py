@@ -156,7 +156,11 @@ def test_a_curve_over_a_million_pairs_of_k_and_n_stays_small():
 @pytest.mark.parametrize(
     ("data", "k", "words"),
     [
-        ([0.1, 0.2], 3, "at most the 2 subnetworks there are; found 3: the best of more draws than were made"),
+        (
+            [0.1, 0.2],
+            3,
+            "at most the 2 subnetworks of the sample; found 3: the best of more subnetworks than the sample has",
+        ),
         ([0.1, 0.2], 0, "whole numbers of 1 or more"),
         ([0.1, 0.2], 1.5, "whole numbers of 1 or more"),
         ([0.1, 0.2], [], "whole numbers of 1 or more"),
