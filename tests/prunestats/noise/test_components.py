@@ -14,6 +14,7 @@ from scipy import stats
 
 from prunestats.errors import InputError, ResultsError
 from prunestats.noise.components import variance_components
+from prunestats.noise.nested_anova import nested_anova
 from prunestats.noise.precision_plan import plan_precision
 
 
@@ -69,6 +70,23 @@ def test_balanced_components_equal_reml_of_statsmodels():
     assert found.subnetwork.value == pytest.approx(float(theirs.cov_re.iloc[0, 0]), rel=1e-3)
 
 
+@pytest.mark.parametrize("balanced", [True, False])
+def test_mean_squares_equal_those_of_statsmodels(balanced):
+    import statsmodels.formula.api as smf
+    from statsmodels.stats.anova import anova_lm
+
+    frame = design(balanced)
+    # keys of subnetworks are unique, so the second model contains the first
+    table = anova_lm(smf.ols("y ~ C(original)", frame).fit(), smf.ols("y ~ C(subnetwork)", frame).fit()).loc[1]
+    nested = nested_anova(frame["original"], frame["subnetwork"], frame["y"].to_numpy())
+    assert nested.ms_seed == pytest.approx(table["ssr"] / table["df_resid"], rel=1e-10)
+    sizes, owners = frame.groupby("subnetwork").size(), frame.groupby("subnetwork")["original"].first()
+    # the expected mean square of subnetworks in an unbalanced design (Searle, Casella and McCulloch, appendix F.1)
+    weight = (len(frame) - (sizes**2 / sizes.groupby(owners).sum()[owners].to_numpy()).sum()) / nested.df_subnetwork
+    between = table["ss_diff"] / nested.df_subnetwork
+    assert nested.subnetwork == pytest.approx((between - nested.ms_seed) / weight, rel=1e-10)
+
+
 def test_the_balanced_icc_is_the_f_interval_of_the_textbook():
     frame = runs(0.05, 0.05, subnetworks=10, seeds=4)
     found = variance_components(frame).icc
@@ -103,7 +121,7 @@ def test_one_seed_a_subnetwork_is_said():
     found = variance_components(runs(0.1, 0.05, seeds=1))
     assert (found.seed, found.subnetwork, found.icc, found.original) == (None, None, None, None)
     assert found.within == pytest.approx(runs(0.1, 0.05, seeds=1)["error"].var())
-    assert found.notes[0].startswith("One seed a subnetwork (20 of them)")
+    assert found.notes[0].startswith("One seed per subnetwork (20 of them)")
     assert found.notes[1].startswith("One original")
     assert "subnetwork=unknown" in repr(found)
     json.dumps(found.to_dict(), allow_nan=False)
@@ -114,7 +132,7 @@ def test_one_subnetwork_an_original_is_said():
     assert (found.subnetwork, found.original) == (None, None)
     assert found.seed is not None
     assert np.isnan(found.within)
-    assert any(note.startswith("One subnetwork an original") for note in found.notes)
+    assert any(note.startswith("One subnetwork per original") for note in found.notes)
 
 
 def test_originals_are_estimated_with_one_seed_too():
@@ -127,7 +145,7 @@ def test_an_estimate_below_zero_is_zero_and_said():
     frames = (variance_components(runs(0.0, 0.05, subnetworks=5, seed=seed)) for seed in range(20))
     found = next(found for found in frames if found.subnetwork.value == 0)
     assert found.subnetwork.low == 0 < found.subnetwork.high
-    assert any("below zero" in note for note in found.notes)
+    assert any("subnetworks is below zero" in note for note in found.notes)
 
 
 def test_a_run_in_two_spaces_counts_once():
