@@ -1,4 +1,4 @@
-"""Does every interval, band and test of the comparison keep its promise? Simulations, marked slow."""
+"""Coverage of all intervals and bands of a comparison. Simulations, marked slow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHIFT = 0.6
 
 
 def at_least(count, promised, of=R):
-    """Whether a count is not significantly (1 in 10,000) below what was promised."""
+    """Whether a count is not significantly (p = 1e-4) below the nominal share."""
     return count >= stats.binom.ppf(1e-4, of, promised)
 
 

@@ -177,7 +177,7 @@ def test_stratified_ks_agrees_with_the_exact_test_on_one_original():
     generator = np.random.default_rng(3)
     a, b = generator.random(30), generator.random(30) ** 1.5
     exact = kolmogorov_smirnov(strata_of([(a, b)]), rng=rng())
-    # a second original in which nothing differs scales the statistic, and sends the question through permutations
+    # a second original in which nothing differs scales the statistic, and the p-value is then by permutation
     padded = strata_of([(a, b), (np.array([5.0, 5.0]), np.array([5.0, 5.0]))])
     ks, p = kolmogorov_smirnov(padded, rng=rng())
     assert ks == pytest.approx(exact[0] * 60 / 64)
@@ -223,7 +223,7 @@ def test_an_original_with_too_little_is_left_out_and_named():
     assert "lonely" in pair.notes[0]
 
 
-def test_any_column_can_tell_populations_apart():
+def test_any_column_can_name_the_populations():
     frame = population("a", 20).assign(criterion=["l1", "random"] * 10)
     (pair,) = compare(frame, by="criterion", rng=rng()).pairs
     assert (pair.a, pair.b) == ("l1", "random")

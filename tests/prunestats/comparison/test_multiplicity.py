@@ -1,4 +1,4 @@
-"""Comparisons of many spaces: pooling, families, dominance, equal FLOPs, tables."""
+"""Comparisons of many spaces: pooling, multiplicity, dominance, equal FLOPs, tables."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_k_is_ten_or_a_fifth_of_the_smallest_population(compared):
         ({"limit": np.nan}, "limit must be a finite number"),
     ],
 )
-def test_what_cannot_be_said_is_refused(regimes, arguments, words):
+def test_what_cannot_be_estimated_is_refused(regimes, arguments, words):
     with pytest.raises(InputError, match=words):
         compare(regimes, rng=rng(), **arguments)
 
@@ -198,7 +198,7 @@ def permuted(strata):
     return distribution_tests(strata, rng=rng(0))
 
 
-def test_dominance_knows_a_better_from_a_crossing_from_an_unknown():
+def test_dominance_distinguishes_better_crossing_and_undecided():
     generator = rng(1)
     a = generator.standard_normal(300)
     for b, verdict in (

@@ -70,6 +70,20 @@ def test_balanced_components_equal_reml_of_statsmodels():
     assert found.subnetwork.value == pytest.approx(float(theirs.cov_re.iloc[0, 0]), rel=1e-3)
 
 
+@pytest.mark.parametrize(("balanced", "apart"), [(True, 1e-4), (False, 0.15)])
+def test_components_equal_or_are_near_those_of_a_mixed_model(balanced, apart):
+    """Equal in a balanced design; in an unbalanced one REML is another estimator of the same variances."""
+    import statsmodels.formula.api as smf
+
+    frame = design(balanced)
+    terms = {"groups": "original", "re_formula": "1", "vc_formula": {"subnetwork": "0 + C(subnetwork)"}}
+    theirs = smf.mixedlm("y ~ 1", frame, **terms).fit(reml=True)
+    found = variance_components(frame, "y")
+    assert found.original.value == pytest.approx(float(theirs.cov_re.iloc[0, 0]), rel=apart)
+    assert found.subnetwork.value == pytest.approx(float(theirs.vcomp[0]), rel=apart)
+    assert found.seed.value == pytest.approx(float(theirs.scale), rel=apart)
+
+
 @pytest.mark.parametrize("balanced", [True, False])
 def test_mean_squares_equal_those_of_statsmodels(balanced):
     import statsmodels.formula.api as smf
@@ -117,7 +131,7 @@ def test_the_order_of_the_runs_changes_no_bit():
     assert variance_components(frame).to_dict() == variance_components(frame[::-1]).to_dict()
 
 
-def test_one_seed_a_subnetwork_is_said():
+def test_one_seed_per_subnetwork_is_noted():
     found = variance_components(runs(0.1, 0.05, seeds=1))
     assert (found.seed, found.subnetwork, found.icc, found.original) == (None, None, None, None)
     assert found.within == pytest.approx(runs(0.1, 0.05, seeds=1)["error"].var())
@@ -127,7 +141,7 @@ def test_one_seed_a_subnetwork_is_said():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_one_subnetwork_an_original_is_said():
+def test_one_subnetwork_per_original_is_noted():
     found = variance_components(runs(0.1, 0.05, originals=4, subnetworks=1))
     assert (found.subnetwork, found.original) == (None, None)
     assert found.seed is not None
@@ -141,7 +155,7 @@ def test_originals_are_estimated_with_one_seed_too():
     assert found.seed is None
 
 
-def test_an_estimate_below_zero_is_zero_and_said():
+def test_an_estimate_below_zero_is_zero_and_noted():
     frames = (variance_components(runs(0.0, 0.05, subnetworks=5, seed=seed)) for seed in range(20))
     found = next(found for found in frames if found.subnetwork.value == 0)
     assert found.subnetwork.low == 0 < found.subnetwork.high
@@ -204,7 +218,7 @@ def test_what_cannot_be_planned_is_refused(arguments, words):
         plan_precision(variance_components(runs(0.03, 0.06, seeds=1)), half_width=0.1)
 
 
-def test_a_cautious_plan_is_that_of_the_upper_ends():
+def test_a_cautious_plan_is_that_of_the_upper_bounds():
     found = variance_components(runs(0.03, 0.06, seeds=4))
     upper = dataclasses.replace(
         found,
