@@ -75,7 +75,7 @@ def _lower(k: Floats, n: float, tail: float) -> Floats:
     return np.asarray(np.sin(_angle_spline(n, tail)(np.arcsin(np.sqrt(k / n)))) ** 2, dtype=float)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # the populations of a study often have one size
 def _angle_spline(n: float, tail: float) -> CubicSpline:
     """Return arcsin sqrt(quantile) as a function of arcsin sqrt(k / n): nearly linear, as the arcsine stabilises."""
     edge = np.arange(1.0, _EDGE_NODES + 1.0)
@@ -195,7 +195,7 @@ def bootstrap_quantile_interval(x: Floats, y: Floats, q: float, n: int, level: f
     return float(low), float(high)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # the populations of a study often have one size, and each takes a millisecond
 def band_half_width(n: int, level: float) -> float:
     """Half width of the Kolmogorov-Smirnov band: the exact quantile of the two-sided statistic at sample size n.
 

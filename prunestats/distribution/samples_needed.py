@@ -114,7 +114,8 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
 
 
 def _interval(value_low_high: Floats, level: float) -> Interval:
-    return Interval(*(float(number) for number in value_low_high), float(level))
+    value, low, high = value_low_high.tolist()
+    return Interval(value, low, high, float(level))
 
 
 def _first_k(curve: BestOf, target: float) -> Interval:

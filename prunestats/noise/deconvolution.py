@@ -121,15 +121,15 @@ def fit_prior(y: Floats, variance: Floats) -> Prior:
     return Prior(grid, _mass(terms[:, 1:], found.x))
 
 
-def shrink(y: Floats, variance: Floats, place: int, *, df: int, level: float, rng: np.random.Generator) -> Shrunk:
+def shrink(y: Floats, variance: Floats, index: int, *, df: int, level: float, rng: np.random.Generator) -> Shrunk:
     """Empirical Bayes estimate of the true value behind one of many noisy means, unaffected by its selection.
 
     Parameters
     ----------
     y, variance : ndarray, shape (n,)
         Means, and the estimated variances of their errors.
-    place : int
-        Index of the mean.
+    index : int
+        Position of the mean in `y`.
     df : int
         Degrees of freedom of the variances, which share one estimate.
     level : float
@@ -162,7 +162,7 @@ def shrink(y: Floats, variance: Floats, place: int, *, df: int, level: float, rn
     for _ in range(_REFITS):
         sampled = variance * rng.chisquare(df) / df
         simulated = rng.choice(prior.grid, y.size, p=prior.mass) + np.sqrt(sampled) * rng.standard_normal(y.size)
-        mass += fit_prior(simulated, sampled).posterior(float(y[place]), float(sampled[place]), at) / _REFITS
+        mass += fit_prior(simulated, sampled).posterior(float(y[index]), float(sampled[index]), at) / _REFITS
     value = float(mass @ at)
     # a point's probability is spread around it: half of it lies below
     cumulative = np.cumsum(mass) - mass / 2
