@@ -22,7 +22,7 @@ _LEAST_SPREAD = 0.05
 _TINY = 1e-300
 """Keeps logarithms finite where a probability underflows."""
 _REFITS = 50
-"""Refits of the prior to simulated data: the Monte Carlo error is then about a tenth of the posterior's deviation."""
+"""Refits of the prior to simulated data: the Monte Carlo error is then about a tenth of the posterior's sd."""
 _MANY = 2000
 """Means above which equal ones, after rounding, are counted: the likelihood matrix then stops growing with n."""
 _STEPS_PER_ERROR = 10

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from itertools import combinations
 from types import SimpleNamespace
@@ -336,6 +338,16 @@ def test_holm_never_lowers_and_keeps_the_order(p):
     order = np.argsort(p, kind="stable")
     assert (np.diff(adjusted[order]) >= 0).all()
     assert adjusted[order[0]] == pytest.approx(min(1, len(p) * min(p)))
+
+
+def test_statsmodels_is_loaded_when_p_values_are_adjusted_and_not_before():
+    code = (
+        "import sys, prunestats.comparison, prunestats.distribution, prunestats.noise; "
+        "before = 'statsmodels' in sys.modules; "
+        "prunestats.comparison.comparison.holm([0.1]); print(before, 'statsmodels' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_one_contrast_alone_is_students():
