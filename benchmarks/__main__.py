@@ -10,6 +10,7 @@ NAMES = (
     "sampling",
     "edf_and_best",
     "compare",
+    "components",
     "optimum",
     "database",
     "runners",

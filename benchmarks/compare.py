@@ -1,4 +1,4 @@
-"""Comparing ten spaces, every pair with every statistic, against one statistic a pair by scipy's resampling."""
+"""Comparison of ten spaces, all pairs and statistics, against scipy's resampling of two statistics per pair."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def comparisons() -> Iterator[Comparison]:
     other = seconds(lambda: [(permuted(a, b, 999), bootstrapped(a, b, 9_999)) for a, b in pairs[:3]], repeats=1)
     yield Comparison(
         f"{SPACES} spaces, {len(pairs)} pairs, n = {N:,}, {grown:.0f} MB",
-        "comparison of all",
+        "all statistics of all pairs",
         seconds(lambda: compare(frame, rng=np.random.default_rng(0)), repeats=2),
-        "scipy: one permutation test and one bootstrap a pair",
+        "scipy: one permutation test and one bootstrap per pair",
         other * len(pairs) / 3,
     )
     more = [

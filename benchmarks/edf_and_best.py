@@ -1,4 +1,4 @@
-"""Distribution functions, best of k, differences of medians: closed forms against resampling, at the same answer."""
+"""Distribution functions, best of k, differences of medians: closed forms against resampling and statsmodels."""
 
 from __future__ import annotations
 
@@ -6,29 +6,53 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from benchmarks.measure import Comparison, seconds
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import best_difference, quantile_difference, strata_of
-from prunestats.distribution.empirical import band_half_width, edf
+from prunestats.distribution.bands import _angle_spline, band_half_width, clopper_pearson
+from prunestats.distribution.empirical import edf
 from prunestats.numeric.order_statistics import least_of
 
 N = B = 10_000
 K = 100
-# what is timed of the other way: the rest is more of the same
+# resamples that are timed: time is linear in their number
 _SHARE = 200
 
 
 def comparisons() -> Iterator[Comparison]:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0.20, 0.02, N), rng.normal(0.21, 0.03, N)
+    yield _pointwise()
     yield _band_and_curve(a)
     yield _medians(a, b)
     yield _best(a, b)
 
 
+def _pointwise() -> Comparison:
+    """Clopper-Pearson at every value of a sample, the interpolation not cached."""
+    k = np.arange(1, N + 1)
+
+    def ours():
+        _angle_spline.cache_clear()
+        return clopper_pearson(k, N)
+
+    def theirs():
+        return np.array(proportion_confint(k, N, method="beta"))
+
+    assert np.abs(np.array(ours()) - theirs()).max() < 1e-9
+    return Comparison(
+        "Clopper-Pearson at every value",
+        f"n = {N:,}",
+        seconds(ours, repeats=5),
+        "statsmodels proportion_confint",
+        seconds(theirs),
+    )
+
+
 def _band_and_curve(a: np.ndarray) -> Comparison:
-    """The band and the curve at 30 k by resampling: the supremum, and the least of k, of B resamples."""
+    """The band and the curve at 30 values of k, against the supremum and the least of k in B resamples."""
     k = np.unique(np.geomspace(1, N // 2, 33).astype(int))
     ordered = np.sort(a)
 
@@ -43,7 +67,7 @@ def _band_and_curve(a: np.ndarray) -> Comparison:
 
     half, curve = resampled(_SHARE)
     assert abs(half / band_half_width(N, 0.95) - 1) < 0.15
-    # the mean of the least of k in B resamples is known to its spread over the root of B
+    # six standard errors of a mean over the resamples
     assert np.abs(curve - least_of(ordered, k)[0]).max() < 6 * a.std() / np.sqrt(_SHARE)
     return Comparison(
         "EDF with band, best of k at 30 k",
@@ -57,8 +81,8 @@ def _band_and_curve(a: np.ndarray) -> Comparison:
 def _medians(a: np.ndarray, b: np.ndarray) -> Comparison:
     def ours():
         strata = strata_of([(a, b)])
-        laws = [(resampled_quantile(strata[0].a, 0.5), resampled_quantile(strata[0].b, 0.5))]
-        return quantile_difference(strata, laws, 0.5, level=0.95)
+        distributions = [(bootstrap_distribution(strata[0].a, 0.5), bootstrap_distribution(strata[0].b, 0.5))]
+        return quantile_difference(strata, distributions, 0.5, level=0.95)
 
     def theirs():
         return stats.bootstrap(
@@ -74,7 +98,7 @@ def _medians(a: np.ndarray, b: np.ndarray) -> Comparison:
     results: list = []
     other_s = seconds(lambda: results.append(theirs()), repeats=1)
     other = results[0].confidence_interval
-    # B draws know an end of a normal law to 0.03 of its spread
+    # B draws know a bound of a normal distribution to 0.03 of its standard deviation
     spread = results[0].standard_error
     assert max(abs(found.low - other.low), abs(found.high - other.high)) < 0.15 * spread, (found, other)
     return Comparison(
@@ -83,7 +107,7 @@ def _medians(a: np.ndarray, b: np.ndarray) -> Comparison:
 
 
 def _best(a: np.ndarray, b: np.ndarray) -> Comparison:
-    """Scipy draws the resamples; each is sorted, and its best of k is the same sum of order statistics."""
+    """Scipy resamples; the best of k of each resample is the same sum of order statistics."""
     missed = np.cumprod(np.clip(1 - K / (N - np.arange(N)), 0.0, None))
     weights = -np.diff(missed, prepend=1.0)
 

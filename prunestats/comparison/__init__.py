@@ -1,4 +1,4 @@
-"""Two or more populations: effect sizes with intervals, tests, and corrections for their number."""
+"""Two or more populations: effect sizes with confidence intervals, tests, and corrections for multiplicity."""
 
 from prunestats.comparison.comparison import Comparison, compare
 from prunestats.comparison.pair import PairComparison

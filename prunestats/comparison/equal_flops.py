@@ -1,4 +1,4 @@
-"""Would the difference stand if FLOPs were equal? Comparing within bins of FLOPs."""
+"""Difference of two populations at equal FLOPs: means compared within bins of FLOPs (subclassification)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from typing import Protocol
 
 import numpy as np
 
-from prunestats.comparison.permutation_tests import PERMUTATIONS
+from prunestats.comparison.permutation_tests import PERMUTATIONS, permuted_rows
 from prunestats.comparison.stratified import Stratum, mean_difference, strata_of
 from prunestats.numeric.arrays import Floats
-from prunestats.numeric.chunks import chunks
+from prunestats.numeric.chunks import chunk_sizes
 from prunestats.numeric.intervals import Interval
 
-_BINS = 10
-_IN_A_BIN = 20
+_MAX_BINS = 10
+"""Ten bins leave about a tenth of the spread of FLOPs inside each; five already remove 90 % of a bias (Cochran)."""
+_PER_BIN = 20
+"""Subnetworks a bin should hold, both populations together: a round number that leaves a variance to each of them."""
 _CHUNK_BYTES = 500_000
+"""What the cache of a processor core holds: larger chunks were measured slower."""
 _ROUNDING = 1e-9
+"""Rounding error of a permuted difference, relative to the largest deviation: equal labels must count as large."""
 
 
-class Costed(Protocol):
-    """The responses of a population in one original, and the FLOPs of its subnetworks."""
+class WithFlops(Protocol):
+    """The sample of a population in one original, and the FLOPs of its subnetworks."""
 
     @property
     def values(self) -> Floats:
-        """One value a subnetwork."""
+        """Responses, shape (n,): one per subnetwork."""
 
     @property
     def flops(self) -> Floats:
-        """Its FLOPs."""
+        """FLOPs, shape (n,)."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,11 @@ class BinnedDifference:
     Parameters
     ----------
     difference : Interval
-        a less b; nan where no bin holds two subnetworks of each.
+        a - b; nan where no bin holds two subnetworks of each population.
     p : float
-        Two-sided, of labels permuted within bins.
+        Two-sided permutation p-value, labels permuted within bins.
     n : int
-        Subnetworks in bins that hold two of each; the others say nothing.
+        Subnetworks in bins that hold two of each population; the others are not used.
     """
 
     difference: Interval
@@ -52,27 +56,32 @@ class BinnedDifference:
 
 
 def binned_difference(
-    pairs: Sequence[tuple[Costed, Costed]], *, level: float, rng: np.random.Generator
+    pairs: Sequence[tuple[WithFlops, WithFlops]], *, level: float, rng: np.random.Generator
 ) -> BinnedDifference:
-    """Difference of mean response, a less b, between subnetworks of about the same FLOPs.
+    """Welch interval and permutation test of the difference of means, a - b, stratified by bins of FLOPs.
 
     Parameters
     ----------
-    pairs : sequence of (Costed, Costed)
-        The populations in each original.
+    pairs : sequence of (WithFlops, WithFlops)
+        The two samples of each original.
     level : float
+        Confidence level in (0, 1).
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    BinnedDifference
 
     Notes
     -----
-    Bins hold equal numbers: up to 10 an original, about 20 subnetworks each at least. Bins are strata: Welch's interval
-    of the differences within them, weighted by their subnetworks; the p-value by 999 permutations of labels within
-    bins. What FLOPs still differ within a bin is left, about a tenth of their spread.
+    Bins hold equal numbers of subnetworks: up to 10 per original, about 20 subnetworks or more in each. Bins are strata
+    of Welch's interval, weighted by their subnetworks; the p-value is of 999 permutations of labels within bins.
+    Differences of FLOPs within a bin, about a tenth of their spread, remain.
 
     References
     ----------
-    W. G. Cochran, Biometrics 24 (1968), 295-313: what bins remove. A. C. Davison and D. V. Hinkley, Bootstrap Methods
-    and Their Application (1997), eq. (4.11).
+    W. G. Cochran, Biometrics 24 (1968), 295-313: the bias that bins remove. A. C. Davison and D. V. Hinkley, Bootstrap
+    Methods and Their Application (1997), eq. (4.11).
 
     Examples
     --------
@@ -91,38 +100,39 @@ def binned_difference(
     return BinnedDifference(difference, _permuted_p(bins, difference.value, rng), n)
 
 
-def _binned(one: Costed, other: Costed) -> list[tuple[Floats, Floats]]:
-    together = np.concatenate([one.flops, other.flops])
-    count = int(np.clip(together.size // _IN_A_BIN, 1, _BINS))
-    cuts = np.quantile(together, np.arange(1, count) / count)
-    places = [np.searchsorted(cuts, part.flops, side="right") for part in (one, other)]
-    found = [(one.values[places[0] == bin_], other.values[places[1] == bin_]) for bin_ in range(count)]
+def _binned(one: WithFlops, other: WithFlops) -> list[tuple[Floats, Floats]]:
+    """Return the values of both samples in each bin that holds two of each."""
+    pooled = np.concatenate([one.flops, other.flops])
+    count = int(np.clip(pooled.size // _PER_BIN, 1, _MAX_BINS))
+    cuts = np.quantile(pooled, np.arange(1, count) / count)
+    bins = [np.searchsorted(cuts, part.flops, side="right") for part in (one, other)]
+    found = [(one.values[bins[0] == bin_], other.values[bins[1] == bin_]) for bin_ in range(count)]
     return [(a, b) for a, b in found if min(a.size, b.size) >= 2]
 
 
-def _permuted_p(bins: tuple[Stratum, ...], seen: float, rng: np.random.Generator) -> float:
+def _permuted_p(bins: tuple[Stratum, ...], observed: float, rng: np.random.Generator) -> float:
     total, scale = np.zeros(PERMUTATIONS), 0.0
     for s, seed in zip(bins, rng.integers(2**63, size=len(bins)), strict=True):
         values = np.concatenate([s.a, s.b])
-        # only deviations matter, and small numbers keep their digits
+        # the difference of means does not depend on the centre, and deviations lose fewer digits in sums
         values -= values.mean()
-        own = np.random.default_rng(seed)
+        generator = np.random.default_rng(seed)
         sums = [
-            own.permuted(np.broadcast_to(values, (rows, values.size)), axis=1)[:, : s.a.size].sum(axis=1)
-            for rows in chunks(PERMUTATIONS, values.size, _CHUNK_BYTES)
+            permuted_rows(values, rows, generator)[:, : s.a.size].sum(axis=1)
+            for rows in chunk_sizes(PERMUTATIONS, values.size, _CHUNK_BYTES)
         ]
         total += s.weight * np.concatenate(sums) * (1 / s.a.size + 1 / s.b.size)
         scale += s.weight * float(np.abs(values).max())
-    as_large = int(np.count_nonzero(np.abs(total) >= abs(seen) - _ROUNDING * scale))
+    as_large = int(np.count_nonzero(np.abs(total) >= abs(observed) - _ROUNDING * scale))
     return (1 + as_large) / (1 + PERMUTATIONS)
 
 
-def flops_overlap(pairs: Sequence[tuple[Costed, Costed]]) -> float:
-    """Return the smaller of two shares: of a within the range of b's FLOPs, and of b within that of a's.
+def flops_overlap(pairs: Sequence[tuple[WithFlops, WithFlops]]) -> float:
+    """Common support in FLOPs: the share of a within the range of b, or of b within that of a, the smaller of both.
 
     Notes
     -----
-    Over all originals; each looks at its own ranges.
+    Ranges are those within an original; shares are over all originals.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Two populations in one regime, or pooled over several: every statistic of a comparison."""
+"""All statistics of one pair of populations, in one regime or pooled over several."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prunestats.comparison.dominance import Dominance, dominance
 from prunestats.comparison.equal_flops import binned_difference, flops_overlap
 from prunestats.comparison.multiplicity import Contrast
 from prunestats.comparison.permutation_tests import distribution_tests
-from prunestats.comparison.populations import Cells, Place, flops_difference, notes, strata_with
+from prunestats.comparison.populations import Cells, StratumKey, flops_difference, notes, strata_with
 from prunestats.comparison.stratified import (
     Stratum,
     area_difference,
@@ -27,7 +27,8 @@ from prunestats.errors import InputError
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.plain_data import Result
 
-_K = 10
+_DEFAULT_K = 10
+"""Of the best of k: a convention, small enough that n = 50 leaves n / k - 1 = 4 degrees of freedom."""
 
 
 @dataclass(frozen=True)
@@ -37,52 +38,55 @@ class PairComparison(Result):
     Parameters
     ----------
     regime : float, "pooled" or None
-        None where the frame names no regime.
+        None where the frame has no regime.
     a, b : str
         Names of the populations.
     n_a, n_b : int
         Subnetworks compared.
     n_originals : int
-        Originals that hold both populations; all statistics are averages over them.
+        Originals that have both populations; all statistics are averages over them.
     mean_difference, median_difference : Interval
-        a less b, in the unit of the response: negative where a is better.
+        a - b, in the unit of the response: negative where a is better.
     quantile_differences : dict of float to Interval
-        The same of other quantiles.
+        The same for other quantiles.
     area_difference : Interval
-        Area under the distribution function up to `area_limit`, a less b: positive where a is better.
+        Area under the distribution function up to `area_limit`, a - b, in the unit of the response: positive where a is
+        better.
     area_limit : float or None
-        None for the median of all populations of a regime and original, each its own.
+        None for the median of all populations in each regime and original.
     best_difference : Interval
-        Expected best of `k`, a less b; nan ends where a population is smaller than 2 k.
+        Expected best of `k`, a - b, in the unit of the response; nan bounds where a population is smaller than 2 k.
     k : int
     mean_simultaneous : Interval
-        `mean_difference` with ends that hold for all pairs of the regime together (max-T).
+        `mean_difference` with a simultaneous confidence interval over all pairs of the regime (max-T).
     p_less : Interval
-        P(A < B) + P(A = B) / 2: the chance that a subnetwork of a has the smaller response.
+        P(A < B) + P(A = B) / 2: the probability that a subnetwork of a has the smaller response.
     p_less_p, p_holm : float
-        Brunner and Munzel's two-sided p-value against one half, alone and in its family (Holm).
+        Brunner-Munzel two-sided p-value of the null hypothesis that it is 1/2; the same Holm-adjusted in its family.
     ks, ks_p : float
-        Largest distance between the distribution functions, and its p-value.
+        Kolmogorov-Smirnov statistic (largest difference of the distribution functions), and its p-value.
     ad, ad_p : float
-        Anderson and Darling's statistic, and its p-value.
+        Anderson-Darling statistic, and its p-value.
     dominance : {"a", "b", "neither", "undecided"}
-        Whose distribution function is the larger everywhere.
+        First-order stochastic dominance: the population whose distribution function is everywhere the larger.
     binned_difference : Interval
-        Of the mean, within bins of FLOPs.
+        Difference of means within bins of FLOPs, a - b.
     binned_p : float
-        Of labels permuted within bins of FLOPs.
+        Its p-value, by permutation of labels within bins.
     n_binned : int
         Subnetworks in bins that hold both populations.
     level : float
+        Confidence level of each interval.
     response : str
+        Column that is compared.
     flops_difference : float
-        Mean FLOPs of a over those of b, less 1, averaged over originals.
+        Mean FLOPs of a over those of b, minus 1, averaged over originals.
     flops_overlap : float
         Share of one population within the range of the other's FLOPs, the smaller of both.
     n_shared : int
-        Subnetworks that stand in both populations.
+        Subnetworks that are in both populations.
     notes : tuple of str
-        What a reader must know before believing the numbers: FLOPs that differ, shared subnetworks, originals left out.
+        Limitations, in sentences: FLOPs that differ, shared subnetworks, originals left out.
     """
 
     regime: float | Literal["pooled"] | None
@@ -120,7 +124,7 @@ class PairComparison(Result):
 
 @dataclass(frozen=True)
 class Options:
-    """What a comparison was asked for, the same for all its pairs."""
+    """Arguments of `compare` that are the same for all pairs."""
 
     response: str
     quantiles: tuple[float, ...]
@@ -143,19 +147,24 @@ def compare_pair(
     Returns
     -------
     pair : PairComparison
-        Not yet adjusted for the other pairs: `p_holm` and `mean_simultaneous` are those of one pair alone.
+        Not yet adjusted for multiplicity: `p_holm` and `mean_simultaneous` are those of the pair alone.
     contrast : Contrast
         Its mean difference, for the simultaneous intervals.
     """
-    places, left_out = strata_with(cells, a, b)
-    both = [(cells[place][a], cells[place][b]) for place in places]
+    keys, left_out = strata_with(cells, a, b)
+    both = [(cells[key][a], cells[key][b]) for key in keys]
     strata = strata_of([(one.values, other.values) for one, other in both])
     level = options.level
     quantiles = {
-        q: quantile_difference(strata, [(one.laws[q], other.laws[q]) for one, other in both], q, level=level)
+        q: quantile_difference(
+            strata,
+            [(one.quantile_distributions[q], other.quantile_distributions[q]) for one, other in both],
+            q,
+            level=level,
+        )
         for q in (0.5, *options.quantiles)
     }
-    k = _size(strata, options.k, a, b)
+    k = _k_or_default(strata, options.k, a, b)
     mean = mean_difference(strata, level=level)
     p_less, p_less_p = probability_less(strata, level=level)
     tests = distribution_tests(strata, rng=rng)
@@ -168,11 +177,11 @@ def compare_pair(
         b=b,
         n_a=sum(one.n for one, _ in both),
         n_b=sum(other.n for _, other in both),
-        n_originals=len({original for _, original in places}),
+        n_originals=len({original for _, original in keys}),
         mean_difference=mean,
         median_difference=quantiles[0.5],
         quantile_differences={q: quantiles[q] for q in options.quantiles},
-        area_difference=area_difference(strata, _limits(cells, places, options.limit), level=level),
+        area_difference=area_difference(strata, _limits(cells, keys, options.limit), level=level),
         area_limit=options.limit,
         best_difference=best_difference(strata, k, level=level),
         k=k,
@@ -195,32 +204,32 @@ def compare_pair(
         n_shared=shared,
         notes=notes(a, b, flops, overlap, shared, left_out),
     )
-    return pair, _contrast(cells, places, a, b, strata, mean.value)
+    return pair, _contrast(cells, keys, a, b, strata, mean.value)
 
 
-def _size(strata: tuple[Stratum, ...], k: int | None, a: str, b: str) -> int:
-    """Return k; when none is given 10, or a fifth of the smallest population, which leaves some certainty."""
+def _k_or_default(strata: tuple[Stratum, ...], k: int | None, a: str, b: str) -> int:
+    """Return k; by default 10, or n / 5 of the smallest sample, which leaves n / k - 1 = 4 degrees of freedom."""
     smallest = min(x.size for s in strata for x in (s.a, s.b))
     if k is None:
-        return int(np.clip(smallest // 5, 1, _K))
+        return int(np.clip(smallest // 5, 1, _DEFAULT_K))
     if k > smallest:
         raise InputError(
             f"k must be at most the {smallest} subnetworks of the smallest population; found {k} for {a} and {b}: the "
-            "best of more draws than were made cannot be estimated without a model, so train more or ask for less"
+            "best of more subnetworks than the sample has cannot be estimated without a model: train more or lower k"
         )
     return k
 
 
-def _limits(cells: Cells, places: Sequence[Place], limit: float | None) -> list[float]:
+def _limits(cells: Cells, keys: Sequence[StratumKey], limit: float | None) -> list[float]:
     if limit is not None:
-        return [limit] * len(places)
-    return [float(np.median(np.concatenate([cell.values for cell in cells[place].values()]))) for place in places]
+        return [limit] * len(keys)
+    return [float(np.median(np.concatenate([cell.values for cell in cells[key].values()]))) for key in keys]
 
 
 def _contrast(
-    cells: Cells, places: Sequence[Place], a: str, b: str, strata: tuple[Stratum, ...], value: float
+    cells: Cells, keys: Sequence[StratumKey], a: str, b: str, strata: tuple[Stratum, ...], value: float
 ) -> Contrast:
-    number = {(place, name): i for i, (place, name) in enumerate((p, n) for p, held in cells.items() for n in held)}
-    mine = tuple(number[place, name] for place in places for name in (a, b))
+    every = [(key, name) for key, held in cells.items() for name in held]
+    index = {cell: i for i, cell in enumerate(every)}
     weights = tuple(sign * s.weight for s in strata for sign in (1.0, -1.0))
-    return Contrast(value, mine, weights, mean_parts(strata))
+    return Contrast(value, tuple(index[key, name] for key in keys for name in (a, b)), weights, mean_parts(strata))

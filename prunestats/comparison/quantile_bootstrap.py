@@ -1,4 +1,4 @@
-"""The bootstrap of quantiles without resampling: exact laws, and sums of them."""
+"""The bootstrap of quantiles without resampling: exact bootstrap distributions, and their convolution."""
 
 from __future__ import annotations
 
@@ -11,33 +11,49 @@ from scipy import special
 
 from prunestats.numeric.arrays import Floats
 
-_UNSEEN = 1e-7
-_GAPS = 32
-"""Neighbours that a resample skips between two of its order statistics: more have a chance of about exp(-32)."""
-_RESOLUTION = 0.004
-_LARGEST = 2**15
+_OMITTED_TAIL = 1e-7
+"""Probability left out in each tail: far below the tail of any usual level, and what keeps the cost near sqrt(n)."""
+_MAX_SKIPPED = 32
+"""Sample values that a resample skips between two neighbours: more have a probability of about exp(-32)."""
+_STEP = 0.004
+"""Grid step in standard deviations of the sum: rounding then moves it by 1/500, far less than sampling error does."""
+_MAX_STEPS = 2**15
+"""Bounds the memory of the Fourier transform where an outlier makes the range many standard deviations wide."""
+_WHOLE = 1e-9
+"""Rounding error allowed in n q, which counts as whole within it: 0.1 x 30 is 3 + 4e-16."""
+_CONSTANT = 1e-12
+"""A standard deviation below this share of the range is rounding error of equal values."""
 
 
 @dataclass(frozen=True)
-class Law:
-    """What a quantile of a resample may be: values, and their chances, which sum to one."""
+class DiscreteDistribution:
+    """Distribution of a quantile of a resample: values, and their probabilities, which sum to one."""
 
     values: Floats
-    chances: Floats
+    probabilities: Floats
 
     @property
     def variance(self) -> float:
-        """Variance of the law, in the unit of the values squared."""
-        return float(self.chances @ (self.values - self.chances @ self.values) ** 2)
+        """Variance, in the unit of the values squared."""
+        return float(self.probabilities @ (self.values - self.probabilities @ self.values) ** 2)
 
 
-def middle_quantile(ordered: Floats, q: float) -> float:
-    """Return the r-th smallest of n sorted values, r = n q rounded up; where n q is whole, its mean with the next.
+def sample_quantile(ordered: Floats, q: float) -> float:
+    """Sample quantile, the inverse of the EDF averaged at its steps (numpy's `averaged_inverted_cdf`).
+
+    Notes
+    -----
+    The r-th smallest of n sorted values, r = n q rounded up; where n q is whole, its mean with the next, as in the
+    usual median.
+
+    References
+    ----------
+    R. J. Hyndman and Y. Fan, American Statistician 50 (1996), 361-365, definition 2.
 
     Examples
     --------
     >>> x = np.array([1.0, 2.0, 4.0, 8.0])
-    >>> middle_quantile(x, 0.5), middle_quantile(x, 0.6)
+    >>> sample_quantile(x, 0.5), sample_quantile(x, 0.6)
     (3.0, 4.0)
     """
     rank, whole = _rank(ordered.size, q)
@@ -45,25 +61,31 @@ def middle_quantile(ordered: Floats, q: float) -> float:
 
 
 def _rank(n: int, q: float) -> tuple[int, bool]:
-    rank = max(1, int(np.ceil(n * q - 1e-9)))
-    return rank, rank < n and abs(rank - n * q) < 1e-9
+    """Return the rank r, and whether the quantile is the mean of the r-th and the next value."""
+    rank = max(1, int(np.ceil(n * q - _WHOLE)))
+    return rank, rank < n and abs(rank - n * q) < _WHOLE
 
 
-def resampled_quantile(ordered: Floats, q: float) -> Law:
-    """Law of `middle_quantile` in a bootstrap resample of sorted values.
+def bootstrap_distribution(ordered: Floats, q: float) -> DiscreteDistribution:
+    """Exact bootstrap distribution of `sample_quantile`: that of infinitely many resamples.
 
     Parameters
     ----------
     ordered : ndarray, shape (n,)
+        The sample, sorted.
     q : float
         In (0, 1).
+
+    Returns
+    -------
+    DiscreteDistribution
 
     Notes
     -----
     The r-th smallest of n resampled values is at most the j-th value with probability I(j / n; r, n + 1 - r), the
     regularised beta function. It is the i-th and the next the j-th, j > i, with probability C(n, r) times
-    (i^r - (i - 1)^r) times ((n - j + 1)^(n - r) - (n - j)^(n - r)) over n^n. Values with a chance under 1e-7 to lie
-    beyond are left out, so the cost grows with the root of n.
+    (i^r - (i - 1)^r) times ((n - j + 1)^(n - r) - (n - j)^(n - r)) over n^n. Tails with a probability below 1e-7 are
+    left out, so the cost grows with the square root of n.
 
     References
     ----------
@@ -72,27 +94,27 @@ def resampled_quantile(ordered: Floats, q: float) -> Law:
 
     Examples
     --------
-    >>> law = resampled_quantile(np.array([1.0, 2.0, 4.0]), 0.5)
-    >>> law.values.tolist(), (27 * law.chances).round(9).tolist()
+    >>> found = bootstrap_distribution(np.array([1.0, 2.0, 4.0]), 0.5)
+    >>> found.values.tolist(), (27 * found.probabilities).round(9).tolist()
     ([1.0, 2.0, 4.0], [7.0, 13.0, 7.0])
     """
     n = ordered.size
-    rank, whole = _rank(n, q)
-    first = int(np.ceil(n * special.betaincinv(rank, n + 1 - rank, _UNSEEN)))
-    last = int(np.ceil(n * special.betaincinv(rank + whole, n + 1 - rank - whole, 1 - _UNSEEN)))
+    rank, averaged = _rank(n, q)
+    first = int(np.ceil(n * special.betaincinv(rank, n + 1 - rank, _OMITTED_TAIL)))
+    last = int(np.ceil(n * special.betaincinv(rank + averaged, n + 1 - rank - averaged, 1 - _OMITTED_TAIL)))
     i = np.arange(max(first, 1), last + 1)
-    chances = np.diff(special.betainc(rank, n + 1 - rank, np.append(i[0] - 1, i) / n))
+    probabilities = np.diff(special.betainc(rank, n + 1 - rank, np.append(i[0] - 1, i) / n))
     values = ordered[i - 1]
-    if whole:
-        values, chances = _pairs(ordered, rank, i, chances)
-    return Law(values, chances / chances.sum())
+    if averaged:
+        values, probabilities = _averaged_pairs(ordered, rank, i, probabilities)
+    return DiscreteDistribution(values, probabilities / probabilities.sum())
 
 
-def _pairs(ordered: Floats, rank: int, i: NDArray[np.int64], single: Floats) -> tuple[Floats, Floats]:
-    """Return the means of two neighbours in a resample, with their chances."""
+def _averaged_pairs(ordered: Floats, rank: int, i: NDArray[np.int64], single: Floats) -> tuple[Floats, Floats]:
+    """Return the means of the r-th and the next value of a resample, with their probabilities."""
     n = ordered.size
     rest = n - rank
-    j = np.minimum(i[:, None] + np.arange(1, _GAPS + 1), i[-1] + 1)
+    j = np.minimum(i[:, None] + np.arange(1, _MAX_SKIPPED + 1), i[-1] + 1)
     scale = special.gammaln(n + 1) - special.gammaln(rank + 1) - special.gammaln(rest + 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         first = rank * np.log(i / n) + np.log1p(-((1 - 1 / i) ** rank))
@@ -103,41 +125,47 @@ def _pairs(ordered: Floats, rank: int, i: NDArray[np.int64], single: Floats) -> 
     return np.append(ordered[i - 1], means), np.append(same, apart)
 
 
-def percentile_interval(terms: Sequence[tuple[float, Law]], level: float) -> tuple[float, float]:
-    """Central interval of a weighted sum of independent laws.
+def percentile_interval(terms: Sequence[tuple[float, DiscreteDistribution]], level: float) -> tuple[float, float]:
+    """Equal-tailed interval of a weighted sum of independent discrete variables.
 
     Parameters
     ----------
-    terms : sequence of (float, Law)
+    terms : sequence of (float, DiscreteDistribution)
+        Weight and distribution of each variable.
     level : float
+        Probability inside, in (0, 1).
+
+    Returns
+    -------
+    low, high : float
 
     Notes
     -----
-    The laws are put on a lattice and convolved by Fourier transform. Rounding to the lattice moves the sum by at
-    most 1/500 of its standard deviation, or the number of laws over 65,536 of the range where that is more, and the
-    ends are moved outwards by as much: a tie at an end stays inside.
+    The distributions are rounded to a grid and convolved by Fourier transform. Rounding moves the sum by at most 1/500
+    of its standard deviation, or by the number of terms over 65,536 of the range where that is more; the bounds are
+    moved outwards by as much, so that a tie at a bound stays inside.
 
     Examples
     --------
-    >>> coin = Law(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
+    >>> coin = DiscreteDistribution(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
     >>> low, high = percentile_interval([(1.0, coin), (1.0, coin)], 0.6)
     >>> round(low), round(high)
     (0, 2)
     """
-    lows = [float((weight * law.values).min()) for weight, law in terms]
-    highs = [float((weight * law.values).max()) for weight, law in terms]
+    lows = [float((weight * one.values).min()) for weight, one in terms]
+    highs = [float((weight * one.values).max()) for weight, one in terms]
     low, span = sum(lows), sum(highs) - sum(lows)
-    spread = np.sqrt(sum(weight**2 * law.variance for weight, law in terms))
-    if spread <= 1e-12 * span or span <= 0:
-        middle = sum(weight * float(law.chances @ law.values) for weight, law in terms)
-        return float(middle), float(middle)
-    step = max(_RESOLUTION * spread / len(terms), span / _LARGEST)
+    spread = np.sqrt(sum(weight**2 * one.variance for weight, one in terms))
+    if spread <= _CONSTANT * span or span <= 0:
+        mean = sum(weight * float(one.probabilities @ one.values) for weight, one in terms)
+        return float(mean), float(mean)
+    step = max(_STEP * spread / len(terms), span / _MAX_STEPS)
     size = 1 << int(np.ceil(np.log2(span / step + len(terms) + 1)))
     transform = np.ones(size // 2 + 1, dtype=complex)
-    for (weight, law), start in zip(terms, lows, strict=True):
-        places = np.round((weight * law.values - start) / step).astype(np.int64)
-        transform *= np.fft.rfft(np.bincount(places, law.chances, size))
-    reached = np.cumsum(np.fft.irfft(transform, size))
-    first, last = np.searchsorted(reached, [(1 - level) / 2, (1 + level) / 2])
+    for (weight, one), start in zip(terms, lows, strict=True):
+        steps = np.round((weight * one.values - start) / step).astype(np.int64)
+        transform *= np.fft.rfft(np.bincount(steps, one.probabilities, size))
+    cumulative = np.cumsum(np.fft.irfft(transform, size))
+    first, last = np.searchsorted(cumulative, [(1 - level) / 2, (1 + level) / 2])
     slack = len(terms) * step / 2
     return max(float(low + first * step - slack), low), min(float(low + last * step + slack), low + span)

@@ -1,4 +1,4 @@
-"""Two populations side by side, stratified by original: the arithmetic below `compare`."""
+"""Stratified differences of two populations, with confidence intervals: the formulas behind `compare`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from prunestats.comparison.quantile_bootstrap import Law, middle_quantile, percentile_interval
+from prunestats.comparison.quantile_bootstrap import DiscreteDistribution, percentile_interval, sample_quantile
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.order_statistics import least_of
@@ -17,7 +17,14 @@ from prunestats.numeric.welch import Parts, satterthwaite, t_interval
 
 @dataclass(frozen=True)
 class Stratum:
-    """The two populations in one original: values of subnetworks, at least two each, and the stratum's weight."""
+    """The two samples of one original, sorted, at least two values each, and the stratum's weight.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n_a,) and (n_b,)
+    weight : float
+        Weights of all strata sum to one.
+    """
 
     a: Floats
     b: Floats
@@ -25,7 +32,7 @@ class Stratum:
 
 
 def strata_of(pairs: list[tuple[Floats, Floats]]) -> tuple[Stratum, ...]:
-    """Weight each original by its share of the subnetworks of both populations.
+    """Weight each stratum by its share of the subnetworks of both populations.
 
     Examples
     --------
@@ -37,11 +44,11 @@ def strata_of(pairs: list[tuple[Floats, Floats]]) -> tuple[Stratum, ...]:
 
 
 def mean_difference(strata: tuple[Stratum, ...], *, level: float) -> Interval:
-    """Difference of mean response, a less b, averaged over originals, by Welch's interval.
+    """Welch interval of the difference of means, a - b, averaged over strata.
 
     Notes
     -----
-    Variances are free in each population and original; the degrees of freedom are Satterthwaite's.
+    Variances may differ between populations and strata; the degrees of freedom are Satterthwaite's.
 
     References
     ----------
@@ -58,28 +65,33 @@ def mean_difference(strata: tuple[Stratum, ...], *, level: float) -> Interval:
 
 
 def mean_parts(strata: tuple[Stratum, ...]) -> Parts:
-    """Return the parts of the variance of the mean difference, a and b of each stratum, with degrees of freedom."""
+    """Return the variance of each weighted mean, a and b of each stratum in turn, with its degrees of freedom."""
     return [(s.weight**2 * sample.var(ddof=1) / sample.size, sample.size - 1) for s in strata for sample in (s.a, s.b)]
 
 
 def quantile_difference(
-    strata: tuple[Stratum, ...], laws: Sequence[tuple[Law, Law]], q: float, *, level: float
+    strata: tuple[Stratum, ...],
+    distributions: Sequence[tuple[DiscreteDistribution, DiscreteDistribution]],
+    q: float,
+    *,
+    level: float,
 ) -> Interval:
-    """Difference of a quantile of the response, a less b, averaged over originals, by the stratified bootstrap.
+    """Stratified bootstrap percentile interval of the difference of quantiles, a - b, averaged over strata.
 
     Parameters
     ----------
     strata : tuple of Stratum
-    laws : sequence of (Law, Law)
-        `resampled_quantile` of a and of b in each stratum.
+    distributions : sequence of (DiscreteDistribution, DiscreteDistribution)
+        `bootstrap_distribution` of a and of b in each stratum.
     q : float
+        In (0, 1).
     level : float
 
     Notes
     -----
-    The percentile interval of infinitely many resamples: the exact laws of the resampled quantiles are convolved. It
-    never leaves the range of the data and keeps ties as they are, where BCa's acceleration is undefined for a quantile
-    (its jackknife is inconsistent).
+    The interval is that of infinitely many resamples: the exact bootstrap distributions are convolved. It is the
+    percentile interval and not BCa, whose acceleration needs the jackknife, which is inconsistent for a quantile; it
+    stays within the range of the data and respects ties.
 
     References
     ----------
@@ -89,24 +101,24 @@ def quantile_difference(
     Examples
     --------
     >>> a, b = np.arange(1.0, 30.0), np.arange(11.0, 40.0)
-    >>> from prunestats.comparison.quantile_bootstrap import resampled_quantile
-    >>> laws = [(resampled_quantile(a, 0.5), resampled_quantile(b, 0.5))]
-    >>> print(quantile_difference(strata_of([(a, b)]), laws, 0.5, level=0.95))
+    >>> from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
+    >>> both = (bootstrap_distribution(a, 0.5), bootstrap_distribution(b, 0.5))
+    >>> print(quantile_difference(strata_of([(a, b)]), [both], 0.5, level=0.95))
     -10 [-17.01, -2.993]
     """
-    value = sum(s.weight * (middle_quantile(s.a, q) - middle_quantile(s.b, q)) for s in strata)
-    terms = [term for s, (a, b) in zip(strata, laws, strict=True) for term in ((s.weight, a), (-s.weight, b))]
+    value = sum(s.weight * (sample_quantile(s.a, q) - sample_quantile(s.b, q)) for s in strata)
+    terms = [term for s, (a, b) in zip(strata, distributions, strict=True) for term in ((s.weight, a), (-s.weight, b))]
     low, high = percentile_interval(terms, level)
     return Interval(float(value), min(low, float(value)), max(high, float(value)), level)
 
 
 def area_difference(strata: tuple[Stratum, ...], limits: Sequence[float], *, level: float) -> Interval:
-    """Difference of the areas under the distribution functions, a less b, averaged over originals.
+    """Welch interval of the difference of areas under the distribution functions, a - b, averaged over strata.
 
     Notes
     -----
-    The area up to a limit is the mean of max(limit - response, 0): positive where a is better. Welch's interval of
-    these means; the limits, one a stratum, are taken as given.
+    The area up to a limit is the mean of max(limit - response, 0), so the difference is positive where a is better. The
+    limits, one per stratum, count as known.
 
     Examples
     --------
@@ -122,12 +134,12 @@ def area_difference(strata: tuple[Stratum, ...], limits: Sequence[float], *, lev
 
 
 def best_difference(strata: tuple[Stratum, ...], k: int, *, level: float) -> Interval:
-    """Difference of the expected best of k, a less b, averaged over originals.
+    """Interval of the difference of the expected best of k, a - b, averaged over strata.
 
     Notes
     -----
-    Estimates, jackknife variances and degrees of freedom, n / k - 1 each, are those of `prunestats.best_of`; they
-    add up as in Welch's interval. The ends are nan where a population is smaller than 2 k.
+    Estimates, jackknife variances and degrees of freedom, n / k - 1 each, are those of `prunestats.best_of`, combined
+    as in Welch's interval. The bounds are nan where a sample is smaller than 2 k, which leaves no degree of freedom.
 
     References
     ----------
@@ -140,34 +152,34 @@ def best_difference(strata: tuple[Stratum, ...], k: int, *, level: float) -> Int
     >>> print(best_difference(strata_of([(a, b)]), 2, level=0.95))
     -10 [-14.76, -5.24]
     """
-    value, parts, least = 0.0, [], np.inf
+    value, parts, least_df = 0.0, [], np.inf
     for s in strata:
         for sign, sample in ((1, s.a), (-1, s.b)):
             mean, error = least_of(sample, np.array([k]))
             value += sign * s.weight * float(mean[0])
-            least = min(least, sample.size / k - 1)
+            least_df = min(least_df, sample.size / k - 1)
             parts.append((s.weight**2 * float(error[0]) ** 2, sample.size / k - 1))
-    if least < 1:
+    if least_df < 1:
         return Interval(value, np.nan, np.nan, level)
     return t_interval(value, parts, level)
 
 
 def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Interval, float]:
-    """P(A < B) + P(A = B) / 2 averaged over originals, with Brunner and Munzel's variance and p-value.
+    """Brunner-Munzel interval and test of P(A < B) + P(A = B) / 2, averaged over strata.
 
     Returns
     -------
     interval : Interval
     p : float
-        Two-sided, of the null hypothesis that the probability is one half.
+        Two-sided, of the null hypothesis that the probability is 1/2.
 
     Notes
     -----
-    The interval is built on the logit scale, which keeps it inside [0, 1] and its coverage near `level`: on the
-    plain scale it was measured at 85 % where the probability is 0.95 and n is 20. The p-value is on the plain
-    scale, as published, so at the border of significance the two may disagree. Where the populations do not overlap
-    at all, the variance estimate is zero and says nothing. Then m = the smaller population makes m independent
-    pairs that all went one way, and Clopper and Pearson's bound for m of m is given: valid and wide.
+    The interval is built on the logit scale, which keeps it inside [0, 1] and its coverage near `level`: without the
+    transformation, coverage was measured at 85 % where the probability is 0.95 and n is 20. The p-value is
+    untransformed, as published, so near the significance level the two may disagree. Where the samples do not overlap,
+    the variance estimate is zero. Then the m values of the smaller sample make m independent pairs, all ordered the
+    same way, and the Clopper-Pearson bound of m successes in m trials is given: valid and wide.
 
     References
     ----------
@@ -182,12 +194,12 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
     """
     value, parts = 0.0, []
     for s in strata:
-        share, spread = _placements(s)
-        value += s.weight * share
-        parts += [(s.weight**2 * variance, df) for variance, df in spread]
+        probability, variances = _placements(s)
+        value += s.weight * probability
+        parts += [(s.weight**2 * variance, df) for variance, df in variances]
     variance = sum(part for part, _ in parts)
     if variance <= 0:
-        return _separated(strata, value, level)
+        return _without_variance(strata, value, level)
     df, error = satterthwaite(parts), float(np.sqrt(variance))
     half = float(stats.t.ppf((1 + level) / 2, df)) * error / (value * (1 - value))
     low, high = (float(special.expit(special.logit(value) + side * half)) for side in (-1, 1))
@@ -195,17 +207,18 @@ def probability_less(strata: tuple[Stratum, ...], *, level: float) -> tuple[Inte
 
 
 def _placements(s: Stratum) -> tuple[float, Parts]:
-    """Return the probability and its two parts of variance, each with its degrees of freedom."""
-    # placement of b: the fraction of a below it, ties half
+    """Return the probability and the variances of the two mean placements, each with its degrees of freedom."""
+    # placement of a value of b: the fraction of a below it, ties counted half
     of_b = (np.searchsorted(s.a, s.b, side="left") + np.searchsorted(s.a, s.b, side="right")) / (2 * s.a.size)
     of_a = (np.searchsorted(s.b, s.a, side="left") + np.searchsorted(s.b, s.a, side="right")) / (2 * s.b.size)
     return float(of_b.mean()), [(float(x.var(ddof=1)) / x.size, x.size - 1) for x in (of_a, of_b)]
 
 
-def _separated(strata: tuple[Stratum, ...], value: float, level: float) -> tuple[Interval, float]:
+def _without_variance(strata: tuple[Stratum, ...], value: float, level: float) -> tuple[Interval, float]:
+    """Return the interval and p-value where all values are equal, or no values of a and b overlap."""
     if 0 < value < 1 and all(np.ptp(np.concatenate([s.a, s.b])) == 0 for s in strata):
         return Interval(value, value, value, level), 1.0
     pairs = sum(min(s.a.size, s.b.size) for s in strata)
-    room = float(((1 - level) / 2) ** (1 / pairs))
-    low, high = (room, 1.0) if value == 1 else (0.0, 1 - room) if value == 0 else (0.0, 1.0)
+    bound = float(((1 - level) / 2) ** (1 / pairs))
+    low, high = (bound, 1.0) if value == 1 else (0.0, 1 - bound) if value == 0 else (0.0, 1.0)
     return Interval(value, low, high, level), min(1.0, 2 * 0.5**pairs) if value in (0, 1) else 1.0

@@ -1,4 +1,4 @@
-"""A comparison as a table that can be pasted."""
+"""A comparison as a Markdown or LaTeX table."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _LATEX |= str.maketrans({"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"})
 
 
 def markdown_table(pairs: Sequence[PairComparison]) -> str:
-    """Return a Markdown table of some pairs, one row each."""
+    """Return a Markdown table, one row per pair."""
     head, *rows = ([cell.replace("|", r"\|") for cell in row] for row in _rows(pairs))
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
 def latex_table(pairs: Sequence[PairComparison]) -> str:
-    """Return a LaTeX tabular of some pairs, for booktabs."""
+    """Return a LaTeX tabular (booktabs), one row per pair."""
     head, *rows = (" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in _rows(pairs))
     columns = "l" * (head.count(" & ") + 1)
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
@@ -32,7 +32,7 @@ def _rows(pairs: Sequence[PairComparison]) -> Iterable[list[str]]:
 
 
 def _columns(pairs: Sequence[PairComparison]) -> list[tuple[str, Callable[[PairComparison], str]]]:
-    """Return heads and how to fill them; regimes only where there are some."""
+    """Return the head of each column and the function of its cells; a regime column only where a pair has a regime."""
     level = f"{100 * pairs[0].level:g} % interval"
     columns: list[tuple[str, Callable[[PairComparison], str]]] = [
         ("A", lambda pair: pair.a),

@@ -1,4 +1,4 @@
-"""One population: its error distribution, the expected best of k, and how many samples reach an error."""
+"""One population: its error distribution, the expected best of k, and the sample size that reaches a target error."""
 
 from prunestats.distribution.best_of_k import BestOf, best_of
 from prunestats.distribution.complexity import complexity_weights

@@ -1,4 +1,4 @@
-"""What the best of k subnetworks is expected to be."""
+"""Expected error of the best of k subnetworks, with pointwise intervals and a simultaneous band."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from prunestats.numeric.order_statistics import correlations, least_of
 from prunestats.numeric.plain_data import Result
 
 _GRID = 32
+"""Values of k at which the band's process is simulated: neighbours on this geometric grid are strongly correlated."""
 _DRAWS = 5_000
+"""Draws of its supremum: their 95 % quantile is then known to about 1 %, far within the sampling error."""
+_SINGULAR = 1e-12
+"""Eigenvalues of the correlation matrix below this are rounding error of zero."""
 
 
 @dataclass(frozen=True, repr=False)
 class BestOf(Result):
-    """The expected least value among k subnetworks of a population, as a curve in k.
+    """Expected least value among k subnetworks of a population, as a curve in k.
 
     Parameters
     ----------
@@ -29,14 +33,16 @@ class BestOf(Result):
     value : ndarray, shape (m,)
         Expected best of k, in the unit of the values; unbiased.
     low, high : ndarray, shape (m,)
-        Pointwise interval; nan above k = n / 2, where fewer than two sets of k say nothing about chance.
+        Pointwise interval, in the same unit; nan above k = n / 2, where fewer than two disjoint sets of k leave no
+        degree of freedom.
     band_low, band_high : ndarray, shape (m,)
-        Simultaneous band over all k from 1 to n / 2, asked for or not; nan above.
+        Simultaneous band over all k from 1 to n / 2, requested or not; nan above.
     standard_error : ndarray, shape (m,)
-        Jackknife; nan at k = n.
+        Jackknife standard error; nan at k = n.
     level : float
+        Confidence level of the intervals and of the band.
     n : int
-        Number of values.
+        Sample size.
     """
 
     k: Counts
@@ -57,38 +63,40 @@ class BestOf(Result):
 def best_of(
     errors: ArrayLike, *, k: ArrayLike | None = None, level: float = 0.95, rng: np.random.Generator | None = None
 ) -> BestOf:
-    """Expected error of the best of k subnetworks drawn from a population, for many k at once.
+    """Expected error of the best of k subnetworks sampled from a population, for many k at once.
 
     Parameters
     ----------
     errors : array_like, shape (n,)
-        One value a subnetwork, independent draws of the population.
+        One value per subnetwork, an independent sample of the population; lower is better.
     k : int or array_like of int, optional
-        Between 1 and n; all of them when left out.
+        Between 1 and n; by default all of them.
     level : float
-        Confidence level of the intervals and of the band.
+        Confidence level of the intervals and of the band, in (0, 1).
     rng : numpy.random.Generator, optional
-        For the band's critical value; a generator seeded with 0 when left out.
+        For the band's critical value; a generator seeded with 0 by default.
 
     Returns
     -------
     BestOf
-        At the distinct k, in their order.
+        At the distinct k, in ascending order.
 
     Raises
     ------
     InputError
-        For k below 1, above n or not whole, values that are no sample, or a level outside (0, 1).
+        For k below 1, above n or not an integer, errors that are not one row of finite numbers, or a level outside
+        (0, 1).
 
     Notes
     -----
-    Estimand: E min(e_1, ..., e_k) over k fresh independent draws. The estimate is the mean of the least over all
-    subsets of size k, which is unbiased, in closed form; ties need no rule, as equal values give equal minima. Its
-    variance is the jackknife's: that of the influence function k E min(e, k - 1 others), over (1 - k / n)^2. As n draws
-    hold n / k sets of k, the intervals use Student's t with n / k - 1 degrees of freedom. The band is the supremum of
-    the Gaussian process with the influence functions' correlations, its level passed to the same t at each k; as the
-    true curve never rises, neither do the ends of the band. Coverage is simulated in docs/methods/best-of.md. This
-    says what choosing by the same errors gives: a winner's error on fresh seeds or on test is higher.
+    Estimand: E min(e_1, ..., e_k) over k new independent subnetworks. The estimate is the U-statistic: the mean of the
+    minimum over all subsets of size k, unbiased, in closed form; ties need no rule, as equal values give equal minima.
+    Its variance is the jackknife's: that of the influence function k E min(e, k - 1 others), over (1 - k / n)^2. As a
+    sample of n holds n / k disjoint sets of k, the intervals use Student's t with n / k - 1 degrees of freedom. The
+    band uses the supremum of the Gaussian process with the influence functions' correlations; its tail probability is
+    used in the same t at each k. As the true curve never rises, the bounds of the band are made not to. Coverage is
+    simulated in docs/methods/best-of.md. The same errors select and report: on new seeds or on the test split, the
+    selected subnetwork's expected error is higher (winner's curse).
 
     References
     ----------
@@ -101,27 +109,27 @@ def best_of(
     [0.3, 0.1833, 0.1]
     """
     check_level(level)
-    x = sample_of(errors)
+    x = sorted_sample(errors)
     n = x.size
     sizes = np.arange(1, n + 1) if k is None else _sizes(k, n)
-    # the band holds the whole curve from 1 to n / 2: on the sizes asked for and a geometric grid
+    # the band is simultaneous over 1 to n / 2: on the requested sizes and a geometric grid
     grid = np.unique(np.geomspace(1, max(n // 2, 1), _GRID).astype(np.int64))
     both = np.union1d(grid, sizes)
     value, error = least_of(x, both)
-    half = _critical(both, n, (1 - level) / 2) * error
-    sides = _supremum_tail(correlations(x, grid), level, rng or np.random.default_rng(0))
-    band_low, band_high = _band(value, _critical(both, n, sides) * error, both <= n // 2)
+    half = _t_quantile(both, n, (1 - level) / 2) * error
+    band_tail = _supremum_tail(correlations(x, grid), level, rng or np.random.default_rng(0))
+    band_low, band_high = _band(value, _t_quantile(both, n, band_tail) * error, both <= n // 2)
     at = np.searchsorted(both, sizes)
     value, half, error, band_low, band_high = value[at], half[at], error[at], band_low[at], band_high[at]
     return BestOf(sizes, value, value - half, value + half, band_low, band_high, error, float(level), n)
 
 
-def sample_of(errors: ArrayLike) -> Floats:
-    """Sort one value a subnetwork, and refuse what is no sample.
+def sorted_sample(errors: ArrayLike) -> Floats:
+    """Sort the errors, after a check that they are one row of finite numbers.
 
     Examples
     --------
-    >>> sample_of([0.2, 0.1]).tolist()
+    >>> sorted_sample([0.2, 0.1]).tolist()
     [0.1, 0.2]
     """
     return np.sort(one_row(errors, "errors"))
@@ -130,34 +138,34 @@ def sample_of(errors: ArrayLike) -> Floats:
 def _sizes(k: ArrayLike, n: int) -> Counts:
     wanted = np.unique(np.atleast_1d(np.asarray(k, dtype=float)))
     if wanted.size == 0 or not (wanted == np.round(wanted)).all() or wanted[0] < 1:
-        raise InputError(f"k must be whole numbers of 1 or more; found {k!r}: count subnetworks")
+        raise InputError(f"k must be whole numbers of 1 or more; found {k!r}: give numbers of subnetworks")
     if wanted[-1] > n:
         raise InputError(
-            f"k must be at most the {n} subnetworks there are; found {wanted[-1]:g}: the best of more draws than were "
-            "made cannot be estimated without a model, so train more or ask for less"
+            f"k must be at most the {n} subnetworks of the sample; found {wanted[-1]:g}: the best of more subnetworks "
+            "than the sample has cannot be estimated without a model: train more or lower k"
         )
     return wanted.astype(np.int64)
 
 
-def _critical(k: Counts, n: int, tail: float) -> Floats:
-    """Return Student's t with n / k - 1 degrees of freedom, nan below one."""
+def _t_quantile(k: Counts, n: int, tail: float) -> Floats:
+    """Return the quantile of Student's t with n / k - 1 degrees of freedom, nan below one degree."""
     df = n / k - 1
     return np.asarray(np.where(df >= 1, stats.t.isf(tail, np.maximum(df, 1)), np.nan), dtype=float)
 
 
 def _band(value: Floats, half: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Hold the whole curve, which never rises, and neither do the ends; nan outside."""
+    """Return the bounds of the band, made monotone as the true curve is; nan outside."""
     low, high = np.full(value.size, np.nan), np.full(value.size, np.nan)
     low[inside] = np.maximum.accumulate((value - half)[inside][::-1])[::-1]
     high[inside] = np.minimum.accumulate((value + half)[inside])
-    # a narrow end at one k may cross the other end at the next: the estimate stays inside
+    # a bound made monotone may cross the estimate at another k: the estimate stays inside
     return np.minimum(low, value), np.maximum(high, value)
 
 
 def _supremum_tail(correlation: Floats, level: float, rng: np.random.Generator) -> float:
-    """Return the one-sided tail that a normal has beyond the quantile of the largest |Z|."""
-    roots, vectors = np.linalg.eigh(correlation)
-    # the symmetric root: eigenvectors have no sign of their own, and the same sample must give the same draws
-    root = (vectors * np.sqrt(np.where(roots > 1e-12, roots, 0.0))) @ vectors.T
-    draws = rng.standard_normal((_DRAWS, roots.size)) @ root
+    """Return the one-sided normal tail probability of the `level` quantile of max |Z|."""
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    # the symmetric square root, as the sign of an eigenvector is arbitrary and would change the draws
+    root = (vectors * np.sqrt(np.where(eigenvalues > _SINGULAR, eigenvalues, 0.0))) @ vectors.T
+    draws = rng.standard_normal((_DRAWS, eigenvalues.size)) @ root
     return float(stats.norm.sf(np.quantile(np.abs(draws).max(axis=1), level)))

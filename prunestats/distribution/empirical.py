@@ -1,4 +1,4 @@
-"""Empirical distribution functions of populations, with pointwise and simultaneous bands."""
+"""Empirical distribution functions of populations, with pointwise intervals and simultaneous bands."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy import stats
 
 from prunestats.distribution.bands import (
     band_half_width,
+    bootstrap_quantile_interval,
     clopper_pearson,
     multiplier_half_width,
-    order_statistics,
-    resampled_order_statistic,
+    order_statistic_interval,
     weighted_pointwise,
 )
 from prunestats.distribution.weighted_sample import one_row, shares, weighted_steps
@@ -25,6 +25,11 @@ from prunestats.numeric.plain_data import Result
 __all__ = ["Edf", "clopper_pearson", "edf"]
 
 _ROUNDING = 1e-12
+"""Rounding error of a share of n values: shares and weights that differ by less are equal."""
+_SIZE_ROUNDING = 1e-6
+"""Rounding error of the effective sample size: weights that lower it by less are equal."""
+_AREA_DIGITS = 15
+"""Decimals of an area: what lies beyond is rounding error of the sum, and would print 0.10000000000000002."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,15 +45,15 @@ class Edf(Result):
     low, high : ndarray, shape (k,)
         Pointwise Clopper-Pearson interval of F at each x.
     band_low, band_high : ndarray, shape (k,)
-        Simultaneous band: holds the whole of F with probability of at least `level`.
+        Simultaneous (Kolmogorov-Smirnov) band: contains all of F with probability of at least `level`.
     level : float
         Confidence level of both.
     n : int
-        Number of values with a weight above zero.
+        Number of values with a positive weight.
     n_effective : float
-        (sum w)^2 / sum w^2; n, where every value weighs the same.
+        Kish's effective sample size, (sum w)^2 / sum w^2; n for equal weights.
     squared : ndarray, shape (k,)
-        The fraction of the squared weights with a value of at most x; `y`, where every value weighs the same.
+        The fraction of the squared weights with a value of at most x; `y` for equal weights.
     """
 
     x: NDArray[np.float64]
@@ -63,17 +68,15 @@ class Edf(Result):
     squared: NDArray[np.float64]
 
     def __repr__(self) -> str:
-        return (
-            f"Edf(n={self.n}, min={self.x[0]:.4g}, median={float(self.quantile(0.5)):.4g}, "
-            f"max={self.x[-1]:.4g}, level={self.level:g})"
-        )
+        least, median, largest = self.x[0], float(self.quantile(0.5)), self.x[-1]
+        return f"Edf(n={self.n}, min={least:.4g}, median={median:.4g}, max={largest:.4g}, level={self.level:g})"
 
     def area(self, limit: float) -> float:
-        """Return the area under F from minus infinity to `limit`, in the unit of x.
+        """Area under F from minus infinity to `limit`, in the unit of x.
 
         Notes
         -----
-        It equals the mean of max(limit - value, 0): larger is better, and it looks at nothing above `limit`.
+        It equals the mean of max(limit - value, 0): larger is better, and values above `limit` do not enter.
 
         Examples
         --------
@@ -81,15 +84,15 @@ class Edf(Result):
         0.1
         """
         gains = np.clip(limit - self.x, 0.0, None)
-        return float(np.round(gains @ np.diff(self.y, prepend=0.0), 15))
+        return float(np.round(gains @ np.diff(self.y, prepend=0.0), _AREA_DIGITS))
 
     def area_interval(self, limit: float) -> Interval:
-        """Return `area` with its confidence interval; nan ends where one value says nothing about chance.
+        """Area under F up to `limit`, with its t interval; nan bounds for a single value.
 
         Notes
         -----
-        Student's t of the mean gain max(limit - value, 0), with `n_effective` - 1 degrees of freedom; the low end is
-        never below zero. The limit is taken as given, not estimated.
+        Student's t interval of the mean of max(limit - value, 0), with `n_effective` - 1 degrees of freedom; the lower
+        bound is at least zero. The limit counts as known, not as estimated.
 
         Examples
         --------
@@ -105,7 +108,7 @@ class Edf(Result):
         return Interval(value, max(value - half, 0.0), value + half, self.level)
 
     def quantile(self, q: ArrayLike) -> NDArray[np.float64]:
-        """Return the smallest x with F(x) >= q, for q in (0, 1].
+        """Quantile: the smallest x with F(x) >= q, for q in (0, 1].
 
         Raises
         ------
@@ -120,32 +123,31 @@ class Edf(Result):
         wanted = np.asarray(q, dtype=float)
         if not ((wanted > 0) & (wanted <= 1)).all():
             raise InputError(f"q must lie in (0, 1]; found {wanted}: write the median as 0.5")
-        # y may miss a share such as 3/10 by a rounding error
-        position = np.searchsorted(self.y, wanted - _ROUNDING, side="left")
-        return np.asarray(self.x[position], dtype=float)
+        # y may miss a share such as 3/10 by rounding error
+        return np.asarray(self.x[np.searchsorted(self.y, wanted - _ROUNDING, side="left")], dtype=float)
 
     def quantile_interval(self, q: float, *, method: Literal["exact", "bootstrap"] = "exact") -> Interval:
-        """Return the q-quantile with its confidence interval.
+        """Quantile with its confidence interval.
 
         Parameters
         ----------
         q : float
             In (0, 1).
         method : {"exact", "bootstrap"}
-            Order statistics by the binomial law, or the percentile interval of infinitely many bootstrap resamples.
+            Order statistics by the binomial distribution, or the percentile interval of infinitely many resamples.
 
         Raises
         ------
         InputError
-            Where q is outside (0, 1), for another method, or the bootstrap of weighted values.
+            For q outside (0, 1), another method, or the bootstrap of weighted values.
 
         Notes
         -----
-        `exact` inverts the pointwise interval: it is the usual pair of order statistics, covers with at least `level`
-        whatever the distribution and its ties, and has an infinite end where so few values cannot bound the quantile.
-        `bootstrap` never leaves the data; it is in closed form, as the r-th smallest of n resampled values is at most
-        the j-th value with probability P(Beta(r, n + 1 - r) <= j / n). Its coverage is only approximate: far below
-        `level` for a q so low that few values are below it.
+        `exact` inverts the pointwise interval: it is the usual pair of order statistics, has a coverage of at least
+        `level` for every distribution, with ties, and an infinite bound where the sample is too small for one.
+        `bootstrap` stays within the range of the data; it is in closed form, as the r-th smallest of n resampled values
+        is at most the j-th value with probability P(Beta(r, n + 1 - r) <= j / n). Its coverage is only approximate: far
+        below `level` where few values are below the quantile.
 
         Examples
         --------
@@ -157,55 +159,51 @@ class Edf(Result):
         if not 0 < q < 1:
             raise InputError(f"q must lie between 0 and 1; found {q}: an interval of the largest value needs a model")
         if method == "exact":
-            low, high = order_statistics(self.x, self.low, self.high, q, self.n_effective, self.level)
+            low, high = order_statistic_interval(self.x, self.low, self.high, q, self.n_effective, self.level)
         elif method != "bootstrap":
-            raise InputError(f"method must be exact or bootstrap; found {method!r}")
-        elif self.n_effective < self.n - 1e-6:
+            raise InputError(f"method must be exact or bootstrap; found {method!r}: choose one of them")
+        elif self.n_effective < self.n - _SIZE_ROUNDING:
             raise InputError("the bootstrap of a quantile needs equal weights; found others: use method='exact'")
         else:
-            low, high = resampled_order_statistic(self.x, self.y, q, self.n, self.level)
+            low, high = bootstrap_quantile_interval(self.x, self.y, q, self.n, self.level)
         return Interval(float(self.quantile(q)), low, high, self.level)
 
 
 def edf(
-    values: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    level: float = 0.95,
-    rng: np.random.Generator | None = None,
+    values: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95, rng: np.random.Generator | None = None
 ) -> Edf:
-    """Estimate the distribution function of a population from independent subnetworks.
+    """Empirical distribution function of a population, from an independent sample of subnetworks.
 
     Parameters
     ----------
     values : array_like, shape (n,)
-        One value a subnetwork (for example its mean error over seeds), independent draws of the population.
+        One value per subnetwork (for example its mean error over seeds), an independent sample of the population.
     weights : array_like, shape (n,), optional
-        What each value counts, such as `complexity_weights`; their scale does not matter, and zero leaves one out.
+        Weight of each value, such as `complexity_weights`; of any scale, and zero excludes the value.
     level : float
-        Confidence level of the pointwise intervals and of the simultaneous band.
+        Confidence level of the pointwise intervals and of the simultaneous band, in (0, 1).
     rng : numpy.random.Generator, optional
-        For the band of weighted values; a generator seeded with 0 when left out.
+        For the band of weighted values; a generator seeded with 0 by default.
 
     Returns
     -------
     Edf
-        At the distinct values, with ties decided once: F(x) counts values <= x.
+        At the distinct values: F(x) counts values <= x.
 
     Raises
     ------
     InputError
-        For no values, values that are not finite, weights that are not one finite number of zero or more a value, or
+        For no values, values that are not finite, weights that are not one finite number of zero or more per value, or
         a level outside (0, 1).
 
     Notes
     -----
-    Estimand: F(e) = P(value <= e) for a fresh draw of the population, or of the population that the weights make of it.
-    The pointwise interval at a fixed e is Clopper and Pearson's; it holds for one e at a time. The band inverts the
-    exact distribution of the two-sided Kolmogorov-Smirnov statistic at sample size n and holds for all e together;
-    it is exact for a continuous population and conservative with ties. Between two distinct values F, and with
-    it the band, is constant. With unequal weights both are approximate: see
-    `prunestats.distribution.bands`, also for references.
+    Estimand: F(e) = P(value <= e) for a new subnetwork of the population, or of the weighted population. The pointwise
+    interval at a fixed e is Clopper and Pearson's; it is valid for one e at a time. The band inverts the exact
+    distribution of the two-sided Kolmogorov-Smirnov statistic at sample size n and is valid for all e simultaneously;
+    it is exact for a continuous population and conservative with ties. Between two distinct values F, and with it the
+    band, is constant. With unequal weights both are approximate: see `prunestats.distribution.bands`, also for
+    references.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How many subnetworks it takes to reach a target."""
+"""Number of subnetworks to sample until one reaches a target error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prunestats.distribution.best_of_k import BestOf, best_of, sample_of
+from prunestats.distribution.best_of_k import BestOf, best_of, sorted_sample
 from prunestats.distribution.empirical import clopper_pearson
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
@@ -17,20 +17,22 @@ from prunestats.numeric.plain_data import Result
 
 @dataclass(frozen=True)
 class SamplesToReach(Result):
-    """How many subnetworks it takes to reach a target.
+    """Number of subnetworks to sample until one reaches a target error.
 
     Parameters
     ----------
     target : float
+        In the unit of the errors.
     expected : Interval
-        Expected number of draws up to and with the first value of at most `target`: 1 / F(target).
+        Expected number of subnetworks up to and including the first of at most `target`: 1 / F(target).
     with_chance : Interval
-        Draws that hold such a value with probability `chance`.
+        Sample size that contains such a subnetwork with probability `chance`.
     chance : float
     best_of : Interval
-        Least k whose expected best of k is at most `target`; inf where no k up to n gets there. `low` and `high` are
-        the first k at which the lower and the upper end of its pointwise interval are.
+        Least k whose expected best of k is at most `target`; inf where no k up to n reaches it. `low` and `high` are
+        the least k at which the lower and the upper bound of its pointwise interval reach it.
     n : int
+        Size of the sample that the estimates are made from.
     """
 
     target: float
@@ -42,17 +44,18 @@ class SamplesToReach(Result):
 
 
 def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, level: float = 0.95) -> SamplesToReach:
-    """Count the subnetworks that must be drawn from a population to reach a target error.
+    """Number of subnetworks to sample from a population until one reaches a target error.
 
     Parameters
     ----------
     errors : array_like, shape (n,)
-        One value a subnetwork, independent draws of the population.
+        One value per subnetwork, an independent sample of the population.
     target : float
-        In the unit of the errors; reached means at most this.
+        In the unit of the errors; an error of at most this reaches it.
     chance : float
         Probability in (0, 1) for `with_chance`.
     level : float
+        Confidence level of the intervals, in (0, 1).
 
     Returns
     -------
@@ -61,14 +64,15 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
     Raises
     ------
     InputError
-        For values that are no sample, a target that is not finite, a chance or level outside (0, 1).
+        For errors that are not one row of finite numbers, a target that is not finite, a chance or level outside
+        (0, 1).
 
     Notes
     -----
-    Estimands: 1 / p and log(1 - chance) / log(1 - p) with p = F(target); both fall in p, so Clopper and Pearson's
+    Estimands: 1 / p and log(1 - chance) / log(1 - p) with p = F(target); both decrease in p, so the Clopper-Pearson
     interval of p carries over with its coverage of at least `level`. The third is the inverse of the best-of-k curve,
-    and its interval the inverse of that curve's. A target chosen after looking, such as the best value seen, makes all
-    of them too small.
+    and its interval the inverse of that curve's. A target selected from the same data, such as the least error, biases
+    all of them downwards.
 
     References
     ----------
@@ -84,32 +88,35 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
     if not 0 < chance < 1:
         raise InputError(f"chance must lie between 0 and 1; found {chance:g}: for 95 % write chance=0.95")
     if not np.isfinite(target):
-        raise InputError(f"target must be a finite number in the unit of the errors; found {target}")
-    x = sample_of(errors)
+        raise InputError(
+            f"target must be a finite number in the unit of the errors; found {target}: for 8 % write target=0.08"
+        )
+    x = sorted_sample(errors)
     reached = int(np.searchsorted(x, target, side="right"))
-    low, high = (float(end) for end in clopper_pearson(reached, x.size, level=level))
+    low, high = (float(bound) for bound in clopper_pearson(reached, x.size, level=level))
     p = np.array([reached / x.size, high, low])
     with np.errstate(divide="ignore"):
         expected = 1 / p
-        draws = np.maximum(np.log1p(-chance) / np.log1p(-p), 1.0)
+        size = np.maximum(np.log1p(-chance) / np.log1p(-p), 1.0)
     return SamplesToReach(
         target=float(target),
         expected=_interval(expected, level),
-        with_chance=_interval(draws, level),
+        with_chance=_interval(size, level),
         chance=float(chance),
         best_of=_first_k(best_of(x, level=level), float(target)),
         n=x.size,
     )
 
 
-def _interval(ends: Floats, level: float) -> Interval:
-    return Interval(float(ends[0]), float(ends[1]), float(ends[2]), float(level))
+def _interval(value_low_high: Floats, level: float) -> Interval:
+    value, low, high = value_low_high.tolist()
+    return Interval(value, low, high, float(level))
 
 
 def _first_k(curve: BestOf, target: float) -> Interval:
     def first(values: Floats) -> float:
-        there = np.flatnonzero(values <= target)
-        return float(curve.k[there[0]]) if there.size else float("inf")
+        reached = np.flatnonzero(values <= target)
+        return float(curve.k[reached[0]]) if reached.size else float("inf")
 
     value = first(curve.value)
     return Interval(value, min(first(curve.low), value), max(first(curve.high), value), curve.level)

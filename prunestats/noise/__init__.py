@@ -1,4 +1,4 @@
-"""Variance of originals, subnetworks and seeds; choosing a winner, and the winner's curse."""
+"""Variance components of originals, subnetworks and seeds; selection of a winner, and the winner's curse."""
 
 from prunestats.noise.components import VarianceComponents, variance_components
 from prunestats.noise.confirmation import Confirmation, confirm

@@ -1,4 +1,4 @@
-"""The one rule that selects a winner, and the noise of training seeds among what it was selected from."""
+"""Selection of a winner by one rule, and the variance of training seeds among the subnetworks it is selected from."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from prunestats.results.means import distinct_runs, one_value
 from prunestats.wording import response_name
 
 LEAST = 10
-"""With fewer subnetworks than this the law of their true responses is anybody's guess."""
+"""Fewer subnetworks than this are too small a sample for deconvolution to estimate how true means spread."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The winner among the runs, and the noise of seeds.
+    """The selected subnetwork of a population, and the variance of training seeds.
 
     Parameters
     ----------
     runs : pandas.DataFrame
         One row a run, sorted.
     winner : object
-        Key of the subnetwork with the lowest mean.
+        Key of the first subnetwork by `rank_subnetworks`.
     values, within : ndarray, shape (runs,)
-        Response, and the same less the mean of its subnetwork.
+        Response of each run, and its residual from the mean of its subnetwork.
     means : pandas.Series
-        Mean of each subnetwork.
+        Mean response of each subnetwork over its seeds.
     seeds : ndarray, shape (subnetworks,)
-        Runs of each.
+        Number of runs of each subnetwork.
     notes : tuple of str
     """
 
@@ -47,48 +47,48 @@ class Choice:
 
     @property
     def its(self) -> NDArray[np.bool_]:
-        """Which runs are the winner's."""
+        """Mask of the winner's runs."""
         return np.asarray(self.runs["subnetwork"] == self.winner, dtype=bool)
 
     @property
     def seen(self) -> float:
-        """The winner's mean."""
+        """Mean response of the winner over its seeds."""
         return float(self.means[self.winner])
 
     @property
     def df(self) -> int:
-        """Degrees of freedom of the noise of seeds."""
+        """Residual degrees of freedom: runs less subnetworks."""
         return self.values.size - self.means.size
 
     @property
     def squares(self) -> float:
-        """Sum of squares of the noise of seeds."""
+        """Residual sum of squares within subnetworks."""
         return float(self.within @ self.within)
 
     @property
     def why_not(self) -> str:
-        """Why the winner cannot be shrunk."""
+        """The reason why the winner's mean cannot be corrected by shrinkage, in a sentence."""
         if self.means.size < LEAST:
             return (
-                f"{self.means.size} subnetworks: fewer than {LEAST} do not say how true values spread, so the winner's "
-                "luck cannot be taken off; train it again with fresh seeds."
+                f"{self.means.size} subnetworks: fewer than {LEAST} do not tell how true means spread, so the winner's "
+                "mean cannot be corrected for its selection; train it again with independent seeds."
             )
         return (
-            "No subnetwork was trained twice with different results: what is luck of a seed cannot be told from what "
-            "is the subnetwork's; train the winner again with fresh seeds."
+            "No subnetwork was trained with two seeds that gave different results: the variance of seeds is unknown, "
+            "so the winner's mean cannot be corrected for its selection; train it again with independent seeds."
         )
 
     def shrunk(self, level: float, rng: np.random.Generator) -> Shrunk | None:
-        """Return what the law of all means says of the winner, None where it cannot be told."""
+        """Empirical Bayes estimate of the winner's true mean, None where the data cannot give one."""
         if self.means.size < LEAST or self.squares <= 0:
             return None
-        place = int(np.flatnonzero(self.means.index == self.winner)[0])
+        index = int(np.flatnonzero(self.means.index == self.winner)[0])
         variance = self.squares / self.df / self.seeds
-        return shrink(np.asarray(self.means, dtype=float), variance, place, df=self.df, level=level, rng=rng)
+        return shrink(np.asarray(self.means, dtype=float), variance, index, df=self.df, level=level, rng=rng)
 
 
 def runs_of_one_original(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    """Return the runs of one original, regime and protocol, in an order that does not depend on theirs."""
+    """Runs of one original, regime and protocol, sorted so that the order of the rows does not matter."""
     runs = distinct_runs(frame, response)
     one_value(runs, "original")
     return runs.sort_values([name for name in ("subnetwork", "seed") if name in runs.columns]).reset_index(drop=True)
@@ -136,17 +136,16 @@ def rank_subnetworks(runs: pd.DataFrame, response: str = "error") -> pd.DataFram
     >>> list(rank_subnetworks(runs.assign(error=[0.1, 0.1, 0.2], loss=[0.3, 0.4, 0.2])).index)
     ['a', 'b', 'c']
     """
-    columns = {response: runs[response]}
-    if response == "error":
-        loss = _cross_entropy(runs)
-        columns |= {} if loss is None else {"cross_entropy": loss}
-    values = pd.DataFrame({"subnetwork": runs["subnetwork"], **columns})
+    values = runs[["subnetwork", response]]
+    loss = _cross_entropy(runs) if response == "error" else None
+    if loss is not None:
+        values = values.assign(cross_entropy=loss)
     # summed in one fixed order, so that the order of the runs does not matter
-    groups = values.sort_values(list(values), kind="stable").groupby("subnetwork", sort=True)
+    groups = values.sort_values(list(values.columns), kind="stable").groupby("subnetwork", sort=True)
     # means of equal sums can differ in their last digits; real differences of error are multiples of 1 / (images seeds)
     criteria = groups.mean().round(_DECIMALS)
     criteria[["flops", "params"]] = runs.groupby("subnetwork", sort=True)[["flops", "params"]].first()
-    return criteria.sort_values(list(criteria), kind="stable")
+    return criteria.sort_values(list(criteria.columns), kind="stable")
 
 
 def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> tuple[str, ...]:
@@ -155,8 +154,9 @@ def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> 
     tied = int((ranked[response] == ranked[response].iloc[0]).sum())
     if tied > 1:
         first, second = ranked.iloc[0], ranked.iloc[1]
-        decided = next((_TIE_BREAKS[name] for name in ranked if first[name] != second[name]), _BY_KEY)
-        missing = response == "error" and "cross_entropy" not in ranked
+        differ = [name for name in ranked.columns if first[name] != second[name]]
+        decided = _TIE_BREAKS[differ[0]] if differ else _BY_KEY
+        missing = response == "error" and "cross_entropy" not in ranked.columns
         unknown = "; cross-entropy is not recorded" if missing else ""
         notes.append(f"{tied} subnetworks share the least mean {response_name(response)}{unknown}: {decided}.")
     if {"val_error", "test_error"} <= set(runs.columns) and bool((runs["val_error"] == runs["test_error"]).all()):
@@ -178,10 +178,10 @@ _TIE_BREAKS = {
 _BY_KEY = "their costs are equal too, and the first by key is selected"
 
 
-def _cross_entropy(runs: pd.DataFrame) -> pd.Series[float] | None:
+def _cross_entropy(runs: pd.DataFrame) -> Floats | None:
     """Cross-entropy of every run, None unless it is recorded for all: half a column would rank by what is missing."""
     if "loss" in runs.columns and bool(runs["loss"].notna().all()):
-        return runs["loss"].astype(float)
+        return runs["loss"].to_numpy(dtype=float)
     if "log_cross_entropy" in runs.columns and bool(runs["log_cross_entropy"].notna().all()):
-        return np.exp(runs["log_cross_entropy"].astype(float))
+        return np.asarray(np.exp(runs["log_cross_entropy"].to_numpy(dtype=float)))
     return None

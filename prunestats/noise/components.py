@@ -1,4 +1,4 @@
-"""How much of the variance is the original's, the subnetwork's and the seed's."""
+"""Variance components of originals, subnetworks and seeds: estimates and confidence intervals."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from prunestats.noise.nested_anova import Nested, nested_of
+from prunestats.noise.nested_anova import NestedAnova, nested_anova
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
 from prunestats.results.means import distinct_runs
+
+_FEW_ORIGINALS = 5
+"""Originals below which a note is made: with 4 the chi-squared interval of a variance spans a factor of 43."""
+_LARGEST_ICC = 1 - 1e-12
+"""The ratio of variances, icc / (1 - icc), is infinite at 1; an interval that reaches this far is given as 1."""
+_ICC_TOLERANCE = 1e-13
+"""Of the root search: below any digit that is shown."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,18 +28,21 @@ class VarianceComponents(Result):
     Parameters
     ----------
     original, subnetwork, seed : Interval or None
-        In the squared unit of the response, 0 where the estimate is negative; None where it cannot be estimated.
+        Variances, in the squared unit of the response, 0 where the estimate is negative; None where the design does not
+        identify them.
     icc : Interval or None
-        Intraclass correlation: the subnetworks' share of the variance between runs within an original.
+        Intraclass correlation: subnetwork / (subnetwork + seed).
     within : float
-        Variance of a run within its original, subnetwork and seed together; nan where nothing is repeated.
+        Variance of a run within its original, subnetwork + seed; nan where no original has two subnetworks.
     mean : float
-        Of all runs.
+        Mean response of all runs.
     n_runs, n_subnetworks, n_originals : int
     notes : tuple of str
-        Sentences that say what cannot be estimated and why.
+        What cannot be estimated and why, in sentences.
     response : str
+        Column that is analysed.
     level : float
+        Confidence level of the intervals.
     """
 
     original: Interval | None
@@ -55,15 +65,16 @@ class VarianceComponents(Result):
 
 
 def variance_components(frame: pd.DataFrame, response: str = "error", *, level: float = 0.95) -> VarianceComponents:
-    """Split the variance of the runs of one regime among originals, subnetworks and seeds.
+    """Variance components of the runs of one regime: originals, subnetworks and seeds.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row a run. A run that stands in several spaces counts once.
+        Results of one regime and one protocol, one row per run. A run that is in several spaces counts once.
     response : str
-        A numeric column.
+        The numeric column to analyse.
     level : float
+        Confidence level of the intervals, in (0, 1).
 
     Returns
     -------
@@ -74,15 +85,15 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     ResultsError
         For what `check_results` refuses, and for several regimes or protocols at once.
     InputError
-        For a response that is not there or a level outside (0, 1).
+        For a response that is missing or a level outside (0, 1).
 
     Notes
     -----
-    Model: y = mean + original + subnetwork + seed, three independent terms with expectation 0, seeds nested in
-    subnetworks nested in originals, in any numbers. Estimates are the analysis of variance's, unbiased without
-    normality: observed mean squares set equal to expected ones. Intervals assume normality: chi-squared for seeds,
+    Model: y = mean + original + subnetwork + seed, three independent random effects with expectation 0, seeds nested in
+    subnetworks nested in originals, balanced or not. Estimates are those of the analysis of variance (observed mean
+    squares set equal to expected ones), unbiased without normality. Intervals assume normality: chi-squared for seeds,
     Wald's for the intraclass correlation, both exact in unbalanced designs; modified large samples on unweighted means
-    for subnetworks and originals, close in mildly unbalanced ones. On heavy tails they are too short: see
+    for subnetworks and originals, accurate in mildly unbalanced designs. On heavy tails they are too short: see
     docs/methods/components.md.
 
     References
@@ -100,20 +111,23 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     """
     check_level(level)
     runs = distinct_runs(frame, response)
-    nested = nested_of(runs["original"].astype(str), runs["subnetwork"].astype(str), runs[response].to_numpy(float))
+    nested = nested_anova(runs["original"].astype(str), runs["subnetwork"].astype(str), runs[response].to_numpy(float))
     seed = subnetwork = original = icc = None
     if nested.df_seed:
         seed = _chi_squared(nested.ms_seed, nested.df_seed, level)
     if nested.df_seed and nested.df_subnetwork:
-        subnetwork = _interval(
-            nested.subnetwork, nested.spread_of_means, nested.ms_seed * nested.inverse_seeds, nested, level
+        subnetwork = _modified_large_sample(
+            nested.subnetwork,
+            (nested.variance_of_means, nested.df_subnetwork),
+            (nested.ms_seed * nested.inverse_seeds, nested.df_seed),
+            level,
         )
         icc = _icc(nested, level)
     if nested.df_original and nested.df_subnetwork:
-        original = _difference(
+        original = _modified_large_sample(
             nested.original if nested.df_seed else nested.original_without_seeds,
-            (nested.spread_of_originals, nested.df_original),
-            (nested.spread_of_means * nested.inverse_subnetworks, nested.df_subnetwork),
+            (nested.variance_of_original_means, nested.df_original),
+            (nested.variance_of_means * nested.inverse_subnetworks, nested.df_subnetwork),
             level,
         )
     return VarianceComponents(
@@ -132,28 +146,29 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     )
 
 
-def _notes(nested: Nested) -> tuple[str, ...]:
+def _notes(nested: NestedAnova) -> tuple[str, ...]:
     notes = []
     if not nested.df_seed:
         notes.append(
-            f"One seed a subnetwork ({nested.seeds.size} of them): seeds and subnetworks vary together and cannot be "
-            "told apart; train some subnetworks again with another seed."
+            f"One seed per subnetwork ({nested.seeds.size} of them): the variances of seeds and subnetworks are not "
+            "identified separately; train some subnetworks again with another seed."
         )
     if not nested.df_subnetwork:
         notes.append(
-            "One subnetwork an original: what varies between subnetworks cannot be seen; draw 2 of one original."
+            "One subnetwork per original: the variance of subnetworks is not identified; sample 2 of one original."
         )
     if not nested.df_original:
-        notes.append("One original: what varies between originals cannot be seen; train at least 2.")
-    elif nested.df_original < 4:
+        notes.append("One original: the variance of originals is not identified; train at least 2.")
+    elif nested.df_original + 1 < _FEW_ORIGINALS:
         notes.append(
-            f"Only {nested.df_original + 1} originals: their variance is known to an order of magnitude at best."
+            f"Only {nested.df_original + 1} originals: their variance is estimated to an order of magnitude at best."
         )
     negative = {"subnetworks": nested.subnetwork, "originals": nested.original}
     for name, value in negative.items():
         if value < 0:
             notes.append(
-                f"The estimate for {name} is below zero ({value:.2g}) and given as 0: chance alone explains them."
+                f"The estimated variance of {name} is below zero ({value:.2g}) and given as 0: the data are consistent "
+                "with none."
             )
     return tuple(notes)
 
@@ -166,16 +181,12 @@ def _chi_squared(mean_square: float, df: int, level: float) -> Interval:
     )
 
 
-def _interval(value: float, plus: float, minus: float, nested: Nested, level: float) -> Interval:
-    return _difference(value, (plus, nested.df_subnetwork), (minus, nested.df_seed), level)
-
-
-def _difference(value: float, plus: tuple[float, int], minus: tuple[float, int], level: float) -> Interval:
-    """Bound the difference of two variances that are estimated independently by a modified large sample.
+def _modified_large_sample(value: float, plus: tuple[float, int], minus: tuple[float, int], level: float) -> Interval:
+    """Modified large-sample interval of a difference of two independently estimated variances, each with its df.
 
     Examples
     --------
-    >>> print(_difference(3.0, (4.0, 9), (1.0, 40), 0.95))
+    >>> print(_modified_large_sample(3.0, (4.0, 9), (1.0, 40), 0.95))
     3 [0.786, 12.31]
     """
     (a, n), (b, m) = plus, minus
@@ -187,33 +198,30 @@ def _difference(value: float, plus: tuple[float, int], minus: tuple[float, int],
     h12 = ((1 - f_low) ** 2 - h1**2 * f_low**2 - g2**2) / f_low
     low = a - b - np.sqrt(max(g1**2 * a**2 + h2**2 * b**2 + g12 * a * b, 0.0))
     high = a - b + np.sqrt(max(h1**2 * a**2 + g2**2 * b**2 + h12 * a * b, 0.0))
-    known = max(value, 0.0)
-    return Interval(known, float(min(max(low, 0.0), known)), float(max(high, known)), float(level))
+    estimate = max(value, 0.0)
+    return Interval(estimate, float(min(max(low, 0.0), estimate)), float(max(high, estimate)), float(level))
 
 
-def _icc(nested: Nested, level: float) -> Interval | None:
-    """Invert Wald's exact F statistic of the ratio of the variances."""
+def _icc(nested: NestedAnova, level: float) -> Interval | None:
+    """Wald's exact interval of the intraclass correlation, by inversion of his F statistic."""
     if nested.ms_seed <= 0:
-        return None if nested.spread_of_means <= 0 else Interval(1.0, 1.0, 1.0, float(level))
+        return None if nested.variance_of_means <= 0 else Interval(1.0, 1.0, 1.0, float(level))
+    f = stats.f(nested.df_subnetwork, nested.df_seed)
     tail = (1 - level) / 2
-    ends = []
-    for quantile in (
-        stats.f.isf(tail, nested.df_subnetwork, nested.df_seed),
-        stats.f.ppf(tail, nested.df_subnetwork, nested.df_seed),
-    ):
-        ends.append(_share_where(nested, float(quantile)))
+    low, high = (_icc_at(nested, float(quantile)) for quantile in (f.isf(tail), f.ppf(tail)))
     ratio = max(nested.subnetwork, 0.0) / nested.ms_seed
     value = ratio / (1 + ratio)
-    return Interval(value, min(ends[0], value), max(ends[1], value), float(level))
+    return Interval(value, min(low, value), max(high, value), float(level))
 
 
-def _share_where(nested: Nested, target: float) -> float:
-    """Return the intraclass correlation at which the statistic, which falls in it, has a value."""
+def _icc_at(nested: NestedAnova, quantile: float) -> float:
+    """Return the intraclass correlation at which the F statistic, which decreases in it, equals a quantile."""
 
-    def excess(share: float) -> float:
-        return nested.wald(share / (1 - share)) - target
+    def excess(icc: float) -> float:
+        return nested.wald_f(icc / (1 - icc)) - quantile
 
     if excess(0.0) <= 0:
         return 0.0
-    top = 1 - 1e-12
-    return 1.0 if excess(top) > 0 else float(optimize.brentq(excess, 0.0, top, xtol=1e-13))
+    if excess(_LARGEST_ICC) > 0:
+        return 1.0
+    return float(optimize.brentq(excess, 0.0, _LARGEST_ICC, xtol=_ICC_TOLERANCE))

@@ -1,4 +1,4 @@
-"""What a chosen subnetwork is worth, by seeds that had no part in choosing it, beside another that was not chosen."""
+"""Unbiased error of a selected subnetwork from independent training seeds, compared with a baseline."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from prunestats.results.checks import check_finite, check_results
 
 @dataclass(frozen=True)
 class Confirmation(Result):
-    """Means over fresh seeds, and their difference.
+    """Means over independent seeds, and their difference.
 
     Parameters
     ----------
     winner : Interval
-        Mean response of the chosen subnetwork over seeds.
+        Mean response of the selected subnetwork over seeds, in the unit of the response.
     other : Interval or None
-        The same of what it is compared with.
+        The same of the subnetwork that it is compared with.
     difference : Interval or None
-        Winner less other: below 0 the winner is better.
+        Winner - other: below 0 the winner is better.
     sd : float
-        Standard deviation between seeds of one subnetwork, pooled.
+        Pooled standard deviation between seeds of a subnetwork, in the unit of the response.
     df : int
         Its degrees of freedom.
     n_seeds : int
-        Fresh seeds of the winner.
+        Independent seeds of the winner.
     response : str
+        Column that is analysed.
     """
 
     winner: Interval
@@ -54,19 +55,21 @@ def confirm(
     response: str = "error",
     level: float = 0.95,
 ) -> Confirmation:
-    """Estimate a chosen subnetwork's response from seeds that did not choose it.
+    """Unbiased mean response of a selected subnetwork, from training seeds that took no part in its selection.
 
     Parameters
     ----------
     fresh : pandas.DataFrame
-        Runs with fresh seeds on the split that is reported, of `winner` and, where it is given, `other`.
+        Runs with independent seeds on the split to report, of `winner` and of `other` if given, one row per run.
     winner, other : str
         Keys of subnetworks.
     noise : pandas.DataFrame, optional
-        Runs of other subnetworks, several seeds each, same protocol and split: they say how much seeds differ.
+        Runs of other subnetworks, several seeds each, same protocol and split: they add degrees of freedom to the
+        variance between seeds.
     response : str
-        The numeric column that should be small.
+        The numeric column to analyse; lower is better.
     level : float
+        Confidence level of the intervals, in (0, 1).
 
     Returns
     -------
@@ -79,9 +82,9 @@ def confirm(
 
     Notes
     -----
-    Means are of fresh seeds alone, so that choosing has not touched them. Their variance is pooled over all subnetworks
-    with several seeds, as in a one-way analysis of variance with equal variances [1]_, and intervals are Student's. The
-    estimand is the mean over training seeds on this split's images; other images are another question.
+    Means are of independent seeds only, so they have no selection bias. The variance between seeds is pooled over all
+    subnetworks with several seeds, as in a one-way analysis of variance with equal variances [1]_, and intervals are
+    Student's. The estimand is the expectation over training seeds on the images of this split, not on other images.
 
     References
     ----------
@@ -105,21 +108,22 @@ def confirm(
     df = sum(len(group) - 1 for group in groups)
     if df == 0:
         raise ResultsError(
-            "expected a subnetwork with two seeds or more; found one each: how much seeds differ is unknown"
+            "expected a subnetwork with two seeds or more, for the variance between seeds; found one each: train "
+            "one with another seed"
         )
     sd = float(np.sqrt(sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / df))
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * sd
+    half_width = float(stats.t.ppf((1 + level) / 2, df)) * sd
 
-    def around(value: float, variance: float) -> Interval:
-        return Interval(value, value - reach * variance**0.5, value + reach * variance**0.5, level)
+    def interval(value: float, variance: float) -> Interval:
+        return Interval(value, value - half_width * variance**0.5, value + half_width * variance**0.5, level)
 
-    means = {key: around(float(found.mean()), 1 / found.size) for key, found in values.items()}
+    means = {key: interval(float(found.mean()), 1 / found.size) for key, found in values.items()}
     difference = None
     if other is not None:
-        apart = means[winner].value - means[other].value
-        difference = around(apart, 1 / values[winner].size + 1 / values[other].size)
-    beside = None if other is None else means[other]
-    return Confirmation(means[winner], beside, difference, sd, df, values[winner].size, response)
+        value = means[winner].value - means[other].value
+        difference = interval(value, 1 / values[winner].size + 1 / values[other].size)
+    compared = None if other is None else means[other]
+    return Confirmation(means[winner], compared, difference, sd, df, values[winner].size, response)
 
 
 def _checked(frame: pd.DataFrame, response: str) -> pd.DataFrame:
@@ -130,5 +134,7 @@ def _checked(frame: pd.DataFrame, response: str) -> pd.DataFrame:
 def _values(frame: pd.DataFrame, key: str, response: str) -> Floats:
     values: Floats = frame.loc[frame["subnetwork"] == key, response].to_numpy(dtype=float)
     if values.size == 0:
-        raise ResultsError(f"expected fresh runs of subnetwork {key!r}; found none that is done")
+        raise ResultsError(
+            f"expected fresh runs of subnetwork {key!r}; found none that is done: train it with new seeds"
+        )
     return values

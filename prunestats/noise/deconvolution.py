@@ -1,4 +1,4 @@
-"""The law of the true values behind noisy means, and what it says of one of them."""
+"""Empirical Bayes deconvolution: the distribution of true values behind noisy means, and the posterior of one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,32 @@ from scipy import optimize
 from prunestats.numeric.arrays import Floats
 
 _GRID = 150
+"""Points of the prior's grid: the density is a smooth polynomial, so more change no digit that matters."""
 _BEYOND = 2.0
+"""Standard errors that the grid reaches beyond the data: the true value of an extreme mean lies inside, not beyond."""
 _DEGREE = 4
+"""Of the log density: 2 is the normal distribution, 3 and 4 allow for skewness and for heavier or lighter tails."""
 _RIDGE = 0.01
+"""Penalty on the third and fourth coefficient: small beside the likelihood, and keeps them finite in small samples."""
+_LEAST_SPREAD = 0.05
+"""Least share of the variance of the means that the start gives to true values, as a variance of 0 has no density."""
 _TINY = 1e-300
+"""Keeps logarithms finite where a probability underflows."""
 _REFITS = 50
+"""Refits of the prior to simulated data: the Monte Carlo error is then about a tenth of the posterior's sd."""
 _MANY = 2000
+"""Means above which equal ones, after rounding, are counted: the likelihood matrix then stops growing with n."""
+_STEPS_PER_ERROR = 10
+"""Rounding steps in the least standard error: rounding moves the fitted probabilities by under 1e-4 (tested)."""
 _FINE = 600
+"""Points of the posterior's grid: the bounds of its interval are interpolated between them."""
+_ITERATIONS = 500
+"""Limit of the optimiser, a safeguard: its four coefficients were seen to take up to 40."""
 
 
 @dataclass(frozen=True)
 class Shrunk:
-    """What is known of a true value: posterior mean, standard deviation and equal-tailed interval."""
+    """Posterior mean, standard deviation and equal-tailed interval of a true value."""
 
     value: float
     sd: float
@@ -31,20 +45,20 @@ class Shrunk:
 
 @dataclass(frozen=True)
 class Prior:
-    """A law on a grid of values.
+    """A discrete distribution on a grid of values.
 
     Parameters
     ----------
     grid : ndarray, shape (m,)
     mass : ndarray, shape (m,)
-        Sums to 1.
+        Probabilities; sum to 1.
     """
 
     grid: Floats
     mass: Floats
 
     def posterior(self, y: float, variance: float, at: Floats) -> Floats:
-        """Return the law of the true value behind a mean `y` with a noise variance, on evenly spaced points."""
+        """Posterior probabilities of the true value at evenly spaced points, given a mean `y` of known variance."""
         prior = np.interp(at, self.grid, self.mass, left=0.0, right=0.0)
         log = np.log(prior + _TINY) - (y - at) ** 2 / (2 * variance)
         mass = np.exp(log - log.max())
@@ -52,12 +66,12 @@ class Prior:
 
 
 def fit_prior(y: Floats, variance: Floats) -> Prior:
-    """Estimate the law of the true values from means with known noise variances.
+    """Maximum-likelihood estimate of the distribution of true values, from means with known error variances.
 
     Parameters
     ----------
     y, variance : ndarray, shape (n,)
-        Means, and the variances of their noise, above 0.
+        Means, and the variances of their errors, above 0.
 
     Returns
     -------
@@ -65,10 +79,10 @@ def fit_prior(y: Floats, variance: Floats) -> Prior:
 
     Notes
     -----
-    The log density is a polynomial of degree 4, which holds the normal law (degree 2) and bends it to the skewness of
-    the data; its coefficients maximise the likelihood of the means, noise included, with a slight ridge on the third
-    and fourth. The grid reaches two standard errors beyond the data. More than 2,000 means are rounded to a tenth of
-    the least standard error and counted, so that time and memory do not grow with them.
+    The log density is a polynomial of degree 4, which includes the normal distribution (degree 2) and adapts to
+    skewness and tails; its coefficients maximise the marginal likelihood of the means, with a ridge penalty on the
+    third and fourth. The grid reaches two standard errors beyond the data. More than 2,000 means are rounded to a tenth
+    of the least standard error and counted, so that time and memory are bounded.
 
     References
     ----------
@@ -87,8 +101,8 @@ def fit_prior(y: Floats, variance: Floats) -> Prior:
     z = 2 * (grid - grid.mean()) / (grid[-1] - grid[0])
     terms = np.polynomial.legendre.legvander(z, _DEGREE)
     ridge = np.array([0.0, 0.0, *[_RIDGE] * (_DEGREE - 2)])
-    # the start is the normal law with the moments of the data
-    center, spread = float(y.mean()), max(float(y.var() - variance.mean()), 0.05 * float(y.var()))
+    # start at the normal distribution with the moments of the data
+    center, spread = float(y.mean()), max(float(y.var() - variance.mean()), _LEAST_SPREAD * float(y.var()))
     counts = np.ones(y.size)
     if y.size > _MANY:
         y, variance, counts = _counted(y, variance)
@@ -103,22 +117,23 @@ def fit_prior(y: Floats, variance: Floats) -> Prior:
         return float(value), np.asarray(gradient + ridge * coefficients)
 
     start = np.linalg.lstsq(terms, -((grid - center) ** 2) / (2 * spread), rcond=None)[0][1:]
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
     return Prior(grid, _mass(terms[:, 1:], found.x))
 
 
-def shrink(y: Floats, variance: Floats, place: int, *, df: int, level: float, rng: np.random.Generator) -> Shrunk:
-    """Estimate the true value behind one of many noisy means, however it was chosen.
+def shrink(y: Floats, variance: Floats, index: int, *, df: int, level: float, rng: np.random.Generator) -> Shrunk:
+    """Empirical Bayes estimate of the true value behind one of many noisy means, unaffected by its selection.
 
     Parameters
     ----------
     y, variance : ndarray, shape (n,)
-        Means, and the estimated variances of their noise.
-    place : int
-        Which one.
+        Means, and the estimated variances of their errors.
+    index : int
+        Position of the mean in `y`.
     df : int
         Degrees of freedom of the variances, which share one estimate.
     level : float
+        Probability of the interval, in (0, 1).
     rng : numpy.random.Generator
 
     Returns
@@ -127,8 +142,8 @@ def shrink(y: Floats, variance: Floats, place: int, *, df: int, level: float, rn
 
     Notes
     -----
-    The posterior is averaged over refits of the law to data simulated from it, with the variance drawn from its own
-    sampling law, so that neither counts as known.
+    The posterior is averaged over parametric bootstrap refits of the prior, with the variance sampled from its own
+    sampling distribution, so that neither counts as known.
 
     References
     ----------
@@ -141,16 +156,17 @@ def shrink(y: Floats, variance: Floats, place: int, *, df: int, level: float, rn
     >>> bool(-2 < found.value < -1)
     True
     """
-    law = fit_prior(y, variance)
-    at = np.linspace(law.grid[0], law.grid[-1], _FINE)
+    prior = fit_prior(y, variance)
+    at = np.linspace(prior.grid[0], prior.grid[-1], _FINE)
     mass = np.zeros(_FINE)
     for _ in range(_REFITS):
-        drawn = variance * rng.chisquare(df) / df
-        simulated = rng.choice(law.grid, y.size, p=law.mass) + np.sqrt(drawn) * rng.standard_normal(y.size)
-        mass += fit_prior(simulated, drawn).posterior(float(y[place]), float(drawn[place]), at) / _REFITS
+        sampled = variance * rng.chisquare(df) / df
+        simulated = rng.choice(prior.grid, y.size, p=prior.mass) + np.sqrt(sampled) * rng.standard_normal(y.size)
+        mass += fit_prior(simulated, sampled).posterior(float(y[index]), float(sampled[index]), at) / _REFITS
     value = float(mass @ at)
-    reached = np.cumsum(mass) - mass / 2
-    low, high = np.interp([(1 - level) / 2, (1 + level) / 2], reached, at)
+    # a point's probability is spread around it: half of it lies below
+    cumulative = np.cumsum(mass) - mass / 2
+    low, high = np.interp([(1 - level) / 2, (1 + level) / 2], cumulative, at)
     return Shrunk(value, float(np.sqrt(mass @ (at - value) ** 2)), float(low), float(high))
 
 
@@ -161,6 +177,7 @@ def _mass(terms: Floats, coefficients: Floats) -> Floats:
 
 
 def _counted(y: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
-    step = float(np.sqrt(variance.min())) / 10
+    """Return the distinct means, rounded, with their variances and counts."""
+    step = float(np.sqrt(variance.min())) / _STEPS_PER_ERROR
     pairs, counts = np.unique(np.column_stack([np.round(y / step), variance]), axis=0, return_counts=True)
     return pairs[:, 0] * step, pairs[:, 1], counts.astype(float)

@@ -1,4 +1,4 @@
-"""How many subnetworks and seeds a given precision takes."""
+"""Sample size planning: the numbers of subnetworks and seeds for a given precision of a mean."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from scipy import stats
 from prunestats.errors import InputError
 from prunestats.noise.components import VarianceComponents
 
-_MOST_SEEDS = 1000
+_MAX_SEEDS = 1000
+"""Bounds the search where subnetworks do not vary and are costly, so that the optimal number of seeds is infinite."""
+_AROUND = 2
+"""Numbers of seeds tried on either side of the optimum, as rounding to whole subnetworks moves it a little."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A design for the mean of a population in one original.
+    """Sample sizes for the mean of a population in one original.
 
     Parameters
     ----------
     subnetworks, seeds : int
-        Subnetworks to draw, and runs of each.
+        Subnetworks to sample, and runs of each.
     runs : int
+        Their product.
     cost : float
         In runs: subnetworks x (seeds + cost_ratio).
     half_width : float
-        Of the interval of the mean that this is expected to give.
+        Expected half-width of the mean's interval, in the unit of the response.
     level : float
+        Confidence level of that interval.
     """
 
     subnetworks: int
@@ -45,20 +50,20 @@ def plan_precision(
     seeds: int | None = None,
     cautious: bool = False,
 ) -> Plan:
-    """Find the cheapest numbers of subnetworks and seeds for the mean of a population.
+    """Cheapest numbers of subnetworks and seeds for a given half-width of the mean's interval.
 
     Parameters
     ----------
     components : VarianceComponents
-        From a pilot with repeated seeds.
+        From a pilot study with repeated seeds.
     half_width : float
-        Wanted, in the unit of the response.
+        Target half-width, in the unit of the response.
     cost_ratio : float
-        What a further subnetwork costs besides its runs (pruning, importance, storage), in units of one run.
+        Cost of a further subnetwork besides its runs (pruning, importance, storage), in units of one run.
     seeds : int, optional
-        Runs a subnetwork, where they are given; else the cheapest.
+        Runs per subnetwork; by default the cheapest number.
     cautious : bool
-        Plan from the upper ends of the components' intervals, as a small pilot may have seen too little noise.
+        Plan from the upper bounds of the components' intervals, as a small pilot may underestimate them.
 
     Returns
     -------
@@ -71,9 +76,9 @@ def plan_precision(
 
     Notes
     -----
-    The mean of m subnetworks with r seeds has the variance (t2 + s2 / r) / m and costs m (r + cost_ratio). The best r
-    is near sqrt(cost_ratio s2 / t2); with subnetworks that cost nothing besides their runs it is 1, whatever the noise.
-    m solves half_width = t(m - 1) sqrt(variance). The components are taken as known.
+    The mean of m subnetworks with r seeds has the variance (t2 + s2 / r) / m and costs m (r + cost_ratio). The optimal
+    r is near sqrt(cost_ratio s2 / t2); it is 1 where a subnetwork costs nothing besides its runs, for any s2. m solves
+    half_width = t(m - 1) sqrt(variance). The components count as known.
 
     References
     ----------
@@ -95,27 +100,28 @@ def plan_precision(
             f"{'seeds' if components.seed is None else 'subnetworks'}: run a pilot with two seeds a subnetwork"
         )
     if not (half_width > 0 and np.isfinite(half_width)):
-        raise InputError(f"half_width must be above 0, in the unit of the response; found {half_width:g}")
+        raise InputError(
+            f"half_width must be above 0, in the unit of the response; found {half_width:g}: for ± 1 % write 0.01"
+        )
     if cost_ratio < 0:
-        raise InputError(f"cost_ratio must be 0 or more, in runs; found {cost_ratio:g}")
+        raise InputError(f"cost_ratio must be 0 or more, in runs; found {cost_ratio:g}: write 0 if only runs cost")
     if seeds is not None and (seeds < 1 or seeds != int(seeds)):
-        raise InputError(f"seeds must be a whole number of 1 or more; found {seeds:g}")
-    end = "high" if cautious else "value"
-    between, noise = getattr(components.subnetwork, end), getattr(components.seed, end)
+        raise InputError(f"seeds must be a whole number of 1 or more; found {seeds:g}: leave it out for the cheapest")
+    used = "high" if cautious else "value"
+    between, noise = getattr(components.subnetwork, used), getattr(components.seed, used)
     plans = [
         _plan(r, between, noise, half_width, cost_ratio, components.level)
-        for r in _choices(seeds, between, noise, cost_ratio)
+        for r in _candidates(seeds, between, noise, cost_ratio)
     ]
     return min(plans, key=lambda plan: (plan.cost, plan.runs))
 
 
-def _choices(seeds: int | None, between: float, noise: float, cost_ratio: float) -> list[int]:
+def _candidates(seeds: int | None, between: float, noise: float, cost_ratio: float) -> list[int]:
     if seeds is not None:
         return [int(seeds)]
     best = np.sqrt(cost_ratio * noise / between) if between > 0 else (np.inf if cost_ratio * noise > 0 else 1.0)
-    last = int(min(np.ceil(best) + 2, _MOST_SEEDS))
-    # rounding m up to whole subnetworks moves the best a little: look around it
-    return list(range(max(1, int(min(np.floor(best), _MOST_SEEDS)) - 2), last + 1))
+    last = int(min(np.ceil(best) + _AROUND, _MAX_SEEDS))
+    return list(range(max(1, int(min(np.floor(best), _MAX_SEEDS)) - _AROUND), last + 1))
 
 
 def _plan(r: int, between: float, noise: float, half_width: float, cost_ratio: float, level: float) -> Plan:

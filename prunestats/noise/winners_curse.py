@@ -1,4 +1,4 @@
-"""How good the winner is: the lowest of many errors is low partly by luck."""
+"""Winner's curse: the least of many estimated errors is biased downwards; an estimate without that bias."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ from prunestats.numeric.plain_data import Result
 
 @dataclass(frozen=True, repr=False)
 class WinnerError(Result):
-    """The response of the winner when it is trained anew.
+    """Expected response of the selected subnetwork, corrected for the winner's curse.
 
     Parameters
     ----------
     subnetwork : str
-        The one with the lowest mean response.
+        Key of the selected subnetwork.
     seen : float
-        That mean, over the runs that chose it.
+        Its mean response over the runs that selected it, in the unit of the response.
     test : float or None
-        Mean over the same runs of the split that did not choose it.
+        Mean response of the same runs on the test split.
     estimate : Interval or None
-        Its expected response over seeds; on the test split where that was given. None where it cannot be told.
+        Its expected response over training seeds, on the test split if that was given; None where not identified.
     method : {"fresh seeds", "shrinkage"} or None
     flattery : float
-        Expected less seen response, on the split that chose: what choosing the lowest of many makes it look better by,
-        from fresh seeds of that split or by shrinkage; nan where unknown.
+        Selection bias: expected minus seen response on the selection split, from fresh seeds of that split or by
+        shrinkage, in the unit of the response; nan where unknown.
     n_subnetworks, n_runs, n_fresh : int
-        Chosen among; runs of the winner that chose it; runs of it that did not.
+        Candidates; runs of the winner that took part in the selection; runs of it that did not.
     notes : tuple of str
+        Ties, and what cannot be estimated and why, in sentences.
     response : str
+        Column that is analysed.
     level : float
+        Confidence level of the interval.
     """
 
     subnetwork: str
@@ -69,21 +72,23 @@ def winner_error(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> WinnerError:
-    """Estimate the response of the winner of a population without the luck that made it win.
+    """Expected response of the winner of a population, corrected for the winner's curse.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one original, regime and protocol on the split that chooses (validation), one row a run.
+        Results of one original, regime and protocol on the selection split (validation), one row per run.
     test : pandas.DataFrame, optional
-        The same runs on the split that is reported.
+        The same runs on the test split.
     fresh : pandas.DataFrame, optional
-        Runs of the winner with seeds that are not in `frame`, on the split that is reported.
+        Runs of the winner with seeds that are not in `frame`, on the test split, or on the selection split where `test`
+        is not given.
     response : str
-        The numeric column that should be small.
+        The numeric column to analyse; lower is better.
     level : float
+        Confidence level of the interval, in (0, 1).
     rng : numpy.random.Generator, optional
-        For the shrinkage's refits; a generator seeded with 0 when left out.
+        For the refits of the shrinkage estimate; a generator seeded with 0 by default.
 
     Returns
     -------
@@ -93,17 +98,18 @@ def winner_error(
     ------
     ResultsError
         For what `check_results` refuses; several originals, regimes or protocols; a test frame of other runs; fresh
-        runs of seeds that chose, or none of the winner.
+        runs with seeds that took part in the selection, or none of the winner.
 
     Notes
     -----
-    Estimand: the mean response of the chosen subnetwork over seeds, on the split that is reported. Fresh seeds took no
-    part in choosing, so their mean is unbiased, and its interval needs only seeds of equal variance. Without them the
-    winner's mean is shrunk: the law of all true means is estimated by deconvolution, and the winner's posterior under
-    it does not care that it was chosen. The interval adds the law's own uncertainty by refits to simulated data (Laird
-    and Louis's type III). On the test split the runs that were lucky on validation are lucky too, by the slope of test
-    on validation among seeds of one subnetwork; that much of the shrinkage is applied there. The luck of the
-    validation images themselves, which all seeds share, only a test split removes. Coverage: docs/methods/winners.md.
+    Estimand: the expected response of the selected subnetwork over training seeds, on the split that is reported.
+    Fresh seeds took no part in the selection, so their mean is unbiased; its interval assumes seeds of equal variance.
+    Without them the winner's mean is shrunk (empirical Bayes): the distribution of all true means is estimated by
+    deconvolution, and a posterior under it is unaffected by selection. Refits to simulated data add the uncertainty of
+    that distribution to the interval (Laird and Louis's type III). On the test split, the error of the same runs is
+    correlated with that on validation; the shrinkage is multiplied by the slope of test on validation within
+    subnetworks. The sampling error of the validation images, common to all seeds, is removed by a test split only.
+    Coverage: docs/methods/winners.md.
 
     References
     ----------
@@ -123,15 +129,15 @@ def winner_error(
     check_level(level)
     chosen = choose(runs_of_one_original(frame, response), response)
     tested = None if test is None else _same_runs(chosen.runs, runs_of_one_original(test, response), response)
-    at_hand = fresh is not None and test is None
-    shrunk = None if at_hand else chosen.shrunk(level, rng or np.random.default_rng(0))
+    fresh_on_selection_split = fresh is not None and test is None
+    shrunk = None if fresh_on_selection_split else chosen.shrunk(level, rng or np.random.default_rng(0))
     flattery = float("nan") if shrunk is None else shrunk.value - chosen.seen
     estimate, method, n_fresh, notes = None, None, 0, chosen.notes
     if fresh is not None:
         values = _fresh_values(chosen, runs_of_one_original(fresh, response), response)
         within = chosen.within if tested is None else _within(chosen, tested)
         estimate, method, n_fresh = _of_fresh(values, within, chosen.df, level), "fresh seeds", values.size
-        flattery = estimate.value - chosen.seen if at_hand else flattery
+        flattery = estimate.value - chosen.seen if fresh_on_selection_split else flattery
     elif shrunk is None:
         notes = (*notes, chosen.why_not)
     else:
@@ -163,7 +169,7 @@ def _keys(runs: pd.DataFrame) -> list[tuple[Any, ...]]:
 def _same_runs(runs: pd.DataFrame, test: pd.DataFrame, response: str) -> Floats:
     if _keys(runs) != _keys(test):
         raise ResultsError(
-            f"test must hold the same runs as the frame that chooses; found {len(test)} runs for {len(runs)}, or other "
+            f"test must hold the same runs as the selection frame; found {len(test)} runs for {len(runs)}, or other "
             "subnetworks and seeds: load both splits of one selection"
         )
     return np.asarray(test[response], dtype=float)
@@ -174,11 +180,11 @@ def _fresh_values(chosen: Choice, fresh: pd.DataFrame, response: str) -> Floats:
     if mine.empty:
         raise ResultsError(f"fresh must hold runs of the winner {chosen.winner}; found none: train it with new seeds")
     if "seed" not in fresh.columns or "seed" not in chosen.runs.columns:
-        raise ResultsError("fresh runs are told by their seeds; found no column seed: name it in both frames")
+        raise ResultsError("fresh runs are recognised by their seeds; found no column seed: add it to both frames")
     used = set(chosen.runs["seed"][chosen.its]) & set(mine["seed"])
     if used:
         raise ResultsError(
-            f"fresh runs must be of seeds that did not choose the winner; found seed {min(used)} in both: drop it"
+            f"fresh runs must have seeds that took no part in the selection; found seed {min(used)} in both: drop it"
         )
     return np.asarray(mine[response], dtype=float)
 
@@ -190,7 +196,7 @@ def _within(chosen: Choice, values: Floats) -> Floats:
 
 
 def _of_fresh(values: Floats, within: Floats, df: int, level: float) -> Interval:
-    """Return the mean of fresh runs; the variance of seeds is pooled with that of the runs that chose."""
+    """Return the t interval of the mean of fresh runs; the variance between seeds is pooled over all runs."""
     df += values.size - 1
     mean = float(values.mean())
     if df == 0:
@@ -201,10 +207,10 @@ def _of_fresh(values: Floats, within: Floats, df: int, level: float) -> Interval
 
 
 def _on_test(chosen: Choice, shrunk: Shrunk, tested: Floats, level: float) -> Interval:
-    """Take off the test mean what luck the two splits share among seeds."""
+    """Correct the test mean for the selection bias that it shares, by the regression of test on validation."""
     within = _within(chosen, tested)
     slope = float(within @ chosen.within) / chosen.squares
-    rest = max(float(within @ within) - slope**2 * chosen.squares, 0.0) / chosen.df / chosen.its.sum()
+    residual = max(float(within @ within) - slope**2 * chosen.squares, 0.0) / chosen.df / chosen.its.sum()
     value = float(tested[chosen.its].mean()) + slope * (shrunk.value - chosen.seen)
-    half = float(stats.norm.isf((1 - level) / 2) * np.sqrt(slope**2 * shrunk.sd**2 + rest))
+    half = float(stats.norm.isf((1 - level) / 2) * np.sqrt(slope**2 * shrunk.sd**2 + residual))
     return Interval(value, value - half, value + half, level)

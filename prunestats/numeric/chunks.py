@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 
-def chunks(total: int, width: int, most: int | None = None) -> Iterator[int]:
+def chunk_sizes(total: int, width: int, most: int | None = None) -> Iterator[int]:
     """Split `total` rows of `width` doubles so that a chunk stays under `most` bytes, 50 MB when left out.
 
     Examples
     --------
-    >>> list(chunks(5, 3_000_000))
+    >>> list(chunk_sizes(5, 3_000_000))
     [2, 2, 1]
     """
     size = max(1, (most or _CHUNK_BYTES) // (8 * width))

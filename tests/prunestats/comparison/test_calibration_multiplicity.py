@@ -1,4 +1,4 @@
-"""Do families of comparisons keep their promise, and is dominance claimed for nothing? Simulations, marked slow."""
+"""Family-wise error, simultaneous coverage, and false and true claims of dominance. Simulations, marked slow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POPULATIONS = {
 
 
 def at_least(count, promised, of=R):
-    """Whether a count is not significantly (1 in 10,000) below what was promised."""
+    """Whether a count is not significantly (p = 1e-4) below the nominal share."""
     return count >= stats.binom.ppf(1e-4, of, promised)
 
 
@@ -35,13 +35,13 @@ def at_most(count, promised, of=R):
 
 @pytest.mark.parametrize("n", [20, 60, 200, 1000])
 def test_dominance_is_not_claimed_where_there_is_none(n):
-    """The functions touch in the middle; then they cross; then a's is above everywhere."""
+    """The functions touch in the middle; they cross; a's is above everywhere."""
     rng = np.random.default_rng(n)
     touching = crossing = wrong = 0
     for _ in range(FEW):
         a = rng.random(n)
         b = rng.random(n)
-        # below and above one half b is worse, at one half the two are level
+        # b is worse below and above one half; at one half the functions are equal
         worse = np.where(b < 0.5, 0.5 - (0.5 - b) ** 2 * 2, 1 - (1 - b) ** 2 * 2)
         for which, other in (("touching", worse), ("crossing", 0.5 + 0.6 * (b - 0.5)), ("above", b + 0.2)):
             strata = strata_of([(a, other)])
@@ -57,8 +57,8 @@ def test_dominance_is_not_claimed_where_there_is_none(n):
 
 @pytest.mark.parametrize("name", POPULATIONS)
 @pytest.mark.parametrize("n", [20, 60, 200, 1000])
-def test_families_keep_their_promise(name, n):
-    """Holm: any false rejection among ten pairs of five equal populations; max-T: all ten intervals at once."""
+def test_families_keep_their_level(name, n):
+    """Holm: any false rejection among ten pairs of five equal populations; max-T: all ten intervals cover."""
     rng = np.random.default_rng(n)
     any_rejected = all_held = 0
     for _ in range(R):
@@ -74,12 +74,12 @@ def test_families_keep_their_promise(name, n):
     print(name, n, any_rejected / R, all_held / R)
     assert at_most(any_rejected, 0.055)
     assert at_least(all_held, 0.94)
-    # pairs share populations, so a bound that forgot it would hold far more often
+    # pairs share populations: intervals that ignored the dependence would be conservative
     assert at_most(all_held, 0.98)
 
 
 @pytest.mark.parametrize(("n", "shift", "least"), [(200, 0.5, 0.35), (200, 1.0, 0.95), (60, 1.0, 0.3)])
-def test_dominance_is_found_where_it_is_plain(n, shift, least):
+def test_dominance_is_found_where_it_is_large(n, shift, least):
     rng = np.random.default_rng(n)
     found = 0
     for _ in range(FEW):

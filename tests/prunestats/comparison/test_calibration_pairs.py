@@ -1,4 +1,4 @@
-"""Does every interval, band and test of the comparison keep its promise? Simulations, marked slow."""
+"""Coverage of all intervals and bands of a comparison. Simulations, marked slow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import (
     area_difference,
     best_difference,
@@ -30,7 +30,7 @@ SHIFT = 0.6
 
 
 def at_least(count, promised, of=R):
-    """Whether a count is not significantly (1 in 10,000) below what was promised."""
+    """Whether a count is not significantly (p = 1e-4) below the nominal share."""
     return count >= stats.binom.ppf(1e-4, of, promised)
 
 
@@ -62,8 +62,8 @@ def test_intervals_of_differences_cover(name, n_a, n_b, originals):
         strata = strata_of([(draw(rng, n_a), draw(rng, n_b) + SHIFT) for _ in range(originals)])
         held["mean"] += difference in mean_difference(strata, level=0.95)
         for q, which in ((0.5, "median"), (0.1, "low quantile")):
-            laws = [(resampled_quantile(s.a, q), resampled_quantile(s.b, q)) for s in strata]
-            found = quantile_difference(strata, laws, q, level=0.95)
+            distributions = [(bootstrap_distribution(s.a, q), bootstrap_distribution(s.b, q)) for s in strata]
+            found = quantile_difference(strata, distributions, q, level=0.95)
             held[which] += found.low - 1e-9 <= difference <= found.high + 1e-9
         held["less"] += probability in probability_less(strata, level=0.95)[0]
         held["area"] += area in area_difference(strata, [limit] * originals, level=0.95)

@@ -14,15 +14,15 @@ from scipy import stats
 import prunestats.comparison.permutation_tests as permutations
 from prunestats.comparison.comparison import compare
 from prunestats.comparison.permutation_tests import distribution_tests
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import mean_difference, probability_less, quantile_difference, strata_of
 from prunestats.errors import InputError, ResultsError
 from prunestats.numeric.welch import satterthwaite
 
 
 def median_difference(strata, *, level):
-    laws = [(resampled_quantile(s.a, 0.5), resampled_quantile(s.b, 0.5)) for s in strata]
-    return quantile_difference(strata, laws, 0.5, level=level)
+    distributions = [(bootstrap_distribution(s.a, 0.5), bootstrap_distribution(s.b, 0.5)) for s in strata]
+    return quantile_difference(strata, distributions, 0.5, level=level)
 
 
 def kolmogorov_smirnov(strata, *, rng):
@@ -177,7 +177,7 @@ def test_stratified_ks_agrees_with_the_exact_test_on_one_original():
     generator = np.random.default_rng(3)
     a, b = generator.random(30), generator.random(30) ** 1.5
     exact = kolmogorov_smirnov(strata_of([(a, b)]), rng=rng())
-    # a second original in which nothing differs scales the statistic, and sends the question through permutations
+    # a second original in which nothing differs scales the statistic, and the p-value is then by permutation
     padded = strata_of([(a, b), (np.array([5.0, 5.0]), np.array([5.0, 5.0]))])
     ks, p = kolmogorov_smirnov(padded, rng=rng())
     assert ks == pytest.approx(exact[0] * 60 / 64)
@@ -213,7 +213,7 @@ def test_shared_subnetworks_are_counted_and_noted():
     b.iloc[:3, b.columns.get_loc("error")] = a["error"].to_numpy()[:3]
     (pair,) = compare(pd.concat([a, b]), rng=rng()).pairs
     assert pair.n_shared == 3
-    assert "3 subnetworks stand in both populations" in pair.notes[0]
+    assert "3 subnetworks are in both populations" in pair.notes[0]
 
 
 def test_an_original_with_too_little_is_left_out_and_named():
@@ -223,7 +223,7 @@ def test_an_original_with_too_little_is_left_out_and_named():
     assert "lonely" in pair.notes[0]
 
 
-def test_any_column_can_tell_populations_apart():
+def test_any_column_can_name_the_populations():
     frame = population("a", 20).assign(criterion=["l1", "random"] * 10)
     (pair,) = compare(frame, by="criterion", rng=rng()).pairs
     assert (pair.a, pair.b) == ("l1", "random")
@@ -239,7 +239,7 @@ def test_any_column_can_tell_populations_apart():
             pd.concat([population("a", 5, original="m"), population("b", 5, original="n")]),
             {},
             ResultsError,
-            "two subnetworks of each population in one original; found 5 of a and 5 of b",
+            "two subnetworks of each population in one original; found 5 of a and 5 of b, but no original with two",
         ),
         (population("a", 5).assign(space=[None] * 5), {}, ResultsError, "space must name a population"),
         (population("a", 5), {"level": 95}, InputError, "level must lie between 0 and 1"),

@@ -12,7 +12,7 @@ from scipy import stats
 from prunestats.comparison.equal_flops import binned_difference
 from prunestats.comparison.multiplicity import Contrast, holm, simultaneous_intervals
 from prunestats.comparison.permutation_tests import anderson_darling, distribution_tests
-from prunestats.comparison.quantile_bootstrap import resampled_quantile
+from prunestats.comparison.quantile_bootstrap import bootstrap_distribution
 from prunestats.comparison.stratified import (
     area_difference,
     best_difference,
@@ -50,7 +50,7 @@ def test_kolmogorov_smirnov_equals_r_and_scipy(golden, golden_pair):
 
 def test_median_difference_equals_the_bootstrap_of_r(golden, golden_pair):
     r = golden("comparison")
-    found = quantile_difference(strata_of([golden_pair]), laws(golden_pair, 0.5), 0.5, level=0.95)
+    found = quantile_difference(strata_of([golden_pair]), distributions(golden_pair, 0.5), 0.5, level=0.95)
     assert found.value == pytest.approx(r["median.value"])
     # values are rounded to 0.001, so quantiles of either bootstrap move in half steps of it
     assert (found.low, found.high) == pytest.approx((r["median.low"], r["median.high"]), abs=0.0006)
@@ -110,13 +110,13 @@ def test_multiplier_band_has_the_half_width_that_r_simulates(golden):
     assert half == pytest.approx(golden("distribution")["multiplier"], rel=0.04)
 
 
-def laws(pair, q):
-    return [tuple(resampled_quantile(np.sort(x), q) for x in pair)]
+def distributions(pair, q):
+    return [tuple(bootstrap_distribution(np.sort(x), q) for x in pair)]
 
 
 def test_difference_of_a_low_quantile_equals_the_bootstrap_of_r(golden, golden_pair):
     r = golden("comparison")
-    found = quantile_difference(strata_of([golden_pair]), laws(golden_pair, 0.2), 0.2, level=0.95)
+    found = quantile_difference(strata_of([golden_pair]), distributions(golden_pair, 0.2), 0.2, level=0.95)
     assert found.value == pytest.approx(r["quantile.value"])
     assert (found.low, found.high) == pytest.approx((r["quantile.low"], r["quantile.high"]), abs=0.0006)
 

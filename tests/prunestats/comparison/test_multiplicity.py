@@ -1,8 +1,10 @@
-"""Comparisons of many spaces: pooling, families, dominance, equal FLOPs, tables."""
+"""Comparisons of many spaces: pooling, multiplicity, dominance, equal FLOPs, tables."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from itertools import combinations
 from types import SimpleNamespace
@@ -189,7 +191,7 @@ def test_k_is_ten_or_a_fifth_of_the_smallest_population(compared):
         ({"limit": np.nan}, "limit must be a finite number"),
     ],
 )
-def test_what_cannot_be_said_is_refused(regimes, arguments, words):
+def test_what_cannot_be_estimated_is_refused(regimes, arguments, words):
     with pytest.raises(InputError, match=words):
         compare(regimes, rng=rng(), **arguments)
 
@@ -198,7 +200,7 @@ def permuted(strata):
     return distribution_tests(strata, rng=rng(0))
 
 
-def test_dominance_knows_a_better_from_a_crossing_from_an_unknown():
+def test_dominance_distinguishes_better_crossing_and_undecided():
     generator = rng(1)
     a = generator.standard_normal(300)
     for b, verdict in (
@@ -242,9 +244,9 @@ def test_what_is_left_out_of_a_pooled_pair_is_named_with_its_regime(regimes):
     less = regimes[~((regimes.space == "good") & (regimes.original == "n") & (regimes.regime == 0.25))]
     found = compare(less, rng=rng())
     (pooled, *_) = found.pooled
-    assert pooled.notes == ("Left out, with fewer than two subnetworks of each population: n at 0.25.",)
+    assert pooled.notes == ("Left out, for lack of two subnetworks of each population: n at 0.25.",)
     (alone, *_) = [pair for pair in found.pairs if pair.regime == 0.25]
-    assert alone.notes == ("Left out, with fewer than two subnetworks of each population: n.",)
+    assert alone.notes == ("Left out, for lack of two subnetworks of each population: n.",)
 
 
 def test_equal_values_dominate_nothing():
@@ -279,8 +281,8 @@ def test_flops_that_do_not_meet_leave_no_difference_and_a_note():
     assert (pair.n_binned, pair.flops_overlap) == (0, 0)
     assert np.isnan([pair.binned_difference.value, pair.binned_p]).all()
     assert pair.notes == (
-        "Only 0 % of one population lie within the range of the other's FLOPs: the rest has nothing to be compared "
-        "with at equal cost.",
+        "Only 0 % of one population lie within the range of the other's FLOPs: the rest has no counterpart at equal "
+        "FLOPs.",
     )
     json.dumps(pair.to_dict(), allow_nan=False)
 
@@ -323,7 +325,7 @@ def test_very_many_values_are_grouped_at_no_great_loss(monkeypatch):
     generator = rng()
     samples = [generator.random(700) ** power for power in (1, 1.1, 1.2)]
     grouped = anderson_darling([samples], rng=rng())[0]
-    monkeypatch.setattr(permutations, "_CLASSES", 10_000)
+    monkeypatch.setattr(permutations, "_MAX_TIES", 10_000)
     assert grouped == pytest.approx(anderson_darling([samples], rng=rng())[0], rel=0.01)
 
 
@@ -336,6 +338,16 @@ def test_holm_never_lowers_and_keeps_the_order(p):
     order = np.argsort(p, kind="stable")
     assert (np.diff(adjusted[order]) >= 0).all()
     assert adjusted[order[0]] == pytest.approx(min(1, len(p) * min(p)))
+
+
+def test_statsmodels_is_loaded_when_p_values_are_adjusted_and_not_before():
+    code = (
+        "import sys, prunestats.comparison, prunestats.distribution, prunestats.noise; "
+        "before = 'statsmodels' in sys.modules; "
+        "prunestats.comparison.comparison.holm([0.1]); print(before, 'statsmodels' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_one_contrast_alone_is_students():

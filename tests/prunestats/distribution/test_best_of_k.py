@@ -1,4 +1,4 @@
-"""Expected best of k and samples to reach: golden values, every subset visited, invariances, refusals."""
+"""Expected best of k and sample sizes: golden values, all subsets enumerated, invariances, refusals."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_chunks_change_nothing(monkeypatch, chunk):
     assert other[1] == pytest.approx(one[1], rel=1e-10, nan_ok=True)
 
 
-def test_equal_values_leave_no_doubt():
+def test_equal_values_have_intervals_of_no_width():
     found = best_of([0.2] * 8)
     assert found.value.tolist() == [0.2] * 8
     assert found.band_low[:4].tolist() == found.band_high[:4].tolist() == [0.2] * 4
@@ -156,7 +156,11 @@ def test_a_curve_over_a_million_pairs_of_k_and_n_stays_small():
 @pytest.mark.parametrize(
     ("data", "k", "words"),
     [
-        ([0.1, 0.2], 3, "at most the 2 subnetworks there are; found 3: the best of more draws than were made"),
+        (
+            [0.1, 0.2],
+            3,
+            "at most the 2 subnetworks of the sample; found 3: the best of more subnetworks than the sample has",
+        ),
         ([0.1, 0.2], 0, "whole numbers of 1 or more"),
         ([0.1, 0.2], 1.5, "whole numbers of 1 or more"),
         ([0.1, 0.2], [], "whole numbers of 1 or more"),
@@ -164,7 +168,7 @@ def test_a_curve_over_a_million_pairs_of_k_and_n_stays_small():
         ([0.1, np.nan], 1, "finite; found 1"),
     ],
 )
-def test_what_cannot_be_said_is_refused_in_one_line(data, k, words):
+def test_what_cannot_be_estimated_is_refused_in_one_line(data, k, words):
     with pytest.raises(InputError, match=words) as caught:
         best_of(data, k=k)
     assert "\n" not in str(caught.value)

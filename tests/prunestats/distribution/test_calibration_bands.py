@@ -1,4 +1,4 @@
-"""Do bands of distribution functions and intervals of areas and quantiles hold? Slow; see docs/methods/edf.md."""
+"""Coverage of bands of distribution functions and intervals of areas and quantiles; slow. See docs/methods/edf.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = [20, 60, 200, 1000]
 
 
 def at_least(count, promised, of=R):
-    """Whether a count is not significantly (1 in 10,000) below what was promised."""
+    """Whether a count is not significantly (p = 1e-4) below the nominal share."""
     return count >= stats.binom.ppf(1e-4, of, promised)
 
 
@@ -31,7 +31,7 @@ def truth(name):
 
 
 def holds_everywhere(found, big):
-    """Whether the truth stays in the band at and just below every step."""
+    """Whether the band contains the true function at and just below every step."""
     at = np.searchsorted(big, found.x, side="right") / big.size
     before = np.searchsorted(big, found.x, side="left") / big.size
     low, high = np.r_[0.0, found.band_low], np.r_[found.band_high[0] - found.y[0], found.band_high]
@@ -57,7 +57,7 @@ def test_unweighted_functions_areas_and_quantiles(name, n):
     assert at_least(held["exact 0.1"], 0.95)
     assert at_least(held["exact 0.5"], 0.95)
     assert at_least(held["bootstrap 0.5"], 0.92)
-    # few values below the limit, and those skewed: the known weak spot of a t interval, worst in a heavy lower tail
+    # few and skewed values below the limit: a t interval covers too rarely, most of all with a heavy lower tail
     assert at_least(held["area"], (0.86 if name == "heavy tails" else 0.91) if n < 200 else 0.92)
 
 
@@ -65,7 +65,7 @@ LEVELS = np.array([0.35, 0.3, 0.2, 0.15])
 
 
 def weighted_draw(weighing, rng, n):
-    """Values and weights of a sample whose complexity is not that of the population the weights make of it."""
+    """Values and weights of a sample whose complexity distribution differs from that of the weighted population."""
     noise = rng.standard_normal(n) / 2
     if weighing == "with the values":
         complexity = rng.random(n) ** 1.5
@@ -110,5 +110,5 @@ def test_weighted_functions_areas_and_quantiles(weighing, n):
     assert at_least(held["band"], 0.94, runs)
     assert at_least(held["pointwise"], 0.95, runs)
     assert at_least(held["quantile"], 0.95, runs)
-    # the t of a ratio with few heavy weights is the weak spot
+    # a t interval of a ratio with few heavy weights covers too rarely
     assert at_least(held["area"], 0.86 if weighing == "heavily" and n < 1000 else 0.92, runs)

@@ -149,6 +149,13 @@ def test_bands_of_weighted_values_do_not_depend_on_the_size_of_chunks(monkeypatc
     assert edf(data, weights=weights, rng=np.random.default_rng(4)).band_low.tolist() != whole["band_low"]
 
 
+def test_pointwise_intervals_equal_those_of_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    k = np.arange(31)
+    assert clopper_pearson(k, 30) == pytest.approx(np.array(proportion_confint(k, 30, method="beta")), abs=1e-14)
+
+
 @pytest.mark.parametrize("n", [1500, 10_000])
 def test_many_pointwise_intervals_are_interpolated_to_ten_digits(n):
     k = np.arange(n + 1)

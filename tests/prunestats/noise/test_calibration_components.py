@@ -1,4 +1,4 @@
-"""Do the intervals of variance components keep their promise? Slow; numbers in docs/methods/components.md."""
+"""Coverage of the intervals of variance components; slow. Numbers are in docs/methods/components.md."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from prunestats.errors import InputError, ResultsError
 from prunestats.noise.components import variance_components
+from prunestats.noise.nested_anova import nested_anova
 from prunestats.noise.precision_plan import plan_precision
 
 
@@ -69,6 +70,37 @@ def test_balanced_components_equal_reml_of_statsmodels():
     assert found.subnetwork.value == pytest.approx(float(theirs.cov_re.iloc[0, 0]), rel=1e-3)
 
 
+@pytest.mark.parametrize(("balanced", "apart"), [(True, 1e-4), (False, 0.15)])
+def test_components_equal_or_are_near_those_of_a_mixed_model(balanced, apart):
+    """Equal in a balanced design; in an unbalanced one REML is another estimator of the same variances."""
+    import statsmodels.formula.api as smf
+
+    frame = design(balanced)
+    terms = {"groups": "original", "re_formula": "1", "vc_formula": {"subnetwork": "0 + C(subnetwork)"}}
+    theirs = smf.mixedlm("y ~ 1", frame, **terms).fit(reml=True)
+    found = variance_components(frame, "y")
+    assert found.original.value == pytest.approx(float(theirs.cov_re.iloc[0, 0]), rel=apart)
+    assert found.subnetwork.value == pytest.approx(float(theirs.vcomp[0]), rel=apart)
+    assert found.seed.value == pytest.approx(float(theirs.scale), rel=apart)
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_mean_squares_equal_those_of_statsmodels(balanced):
+    import statsmodels.formula.api as smf
+    from statsmodels.stats.anova import anova_lm
+
+    frame = design(balanced)
+    # keys of subnetworks are unique, so the second model contains the first
+    table = anova_lm(smf.ols("y ~ C(original)", frame).fit(), smf.ols("y ~ C(subnetwork)", frame).fit()).loc[1]
+    nested = nested_anova(frame["original"], frame["subnetwork"], frame["y"].to_numpy())
+    assert nested.ms_seed == pytest.approx(table["ssr"] / table["df_resid"], rel=1e-10)
+    sizes, owners = frame.groupby("subnetwork").size(), frame.groupby("subnetwork")["original"].first()
+    # the expected mean square of subnetworks in an unbalanced design (Searle, Casella and McCulloch, appendix F.1)
+    weight = (len(frame) - (sizes**2 / sizes.groupby(owners).sum()[owners].to_numpy()).sum()) / nested.df_subnetwork
+    between = table["ss_diff"] / nested.df_subnetwork
+    assert nested.subnetwork == pytest.approx((between - nested.ms_seed) / weight, rel=1e-10)
+
+
 def test_the_balanced_icc_is_the_f_interval_of_the_textbook():
     frame = runs(0.05, 0.05, subnetworks=10, seeds=4)
     found = variance_components(frame).icc
@@ -99,22 +131,22 @@ def test_the_order_of_the_runs_changes_no_bit():
     assert variance_components(frame).to_dict() == variance_components(frame[::-1]).to_dict()
 
 
-def test_one_seed_a_subnetwork_is_said():
+def test_one_seed_per_subnetwork_is_noted():
     found = variance_components(runs(0.1, 0.05, seeds=1))
     assert (found.seed, found.subnetwork, found.icc, found.original) == (None, None, None, None)
     assert found.within == pytest.approx(runs(0.1, 0.05, seeds=1)["error"].var())
-    assert found.notes[0].startswith("One seed a subnetwork (20 of them)")
+    assert found.notes[0].startswith("One seed per subnetwork (20 of them)")
     assert found.notes[1].startswith("One original")
     assert "subnetwork=unknown" in repr(found)
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_one_subnetwork_an_original_is_said():
+def test_one_subnetwork_per_original_is_noted():
     found = variance_components(runs(0.1, 0.05, originals=4, subnetworks=1))
     assert (found.subnetwork, found.original) == (None, None)
     assert found.seed is not None
     assert np.isnan(found.within)
-    assert any(note.startswith("One subnetwork an original") for note in found.notes)
+    assert any(note.startswith("One subnetwork per original") for note in found.notes)
 
 
 def test_originals_are_estimated_with_one_seed_too():
@@ -123,11 +155,11 @@ def test_originals_are_estimated_with_one_seed_too():
     assert found.seed is None
 
 
-def test_an_estimate_below_zero_is_zero_and_said():
+def test_an_estimate_below_zero_is_zero_and_noted():
     frames = (variance_components(runs(0.0, 0.05, subnetworks=5, seed=seed)) for seed in range(20))
     found = next(found for found in frames if found.subnetwork.value == 0)
     assert found.subnetwork.low == 0 < found.subnetwork.high
-    assert any("below zero" in note for note in found.notes)
+    assert any("subnetworks is below zero" in note for note in found.notes)
 
 
 def test_a_run_in_two_spaces_counts_once():
@@ -186,7 +218,7 @@ def test_what_cannot_be_planned_is_refused(arguments, words):
         plan_precision(variance_components(runs(0.03, 0.06, seeds=1)), half_width=0.1)
 
 
-def test_a_cautious_plan_is_that_of_the_upper_ends():
+def test_a_cautious_plan_is_that_of_the_upper_bounds():
     found = variance_components(runs(0.03, 0.06, seeds=4))
     upper = dataclasses.replace(
         found,

@@ -1,4 +1,4 @@
-"""Fresh seeds: golden values, and intervals that cover although the winner was chosen."""
+"""Independent seeds: golden values, and intervals that cover although the winner was selected."""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ def test_equal_to_r_with_noise_of_others():
         assert (interval.low, interval.high) == pytest.approx(ends, rel=1e-8)
 
 
-def test_one_seed_each_says_nothing_of_noise():
+def test_one_seed_each_leaves_no_variance_between_seeds():
     with pytest.raises(ResultsError, match="two seeds or more"):
         confirm(runs({"a": [0.1], "b": [0.2]}), "a", "b")
 
@@ -56,8 +56,8 @@ def test_noise_of_the_two_is_not_counted_twice():
 
 
 @pytest.mark.slow
-def test_intervals_cover_although_the_winner_was_chosen():
-    """A whole search in small: the best of 60 by one noisy value, fresh seeds for it and for another."""
+def test_intervals_cover_although_the_winner_was_selected():
+    """A small search: the best of 60 by one noisy value, then independent seeds for it and for a baseline."""
     rng = np.random.default_rng(0)
     rounds, covered = 1000, np.zeros(2)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The winner without its luck: golden values, theory, what cannot be told, refusals."""
+"""The winner's curse: golden values, theory, what is not identified, refusals."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def runs(n=60, seeds=2, *, noise=0.01, seed=0):
     return frame.assign(error=np.repeat(truth, seeds) + noise * rng.standard_normal(n * seeds)), truth
 
 
-def test_the_law_of_true_values_is_that_of_r(golden):
+def test_the_distribution_of_true_values_is_that_of_r(golden):
     r = golden("deconvolution")
     y = 0.1 + 0.02 * stats.norm.ppf(weyl(60, 0.6180339887498949)) + 0.03 * weyl(60, 0.41421356237309515) ** 3
     variance = 0.0001 / (1 + np.arange(1, 61) % 3)
-    law = fit_prior(y, variance)
-    mean = law.mass @ law.grid
+    prior = fit_prior(y, variance)
+    mean = prior.mass @ prior.grid
     assert mean == pytest.approx(r["mean"], rel=1e-4)
-    assert np.sqrt(law.mass @ (law.grid - mean) ** 2) == pytest.approx(r["sd"], rel=1e-3)
+    assert np.sqrt(prior.mass @ (prior.grid - mean) ** 2) == pytest.approx(r["sd"], rel=1e-3)
     i = int(np.argmin(y))
     assert y[i] == pytest.approx(r["least"])
-    at = law.grid
-    assert law.posterior(y[i], variance[i], at) @ at == pytest.approx(r["least.mean"], rel=1e-3)
-    kernel = np.exp(-((y[:, None] - law.grid) ** 2) / (2 * variance[:, None]))
-    assert -np.log(kernel @ law.mass).sum() <= r["loss"] + 1e-3
+    at = prior.grid
+    assert prior.posterior(y[i], variance[i], at) @ at == pytest.approx(r["least.mean"], rel=1e-3)
+    kernel = np.exp(-((y[:, None] - prior.grid) ** 2) / (2 * variance[:, None]))
+    assert -np.log(kernel @ prior.mass).sum() <= r["loss"] + 1e-3
 
 
-def test_a_normal_law_shrinks_as_the_textbook_says():
+def test_a_normal_distribution_shrinks_as_the_textbook_says():
     rng = np.random.default_rng(0)
     truth = rng.standard_normal(1500)
     y = truth + rng.standard_normal(1500)
@@ -62,7 +62,7 @@ def test_counting_many_means_changes_next_to_nothing(monkeypatch):
     assert two.mass == pytest.approx(one.mass, abs=1e-4)
 
 
-def test_the_winner_is_flattered_and_shrunk():
+def test_the_winner_is_biased_and_shrunk():
     frame, truth = runs()
     found = winner_error(frame, rng=np.random.default_rng(0))
     means = frame.groupby("subnetwork")["error"].mean()
@@ -106,7 +106,7 @@ def test_one_fresh_seed_without_other_repeats_has_no_interval():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_a_test_split_that_shares_no_luck_is_left_as_it_is():
+def test_a_test_split_with_independent_noise_is_not_corrected():
     frame, truth = runs(n=400)
     rng = np.random.default_rng(5)
     test = frame.assign(error=np.repeat(truth, 2) + 0.02 + 0.005 * rng.standard_normal(800))
@@ -117,7 +117,7 @@ def test_a_test_split_that_shares_no_luck_is_left_as_it_is():
     assert (found.estimate.high - found.estimate.low) / 2 == pytest.approx(half, rel=0.15)
 
 
-def test_a_test_split_that_shares_all_luck_is_shrunk_as_much():
+def test_a_test_split_with_the_same_noise_is_corrected_as_much():
     frame, _ = runs()
     test = frame.assign(error=frame["error"] + 0.02)
     found = winner_error(frame, test=test, rng=np.random.default_rng(0))
@@ -126,11 +126,11 @@ def test_a_test_split_that_shares_all_luck_is_shrunk_as_much():
     assert found.flattery == alone.flattery
 
 
-def test_one_seed_each_cannot_be_told_from_luck():
+def test_one_seed_each_does_not_identify_the_bias():
     found = winner_error(runs(seeds=1)[0])
     assert (found.estimate, found.method) == (None, None)
     assert np.isnan(found.flattery)
-    assert found.notes[-1].startswith("No subnetwork was trained twice")
+    assert found.notes[-1].startswith("No subnetwork was trained with two seeds")
     assert "unknown" in repr(found)
     json.dumps(found.to_dict(), allow_nan=False)
 
