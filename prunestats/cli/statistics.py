@@ -29,6 +29,7 @@ from prunestats.cli.terminal import print_rows
 
 if TYPE_CHECKING:
     from prunestats.distribution.best_of_k import BestOf
+    from prunestats.noise.components import VarianceComponents
     from prunestats.numeric.intervals import Interval
 
 # Steps of about a factor of 2, so that a row is a doubling of the search.
@@ -132,21 +133,21 @@ def best_of(
     from prunestats.distribution.samples_needed import samples_to_reach
     from prunestats.reports.figures.single import plot_best_of
 
-    chosen = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, chosen)
-    drawn = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(response)}
-    curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in drawn.items()}
+    options = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
+    loaded = load_runs(db, study, regime, space, split, options)
+    samples = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(response)}
+    curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in samples.items()}
     if target is None:
-        most = min(len(values) for values in drawn.values())
-        sizes = k or [size for size in _SIZES if size <= most]
+        smallest = min(len(values) for values in samples.values())
+        sizes = k or [size for size in _SIZES if size <= smallest]
         rows = [
             (*where, *(finite_or_none(value) for value in row))
-            for where, values in drawn.items()
-            for row in _best_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
+            for where, values in samples.items()
+            for row in _best_of_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
         ]
         print_rows(("regime", "space", "k", "expected", "low", "high"), rows, form)
     else:
-        reached = {where: samples_to_reach(values, target, level=level) for where, values in drawn.items()}
+        reached = {where: samples_to_reach(values, target, level=level) for where, values in samples.items()}
         columns = ("target", "draws_expected", "low", "high", "best_of_k", "k_low", "k_high")
         rows = [
             (*where, target, *interval_columns(one.expected), *interval_columns(one.best_of))
@@ -176,7 +177,6 @@ def noise(
 ) -> None:
     """Estimate variance components of originals, subnetworks and seeds; plan sample sizes."""
     from prunestats.noise.components import variance_components
-    from prunestats.noise.precision_plan import plan_precision
 
     loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level})
     found = {
@@ -185,35 +185,38 @@ def noise(
         for name, runs in inside.groupby("space", sort=False)
     }
     columns = ("subnetworks", "runs", "sd_originals", "sd_subnetworks", "sd_seeds", "icc", "icc_low", "icc_high")
-    rows = [
-        (
-            *where,
-            one.n_subnetworks,
-            one.n_runs,
-            *map(_root, (one.original, one.subnetwork, one.seed)),
-            *interval_columns(one.icc),
-        )
-        for where, one in found.items()
-    ]
+    rows = [(*where, *_component_columns(one)) for where, one in found.items()]
     print_rows(("regime", "space", *columns), rows, form)
-    said: dict[str, list[str]] = {}
+    populations: dict[str, list[str]] = {}
     for (fraction, name), one in found.items():
-        for sentence in one.notes:
-            said.setdefault(sentence, []).append(f"{fraction:g} {name}")
-        if half_width is not None:
-            plan = plan_precision(one, half_width=half_width)
-            seeds = f"{plan.seeds} seed{'s' * (plan.seeds > 1)}"
-            sentence = f"A mean within ± {half_width:g} takes {plan.subnetworks:,} subnetworks with {seeds} each."
-            said.setdefault(sentence, []).append(f"{fraction:g} {name}")
-    for sentence, places in said.items():
-        print_note(sentence if len(places) == len(found) else f"{', '.join(places)}: {sentence}", form)
+        for sentence in _noise_sentences(one, half_width):
+            populations.setdefault(sentence, []).append(f"{fraction:g} {name}")
+    for sentence, names in populations.items():
+        print_note(sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}", form)
     record_analysis(loaded, "noise", [population_result(where, one) for where, one in found.items()])
 
 
-def _root(interval: Interval | None) -> float | None:
-    """A standard deviation, from a variance."""
-    return None if interval is None else interval.value**0.5
-
-
-def _best_rows(one: BestOf) -> Iterator[tuple[Any, ...]]:
+def _best_of_rows(one: BestOf) -> Iterator[tuple[Any, ...]]:
     return zip(one.k.tolist(), one.value.tolist(), one.low.tolist(), one.high.tolist(), strict=True)
+
+
+def _component_columns(one: VarianceComponents) -> tuple[Any, ...]:
+    deviations = map(_standard_deviation, (one.original, one.subnetwork, one.seed))
+    return (one.n_subnetworks, one.n_runs, *deviations, *interval_columns(one.icc))
+
+
+def _standard_deviation(variance: Interval | None) -> float | None:
+    return None if variance is None else variance.value**0.5
+
+
+def _noise_sentences(one: VarianceComponents, half_width: float | None) -> Iterator[str]:
+    """Yield what could not be estimated, and the sample sizes for a half-width where one is given."""
+    from prunestats.noise.precision_plan import plan_precision
+
+    yield from one.notes
+    if half_width is not None:
+        plan = plan_precision(one, half_width=half_width)
+        subnetworks = f"{plan.subnetworks:,} subnetwork{'s' * (plan.subnetworks > 1)}"
+        seeds = f"{plan.seeds} seed{'s' * (plan.seeds > 1)}"
+        interval = f"confidence interval of ± {half_width:g} for a mean ({100 * one.level:g} %)"
+        yield f"A {interval} takes {subnetworks} with {seeds} each."
