@@ -1,4 +1,4 @@
-"""What the documents say to type can be typed."""
+"""The commands and snippets of the documentation run, and it names every command and public name."""
 
 import contextlib
 import pydoc
@@ -38,7 +38,7 @@ def test_python_examples_run_on_the_demo(demo, environment, code):
     assert done.stdout
 
 
-def test_the_network_of_ones_own_runs(tmp_path, environment):
+def test_a_network_of_your_own_runs(tmp_path, environment):
     define, use = blocks(TUTORIAL, "python")[1:]
     (tmp_path / "mynets.py").write_text(define)
     done = subprocess.run(
@@ -58,7 +58,7 @@ def test_sql_examples_run_on_the_demo(demo, prunestats, text):
         assert prunestats("sql", query, "--db", demo[0] / "results.db", "-f", "csv").stdout.count("\n") > 1
 
 
-def test_numbers_said_of_the_studies_are_those_of_their_summaries():
+def test_numbers_in_the_text_on_studies_are_those_of_their_summaries():
     folder = ROOT / "studies"
     found = "".join(path.read_text() for path in sorted(folder.glob("*.txt")))
     said = set(re.findall(r"-?\d+\.\d+|\d+ of \d+", (folder / "README.md").read_text()))
@@ -108,7 +108,7 @@ def test_files_that_decisions_name_are_there():
 
 
 def test_importing_the_package_is_light():
-    """No heavy library comes with the name alone."""
+    """`import prunestats` imports no heavy library."""
     code = "import sys, prunestats; print([m for m in ('torch', 'pandas', 'scipy', 'sqlalchemy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
