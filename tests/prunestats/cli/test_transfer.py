@@ -33,7 +33,8 @@ def imported(tmp_path_factory):
     for ratio in (40, 48, 56, 64, 72):
         import_results(
             db, external_results(ratio, rng), original=f"net{ratio}", study="external", split="validation",
-            regimes=REGIMES, tolerance=0.01, flops_convention="multiply-adds", original_flops=ratio * 10**6, original_params=10**6,
+            regimes=REGIMES, tolerance=0.01, flops_convention="multiply-adds", original_flops=ratio * 10**6,
+            original_params=10**6,
         )  # fmt: skip
     return db
 
