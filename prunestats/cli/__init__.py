@@ -91,7 +91,8 @@ def main() -> NoReturn:
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
             raise
-        complain(f"{error.format_message().rstrip('.')} (`prunestats --help` lists the commands)")
+        where = getattr(getattr(error, "ctx", None), "command_path", "prunestats")
+        complain(f"{error.format_message().rstrip('.')} (`{where} --help` shows the usage)")
         _leave(2)
     _leave(0)
 

@@ -109,6 +109,7 @@ def test_init_sample_and_a_stop_after_some_runs(prunestats, tmp_path):
         (("report", "--db", "absent.db"), 1, "absent.db"),
         (("sampel",), 2, "Did you mean 'sample'"),
         (("run",), 2, "Missing argument 'study'"),
+        (("run", "study.toml", "--wrokers", 2), 2, "`prunestats run --help` shows the usage"),
         (("run", "study.toml", "--scheduler", "tcp://127.0.0.1:9"), 2, "none answered"),
         (("init", "study.toml"), 2, "left as it is"),
     ],
