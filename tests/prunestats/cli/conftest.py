@@ -32,7 +32,7 @@ learning_rate = 0.02
 """
 
 COMMAND = [sys.executable, "-m", "prunestats"]
-# Ends a command that hangs, and no other: a demo of 20 s took over 300 s on two cores with a load of 17.
+# Ends a command that hangs, and no other: a short demo took over 300 s on two cores with a load of 17.
 PATIENCE_S = 1800
 
 
