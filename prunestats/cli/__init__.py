@@ -1,4 +1,4 @@
-"""The command line: the one package that sees everything."""
+"""The command line: the one package that may import all others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from prunestats.errors import InputError, PrunestatsError
 
 __all__ = ["app", "main"]
 
-# Commands are known by being imported; `prunestats --help` lists them in this order.
+# Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
     database,
     export_subnetwork,
@@ -45,15 +45,16 @@ COMMANDS = (
     transfer,
 )
 
-# Seconds that an interrupted command takes to close its workers before it leaves them to end by themselves.
+# Seconds that an interrupted command may take to close its workers, before it leaves them to end by themselves: a round
+# number, long enough for idle workers and short enough that Ctrl-C seems to work at once.
 _PATIENCE_S = 2.0
 
 
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, too.")] = False,
 ) -> None:
     context.obj = {"debug": debug}
     if version:
@@ -64,10 +65,10 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run the command line: an error is one line, 2 for what was asked wrongly and 1 for what failed."""
+    """Run the command line: an error is one line, with exit code 2 for wrong usage and 1 for a failure."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    # An interrupted command leaves its workers to the system, and multiprocessing's tracker would comment on that.
+    # An interrupted command leaves its workers to the system; multiprocessing's resource tracker would warn of that.
     ignored = "ignore:resource_tracker:UserWarning"
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), ignored]))
     debug = "--debug" in sys.argv
@@ -90,13 +91,14 @@ def main() -> NoReturn:
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
             raise
-        complain(f"{error.format_message().rstrip('.')} (`prunestats --help` shows what there is)")
+        where = getattr(getattr(error, "ctx", None), "command_path", "prunestats")
+        complain(f"{error.format_message().rstrip('.')} (`{where} --help` shows the usage)")
         _leave(2)
     _leave(0)
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """Unwind in order, but not for long: Dask would wait for workers that are starting or in the middle of a run."""
+    """Unwind in order, with a time limit: Dask would wait for workers that start or are in the middle of a run."""
     timer = threading.Timer(_PATIENCE_S, _stop)
     timer.daemon = True
     timer.start()

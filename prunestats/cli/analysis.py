@@ -1,4 +1,4 @@
-"""What the commands of one analysis share: which runs they look at, and what becomes of what they find."""
+"""What the commands of one analysis share: options that select runs, loading them, and storing the result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,28 @@ if TYPE_CHECKING:
 
     from prunestats.numeric.intervals import Interval
 
-Regimes = Annotated[list[float] | None, typer.Option("--regime", help="FLOPs fraction; may be repeated.")]
-Spaces = Annotated[list[str] | None, typer.Option("--space", help="Space; may be repeated.")]
-Split = Annotated[Literal["validation", "test"], typer.Option(help="Whose errors: what chooses, or what is reported.")]
+Regimes = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--regime",
+        help="Only this pruning regime: FLOPs as a fraction of the original's; may be repeated. Default: all.",
+    ),
+]
+Regime = Annotated[
+    float | None, typer.Option(help="Only this pruning regime: FLOPs as a fraction of the original's. Default: all.")
+]
+Spaces = Annotated[
+    list[str] | None,
+    typer.Option("--space", help="Only the pruning space of this name; may be repeated. Default: all."),
+]
+PooledSpaces = Annotated[
+    list[str] | None,
+    typer.Option("--space", help="Pruning space, by name; repeat to pool several. Default: the study's first."),
+]
+Split = Annotated[
+    Literal["validation", "test"],
+    typer.Option(help="Split to analyse: validation (selection) or test (reporting)."),
+]
 
 
 def _response(name: str) -> str:
@@ -36,24 +55,43 @@ def _response(name: str) -> str:
 RESPONSES = ("error", "log_cross_entropy")
 Response = Annotated[
     str,
-    typer.Option(callback=_response, metavar=f"[{'|'.join(RESPONSES)}]", help="Metric to analyse (lower is better)."),
+    typer.Option(
+        callback=_response,
+        metavar=f"[{'|'.join(RESPONSES)}]",
+        help="Metric to analyse (lower is better): error, or the natural logarithm of cross-entropy.",
+    ),
 ]
-Level = Annotated[float, typer.Option(help="Confidence level.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of whatever is random in the analysis.")]
-Plot = Annotated[Path | None, typer.Option(help="Draw it, too: a file that ends in .png, .svg or .pdf.")]
-Bucket = Annotated[int, typer.Option(min=1, help="Parameters a bucket.")]
+Level = Annotated[float, typer.Option(help="Confidence level, between 0 and 1.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the analysis: the same seed and runs give the same numbers.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Also save a figure (.png, .svg, .pdf).")]
+Bucket = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Bucket size in parameters: a layer fills ceil(parameters / size) buckets, so 1 counts parameters."
+    ),
+]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What an analysis looks at: the runs, and how they were chosen."""
+class LoadedRuns:
+    """The runs that an analysis looks at, with the parameters that its record in the database holds.
+
+    Parameters
+    ----------
+    db : str
+        File or URL of the results database.
+    frame : pandas.DataFrame
+        A results frame: one row per run in a population.
+    parameters : dict
+        How the runs were selected, and the options of the analysis.
+    """
 
     db: str
     frame: pd.DataFrame
     parameters: dict[str, Any]
 
     def populations(self, response: str) -> Iterator[tuple[float | None, str, pd.Series[float]]]:
-        """Regime, space and one value a subnetwork, largest regime first, spaces in the order of the study."""
+        """Yield regime, space and seed averages of every population: largest regime first, then the study's order."""
         from prunestats.results.means import subnetwork_means
 
         means = subnetwork_means(self.frame, response)
@@ -65,12 +103,12 @@ class Asked:
                     yield float(regime), space, values
 
     def regimes(self) -> Iterator[tuple[float, pd.DataFrame]]:
-        """The runs of each regime, the largest first."""
+        """Yield each regime with its runs, the largest regime first."""
         for regime in sorted(self.frame["regime"].unique(), reverse=True):
             yield float(regime), self.frame[self.frame["regime"] == regime]
 
 
-def ask(
+def load_runs(
     db: str,
     study: str | None,
     regime: Sequence[float] | None,
@@ -80,29 +118,37 @@ def ask(
     *,
     first: bool = False,
     refining: bool = False,
-) -> Asked:
-    """Load the runs of one study that the options name, `first` of its first space alone.
+) -> LoadedRuns:
+    """Load the runs of one study that the options select; with `first`, those of its first space only.
 
-    Without a name it is the only study that no other led to; or, `refining`, the only one that refines another.
+    Without a name the study is the only one that neither refines another nor is a round of a search; with `refining`,
+    the only one that refines another.
+
+    Raises
+    ------
+    InputError
+        For several studies to choose from, or no run that is done.
     """
     from prunestats.db import load_results
 
     bucket = int(options.get("bucket", 1))
-    study = study or _only(db, refining=refining)
+    study = study or _default_study(db, refining=refining)
     frame = load_results(db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket)
     studies = list(dict.fromkeys(frame["study"]))
     if len(studies) > 1:
-        raise InputError(f"an analysis is of one study; found {', '.join(studies)}: name one with --study")
+        raise InputError(f"expected one study to analyse; found {', '.join(studies)}: name one with --study")
     if frame.empty:
-        raise InputError("an analysis needs runs that are done; found none: run more, or choose others")
-    chosen = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split}
+        raise InputError(
+            "expected runs that are done; found none in what was selected: `prunestats status` shows what there is"
+        )
+    selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split}
     if first:
         frame = frame[frame["space"] == frame["space"].iloc[0]]
-    return Asked(db, frame, {**chosen, **options})
+    return LoadedRuns(db, frame, {**selected, **options})
 
 
-def _only(db: str, *, refining: bool) -> str | None:
-    """The one study that an analysis can mean; None where there are several, or none."""
+def _default_study(db: str, *, refining: bool) -> str | None:
+    """Return the only study that an analysis can mean; None where there are several, or none."""
     from sqlalchemy import select
 
     from prunestats.db import follow_ups, open_database, read, refinements
@@ -113,71 +159,74 @@ def _only(db: str, *, refining: bool) -> str | None:
         refined, others = refinements(connection), follow_ups(connection)
         names = connection.scalars(select(schema.study.c.name)).all()
     engine.dispose()
-    wanted = [name for name in names if (name in refined if refining else name not in others)]
-    return wanted[0] if len(wanted) == 1 else None
+    candidates = [name for name in names if (name in refined if refining else name not in others)]
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def finish(asked: Asked, kind: str, result: list[dict[str, Any]]) -> None:
-    """Store what was concluded, from which rows and by which code; a database that cannot be written stays as it is."""
+def record_analysis(loaded: LoadedRuns, kind: str, result: list[dict[str, Any]]) -> None:
+    """Store a result with the hash of its rows and the code's versions, or say why the database refuses it.
+
+    The result has been printed by then, and a database may be read-only: a refusal is a note, not an error.
+    """
     from prunestats.db import open_database, rows_hash, store_analysis, write
     from prunestats.db.schema import tables as schema
     from prunestats.db.storing.insert_once import find_row
     from prunestats.reports.provenance import code_versions
 
-    engine = open_database(asked.db, create=False)
+    engine = open_database(loaded.db, create=False)
     try:
         with write(engine) as connection:
             store_analysis(
                 connection,
-                study_id=find_row(connection, schema.study, {"name": asked.parameters["study"]}),
+                study_id=find_row(connection, schema.study, {"name": loaded.parameters["study"]}),
                 kind=kind,
-                parameters=asked.parameters,
-                rows_hash=rows_hash(asked.frame),
-                n_rows=len(asked.frame),
+                parameters=loaded.parameters,
+                rows_hash=rows_hash(loaded.frame),
+                n_rows=len(loaded.frame),
                 result={"found": result},
                 versions=code_versions(),
             )
     except DatabaseError as error:
-        complain(f"the analysis is not on record: {error}", "note")
+        complain(f"the analysis was not stored in the database: {error}", "note")
     finally:
         engine.dispose()
 
 
-def draw(plot: Path | None, figure: Callable[[], Figure]) -> None:
-    """Draw a figure into a file, where one was asked for."""
-    if plot is not None:
+def save_plot(file: Path | None, figure: Callable[[], Figure]) -> None:
+    """Draw a figure and save it, where `--plot` names a file."""
+    if file is not None:
         from prunestats.reports.figures.files import save_figure
 
-        save_figure(figure, plot)
-        complain(f"drawn in {plot}", "figure")
+        save_figure(figure, file)
+        complain(f"saved as {file}", "figure")
 
 
 def print_frame(frame: pd.DataFrame, form: str) -> None:
     """Print the rows of a frame."""
-    rows = [tuple(known(value) for value in row) for row in frame.itertuples(index=False)]
+    rows = [tuple(finite_or_none(value) for value in row) for row in frame.itertuples(index=False)]
     print_rows([str(name) for name in frame.columns], rows, form)
 
 
-def note(sentence: str, form: str) -> None:
-    """Say a sentence where people read, and keep it out of what programs read."""
+def print_note(sentence: str, form: str) -> None:
+    """Print a sentence below a table; CSV and JSON, which programs read, go without."""
     if form == "table":
         say(f"- {sentence}")
 
 
-def keyed(where: tuple[float | None, str], result: Any) -> dict[str, Any]:
-    """A result as plain data, with the population that it is of."""
-    return {"regime": where[0], "space": where[1], **result.to_dict()}
+def population_result(population: tuple[float | None, str], result: Any) -> dict[str, Any]:
+    """Return a result as plain data, with the regime and space of its population."""
+    return {"regime": population[0], "space": population[1], **result.to_dict()}
 
 
-def ends(interval: Interval | None) -> tuple[float | None, ...]:
-    """An estimate and the ends of its interval, None where there is none."""
+def interval_columns(interval: Interval | None) -> tuple[float | None, ...]:
+    """Return an estimate and the bounds of its confidence interval; None where it could not be estimated."""
     if interval is None:
         return (None, None, None)
-    return tuple(known(value) for value in (interval.value, interval.low, interval.high))
+    return tuple(finite_or_none(value) for value in (interval.value, interval.low, interval.high))
 
 
-def known(value: Any) -> Any:
-    """None for what is not finite, which no format but the table could hold."""
+def finite_or_none(value: Any) -> Any:
+    """Return a plain value, with None for a number that is not finite: JSON has no sign for it."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.item() if hasattr(value, "item") else value

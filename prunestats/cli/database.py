@@ -9,19 +9,19 @@ from typing import Annotated
 
 import typer
 
-from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.options import Db, Form, OneStudy, app
 from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.db.connection.plain_values import json_text
 
 _SHOWN = 10
 
-db_app = typer.Typer(help="Look after the results database.", no_args_is_help=True)
+db_app = typer.Typer(help="Maintain the results database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 
 
 @db_app.command("schema")
 def schema() -> None:
-    """Print what every table, view and column of a results database means, as Markdown."""
+    """Print every table, view and column of a results database with its meaning, as Markdown."""
     from prunestats.db import open_database, read
     from prunestats.db.schema.page import schema_page
 
@@ -34,7 +34,7 @@ def schema() -> None:
 
 @db_app.command("upgrade")
 def upgrade(db: Db = "prunestats.db") -> None:
-    """Bring the schema of a database to this version."""
+    """Migrate the schema of a database to this version."""
     from prunestats.db import upgrade_database
 
     before, after = upgrade_database(db)
@@ -43,7 +43,7 @@ def upgrade(db: Db = "prunestats.db") -> None:
 
 @db_app.command("check")
 def check(db: Db = "prunestats.db") -> None:
-    """Look for damage, orphans and values that cannot be: a line each, exit code 1 if there are any."""
+    """Check a database for corruption, orphaned rows and impossible values; exit code 1 if it has any."""
     from prunestats.db import check_database
 
     found = check_database(db)
@@ -56,9 +56,9 @@ def check(db: Db = "prunestats.db") -> None:
 
 @db_app.command("backup")
 def backup(
-    destination: Annotated[Path, typer.Argument(help="A file that is not there yet.")], db: Db = "prunestats.db"
+    destination: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")], db: Db = "prunestats.db"
 ) -> None:
-    """Copy a SQLite database as it is at one moment, also while it is written to."""
+    """Back up a SQLite database: one consistent copy, also while it is written to."""
     from prunestats.db import backup_database
 
     size = backup_database(db, destination)
@@ -67,10 +67,10 @@ def backup(
 
 @db_app.command("merge")
 def merge(
-    other: Annotated[str, typer.Argument(help="SQLite file or URL of the database that is read.")],
+    other: Annotated[str, typer.Argument(help="Database to add: SQLite file or PostgreSQL URL; it is only read.")],
     db: Db = "prunestats.db",
 ) -> None:
-    """Add what another database has; exit code 1 if both have a run with different results."""
+    """Merge another database into this one; exit code 1 if both have a run with different results."""
     from prunestats.db import merge_database
 
     summary = merge_database(db, other)
@@ -86,7 +86,7 @@ def merge(
 
 @db_app.command("vacuum")
 def vacuum(db: Db = "prunestats.db") -> None:
-    """Give back the space that deleted rows left."""
+    """Free the disk space of deleted rows."""
     from prunestats.db import vacuum_database
 
     before, after = vacuum_database(db)
@@ -94,8 +94,8 @@ def vacuum(db: Db = "prunestats.db") -> None:
 
 
 @app.command()
-def analyses(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
-    """List what was concluded: when, of which rows, with which parameters and code."""
+def analyses(db: Db = "prunestats.db", study: OneStudy = None, form: Form = "table") -> None:
+    """List the stored analyses: when, from which rows, with which parameters and which version."""
     from prunestats.db import list_analyses
     from prunestats.db.schema.opening import reading
 

@@ -7,20 +7,26 @@ from typing import Annotated
 
 import typer
 
-from prunestats.cli.options import Db, app
+from prunestats.cli.options import Db, Onnx, app
 from prunestats.cli.terminal import complain, print_table, say
 
 
 @app.command()
 def export_subnetwork(
-    key: Annotated[str, typer.Argument(help="Key of the subnetwork, or its beginning.")],
-    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder for the files.")],
+    key: Annotated[str, typer.Argument(help="Key of the subnetwork, or an unambiguous prefix of it.")],
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the files to.")],
     db: Db = "prunestats.db",
-    seed: Annotated[int | None, typer.Option(help="Which of its runs; by default the first that is done.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Name or key of the protocol, if there are several.")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether to write ONNX too.")] = True,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Training seed of the run to repeat. Default: that of the first run that is done."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Name or key of the protocol. Required where the subnetwork was run with several."),
+    ] = None,
+    onnx: Onnx = True,
 ) -> None:
-    """Train a subnetwork again, as it is stored, and write safetensors, ONNX, torch.export and JSON."""
+    """Retrain a stored subnetwork and write it as safetensors, ONNX, torch.export and JSON."""
     from prunestats.runners.retrain import export_subnetwork as export
 
     done = export(key, db, folder, seed=seed, protocol=protocol, onnx=onnx)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from prunestats.cli.analysis import Regimes, Spaces
 from prunestats.cli.options import Db, app
 from prunestats.cli.terminal import complain, say
 from prunestats.errors import InputError
@@ -17,39 +18,68 @@ _SHOWN = 5
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Table: .csv, .json (records, or a dictionary of them) or .parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Table of external results: .csv, .json (records, or a dictionary of them) or .parquet."),
+    ],
     db: Db = "prunestats.db",
     column: Annotated[
         list[str] | None,
-        typer.Option(help="ROLE=NAME: what a column holds, as accuracy=acc_0,acc_1,acc_2; once for each role."),
+        typer.Option(
+            help="ROLE=NAME: column that holds a role, or one column per seed (accuracy=acc_0,acc_1); once per role."
+        ),
     ] = None,
-    original: Annotated[str | None, typer.Option(help="Name of the network that the subnetworks are cut from.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    study: Annotated[str | None, typer.Option(help="Name of the study. Default: that of the file.")] = None,
-    space: Annotated[str | None, typer.Option(help="Name of the space. Default: outside.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Name of the protocol. Default: outside.")] = None,
+    original: Annotated[
+        str | None, typer.Option(help="Name of the original network. Required unless a column holds it.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set. Default: not recorded.")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Name of the study. Default: the file's, without its suffix.")
+    ] = None,
+    space: Annotated[str | None, typer.Option(help="Name of the pruning space. Default: `outside`.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Name of the training protocol. Default: `outside`.")] = None,
     regime: Annotated[
-        list[float] | None, typer.Option(help="Put runs into bands of FLOPs around this fraction; may be repeated.")
+        list[float] | None,
+        typer.Option(
+            help="Pruning regime to assign runs to: FLOPs as a fraction of the original's; may be repeated. "
+            "Default: one that holds all."
+        ),
     ] = None,
-    tolerance: Annotated[float | None, typer.Option(help="Relative tolerance of the regimes, as 0.02.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Relative tolerance of the regimes: 0.02 is 0.98 to 1.02 times the FLOPs. Required with --regime."
+        ),
+    ] = None,
     split: Annotated[
-        Literal["validation", "test"] | None, typer.Option(help="Which split error, accuracy and loss are of.")
+        Literal["validation", "test"] | None,
+        typer.Option(help="Split that the columns error, accuracy and loss were measured on."),
     ] = None,
     flops_convention: Annotated[
         Literal["multiply-adds", "multiplications-and-additions"] | None,
-        typer.Option(help="What one FLOP is in the file; the latter are halved."),
+        typer.Option(help="What the file counts as FLOPs; multiplications and additions counted apart are halved."),
     ] = None,
-    flops_unit: Annotated[_UNIT, typer.Option(help="Unit of FLOPs.")] = "counts",
-    params_unit: Annotated[_UNIT, typer.Option(help="Unit of parameters.")] = "counts",
-    error_unit: Annotated[Literal["fraction", "percent"], typer.Option(help="Unit of errors.")] = "fraction",
+    flops_unit: Annotated[_UNIT, typer.Option(help="Unit of the FLOPs.")] = "counts",
+    params_unit: Annotated[_UNIT, typer.Option(help="Unit of the parameters.")] = "counts",
+    error_unit: Annotated[
+        Literal["fraction", "percent"], typer.Option(help="Unit of errors and accuracies.")
+    ] = "fraction",
     original_flops: Annotated[
-        float | None, typer.Option(help="FLOPs of the original, counted as the column is.")
+        float | None,
+        typer.Option(help="FLOPs of the original, in the unit and convention of the file. Default: the largest in it."),
     ] = None,
-    original_params: Annotated[float | None, typer.Option(help="Parameters of the original, in the same unit.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what was understood; store nothing.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be stored.")] = False,
+    original_params: Annotated[
+        float | None, typer.Option(help="Parameters of the original, in the unit of the file. Default: the most in it.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the table is read and what would be stored; store nothing.")
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Skip and report rows that cannot be stored, instead of refusing the table."),
+    ] = False,
 ) -> None:
-    """Store results from outside: every row of a table, or nothing."""
+    """Import external results from a table: every row, or none."""
     from prunestats.db import import_results
 
     summary = import_results(
@@ -85,12 +115,16 @@ def import_(
 def export(
     file: Annotated[Path, typer.Argument(help="File to write: .csv, .json or .parquet.")],
     db: Db = "prunestats.db",
-    study: Annotated[list[str] | None, typer.Option(help="Only this study; may be repeated.")] = None,
-    space: Annotated[list[str] | None, typer.Option(help="Only this space; may be repeated.")] = None,
-    regime: Annotated[list[float] | None, typer.Option(help="Only this regime; may be repeated.")] = None,
-    state: Annotated[Literal["done", "failed"] | None, typer.Option(help="Only runs in this state.")] = None,
+    study: Annotated[
+        list[str] | None, typer.Option(help="Only the study of this name; may be repeated. Default: all.")
+    ] = None,
+    space: Spaces = None,
+    regime: Regimes = None,
+    state: Annotated[
+        Literal["done", "failed"] | None, typer.Option(help="Only runs in this state. Default: both.")
+    ] = None,
 ) -> None:
-    """Write results to a file that `import` reads back the same."""
+    """Export results to a file that `prunestats import` reads back unchanged."""
     from prunestats.db import export_results
 
     n = export_results(db, file, study=study or None, space=space or None, regime=regime or None, state=state)

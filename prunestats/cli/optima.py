@@ -10,18 +10,19 @@ from prunestats.cli.analysis import (
     Bucket,
     Level,
     Plot,
+    PooledSpaces,
     Regimes,
     Response,
     Seed,
     Spaces,
     Split,
-    ask,
-    draw,
-    ends,
-    finish,
-    known,
-    note,
+    finite_or_none,
+    interval_columns,
+    load_runs,
     print_frame,
+    print_note,
+    record_analysis,
+    save_plot,
 )
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.terminal import print_rows
@@ -32,7 +33,7 @@ def optimum(
     db: Db = "prunestats.db",
     study: StudyName = None,
     regime: Regimes = None,
-    space: Spaces = None,
+    space: PooledSpaces = None,
     split: Split = "validation",
     response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
@@ -41,10 +42,7 @@ def optimum(
     form: Form = "table",
     plot: Plot = None,
 ) -> None:
-    """Look for the optimal ratio of FLOPs to parameter buckets in every regime, and give a verdict with reasons.
-
-    Without --space it looks at the study's first space, as a report does.
-    """
+    """Estimate the optimal ratio of FLOPs to parameters in every regime: a verdict, with its reasons."""
     import numpy as np
 
     from prunestats.conjectures.across_regimes import regime_trend
@@ -52,26 +50,26 @@ def optimum(
     from prunestats.reports.figures.single import plot_optimum
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed}
-    asked = ask(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
     found = {
         fraction: find_optimum(runs, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
-        for fraction, runs in asked.regimes()
+        for fraction, runs in loaded.regimes()
     }
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
-    rows = [(fraction, *(known(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
+    rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
     print_rows(("regime", *columns), rows, form)
     for fraction, one in found.items():
         for reason in one.reasons:
-            note(f"{fraction:g}: {reason}", form)
+            print_note(f"{fraction:g}: {reason}", form)
     trend = regime_trend(found, level=level)
     if trend.halving is not None:
-        note(
+        print_note(
             f"Half the FLOPs move the optimum by a factor of {trend.halving} (p of no move {trend.slope_p:.2g}, of one "
             f"optimum in all {trend.n_estimates} regimes {trend.equality_p:.2g}).",
             form,
         )
-    finish(asked, "optimum", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])
-    draw(plot, lambda: plot_optimum(found, asked.frame))
+    record_analysis(loaded, "optimum", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])
+    save_plot(plot, lambda: plot_optimum(found, loaded.frame))
 
 
 @app.command()
@@ -79,18 +77,18 @@ def buckets(
     db: Db = "prunestats.db",
     study: StudyName = None,
     regime: Regimes = None,
-    space: Spaces = None,
+    space: PooledSpaces = None,
     split: Split = "validation",
     response: Response = "log_cross_entropy",
-    size: Annotated[list[int] | None, typer.Option(min=1, help="Parameters a bucket; may be repeated.")] = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Bucket size in parameters; may be repeated. Default: 1, 1024, 4096, 16384."),
+    ] = None,
     level: Level = 0.95,
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Compare bucket sizes, parameters, FLOPs and all widths by how well they predict the response.
-
-    Without --space it looks at the study's first space.
-    """
+    """Compare bucket sizes by how well the ratio predicts the metric (cross-validation)."""
     import numpy as np
     import pandas as pd
 
@@ -98,18 +96,18 @@ def buckets(
 
     sizes = tuple(size or SIZES)
     chosen = {"response": response, "sizes": sizes, "level": level, "seed": seed}
-    asked = ask(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
     found = {
         fraction: compare_buckets(runs, sizes=sizes, response=response, level=level, rng=np.random.default_rng(seed))
-        for fraction, runs in asked.regimes()
+        for fraction, runs in loaded.regimes()
     }
     tables = [one.frame.assign(regime=fraction) for fraction, one in found.items()]
     table = pd.concat(tables, ignore_index=True)
     print_frame(table[["regime", *table.columns.drop("regime")]], form)
     for fraction, one in found.items():
         for reason in one.reasons:
-            note(f"{fraction:g}: {reason}", form)
-    finish(asked, "buckets", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])
+            print_note(f"{fraction:g}: {reason}", form)
+    record_analysis(loaded, "buckets", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])
 
 
 @app.command()
@@ -123,24 +121,27 @@ def winners(
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Show what validation chooses in every population, and its test error without the luck that made it win."""
+    """Print the subnetworks selected by validation, test error corrected for the winner's curse."""
     import numpy as np
 
     from prunestats.noise.winners_curse import winner_error
 
-    asked = ask(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
-    tested = ask(db, study, regime, space, "test", {})
+    loaded = load_runs(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
+    tested = load_runs(db, study, regime, space, "test", {})
     group = ["regime", "space", "original"]
     tests = dict(list(tested.frame.groupby(group, sort=False)))
     found = {
         where: winner_error(runs, test=tests[where], response=response, level=level, rng=np.random.default_rng(seed))
-        for where, runs in asked.frame.groupby(group, sort=False)
+        for where, runs in loaded.frame.groupby(group, sort=False)
     }
     columns = ("subnetwork", "n_subnetworks", "n_runs", "seen", "test")
     rows = [
-        (*where, *(known(getattr(one, name)) for name in columns), *ends(one.estimate)) for where, one in found.items()
+        (*where, *(finite_or_none(getattr(one, name)) for name in columns), *interval_columns(one.estimate))
+        for where, one in found.items()
     ]
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
     for sentence in dict.fromkeys(sentence for one in found.values() for sentence in one.notes):
-        note(sentence, form)
-    finish(asked, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()])
+        print_note(sentence, form)
+    record_analysis(
+        loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]
+    )

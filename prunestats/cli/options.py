@@ -1,24 +1,81 @@
-"""The application, and the options that several commands take."""
+"""The application, the panels of its commands, and the options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+
+# `prunestats --help` lists the commands in this order: that of a study, from its file to what is kept of it.
+PANELS = {
+    "Studies": ("demo", "init", "sample", "run", "status", "refine", "search", "export-subnetwork"),
+    "Analyses": (
+        *("edf", "compare", "best-of", "noise", "winners"),
+        *("optimum", "buckets", "transfer", "head-to-head"),
+    ),
+    "Reports": ("report", "analyses"),
+    "Database": ("sql", "import", "export", "db"),
+}
+
+
+class WorkflowGroup(TyperGroup):
+    """Commands in the panels of `PANELS`, and after them any that it does not name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for panel, names in PANELS.items():
+            for command in map(self.commands.get, names):
+                if isinstance(command, TyperCommand | TyperGroup):
+                    command.rich_help_panel = panel
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        named = [name for names in PANELS.values() for name in names if name in self.commands]
+        return [*named, *(name for name in self.commands if name not in named)]
+
+
+# Typer keeps the line breaks of a second paragraph, so each is one line here.
+_HELP = (
+    "Statistics over populations of pruned networks.\n\n"
+    "A population is the subnetworks that were sampled from a pruning space (a distribution over layer widths) in a "
+    "pruning regime (a band of FLOPs); the ratio of a subnetwork is its FLOPs over its parameters."
+)
 
 app = typer.Typer(
     name="prunestats",
-    help="Statistics over populations of pruned networks.",
+    cls=WorkflowGroup,
+    help=_HELP,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Db = Annotated[str, typer.Option("--db", envvar="PRUNESTATS_DB", help="SQLite file or database URL.")]
-StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).")]
-StudyName = Annotated[str | None, typer.Option("--study", help="Name of the study, if there are several.")]
-Workers = Annotated[
-    int | None, typer.Option(min=0, help="Worker processes; 0 runs inline. Default: one a GPU, or else one a core.")
+Db = Annotated[
+    str, typer.Option("--db", envvar="PRUNESTATS_DB", help="Results database: SQLite file or PostgreSQL URL.")
 ]
-Form = Annotated[Literal["table", "csv", "json"], typer.Option("-f", "--format", help="How rows are printed.")]
+StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).")]
+StudyName = Annotated[
+    str | None,
+    typer.Option(
+        "--study",
+        help="Name of the study. Default: the only one that neither refines another nor is a round of a search.",
+    ),
+]
+RefinementName = Annotated[
+    str | None, typer.Option("--study", help="Name of the study. Default: the only one that refines another.")
+]
+OneStudy = Annotated[str | None, typer.Option("--study", help="Only the study of this name. Default: all.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Number of worker processes; 0 runs in this process. Default: one per GPU, or else one per core."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address or file of a Dask scheduler whose workers are used instead of local processes."),
+]
+Onnx = Annotated[bool, typer.Option("--onnx/--no-onnx", help="Export ONNX, too.")]
+Form = Annotated[Literal["table", "csv", "json"], typer.Option("-f", "--format", help="Output format.")]

@@ -8,8 +8,20 @@ from typing import Annotated
 
 import typer
 
-from prunestats.cli.analysis import Bucket, Level, Response, Seed, Split, ask, ends, finish, known, note
-from prunestats.cli.options import Db, Form, StudyFile, StudyName, app
+from prunestats.cli.analysis import (
+    Bucket,
+    Level,
+    Regime,
+    Response,
+    Seed,
+    Split,
+    finite_or_none,
+    interval_columns,
+    load_runs,
+    print_note,
+    record_analysis,
+)
+from prunestats.cli.options import Db, Form, RefinementName, StudyFile, app
 from prunestats.cli.terminal import print_rows, say
 from prunestats.errors import InputError
 
@@ -18,20 +30,31 @@ from prunestats.errors import InputError
 def refine(
     study: StudyFile,
     db: Db = "prunestats.db",
-    regime: Annotated[float | None, typer.Option(help="FLOPs fraction; needed where the study has several.")] = None,
+    regime: Annotated[
+        float | None,
+        typer.Option(
+            help="Pruning regime to refine: FLOPs as a fraction of the original's. Required where there are several."
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write; by default beside the study.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Study file to write. Default: STUDY-refined-REGIME.toml beside the study file."
+        ),
     ] = None,
     response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
     subnetworks: Annotated[
-        int | None, typer.Option(min=2, help="Subnetworks of each population of the new study.")
+        int | None,
+        typer.Option(min=2, help="Subnetworks per population of the new study. Default: as in the study file."),
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Write the study that puts a regime's optimal ratio to the test: initial, refined and control space, fresh draws.
+    """Write the study that tests a regime's optimal ratio on newly sampled subnetworks.
 
-    Where the data show no optimum it says what they do support, and writes nothing they do not.
+    It compares the initial space with one refined around the optimum, and with a control band of equal share.
+
+    An optimum at the edge or a trend gives a one-sided refinement; a flat or undecided regime gives no study.
     """
     from prunestats.runners.study.file import read_study
     from prunestats.runners.study.refined import refined_study
@@ -42,9 +65,9 @@ def refine(
         raise InputError(f"one regime at a time is refined; the study has {known_regimes}: choose with --regime")
     chosen = content.regimes.flops[0] if regime is None else regime
     initial = content.spaces[0].name
-    asked = ask(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
+    loaded = load_runs(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
     made = refined_study(
-        content, asked.frame, regime=chosen, response=response, bucket=bucket, subnetworks=subnetworks, seed=seed
+        content, loaded.frame, regime=chosen, response=response, bucket=bucket, subnetworks=subnetworks, seed=seed
     )
     for reason in made.refinement.reasons:
         say(f"- {reason}")
@@ -61,28 +84,33 @@ def refine(
 @app.command("head-to-head")
 def head_to_head(
     db: Db = "prunestats.db",
-    study: StudyName = None,
-    regime: Annotated[float | None, typer.Option(help="FLOPs fraction, where there are several.")] = None,
+    study: RefinementName = None,
+    regime: Regime = None,
     split: Split = "test",
     response: Response = "error",
-    k: Annotated[int, typer.Option("-k", min=1, help="Draws of the first space whose best is to be reached.")] = 100,
+    k: Annotated[
+        int,
+        typer.Option(
+            "-k", min=1, help="Subnetworks of the first space whose expected best the other spaces must reach."
+        ),
+    ] = 100,
     level: Level = 0.95,
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Tell what each space of a study gained over its first one: chance to be better, and draws saved."""
+    """Compare each space of a study with its first one: probability of being better, samples saved."""
     import numpy as np
 
     from prunestats.db import declaration, open_database, read
     from prunestats.refinement.gain import head_to_head as contest
 
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
-    asked = ask(db, study, None if regime is None else [regime], None, split, chosen, refining=True)
-    spaces = list(dict.fromkeys(asked.frame["space"]))
+    loaded = load_runs(db, study, None if regime is None else [regime], None, split, chosen, refining=True)
+    spaces = list(dict.fromkeys(loaded.frame["space"]))
     if len(spaces) < 2:
         raise InputError(f"a head-to-head needs two spaces; found {spaces[0]}: refine a study first")
     found = {}
-    for fraction, runs in asked.regimes():
+    for fraction, runs in loaded.regimes():
         initial = runs[runs["space"] == spaces[0]]
         for space in spaces[1:]:
             other = runs[runs["space"] == space]
@@ -90,20 +118,29 @@ def head_to_head(
             found[fraction, space] = contest(initial, other, response=response, k=k, level=level, rng=rng)
     columns = ("p_better", "low", "high", "k", "times_fewer", "times_low", "times_high", "saves")
     rows = [
-        (*where, *ends(one.p_better), one.saving.k, *ends(one.saving.factor), "yes" if one.saving.saves else "no")
+        (
+            *where,
+            *interval_columns(one.p_better),
+            one.saving.k,
+            *interval_columns(one.saving.factor),
+            "yes" if one.saving.saves else "no",
+        )
         for where, one in found.items()
     ]
     print_rows(("regime", "space", *columns), rows, form)
     engine = open_database(db, create=False)
     with read(engine) as connection:
-        note(declaration(connection, asked.parameters["study"]).words, form)
+        print_note(declaration(connection, loaded.parameters["study"]).words, form)
     engine.dispose()
     for (fraction, space), one in found.items():
-        note(f"{fraction:g}, {space}: {one.saving.words}", form)
+        print_note(f"{fraction:g}, {space}: {one.saving.words}", form)
         for sentence in one.notes:
-            note(f"{fraction:g}, {space}: {sentence}", form)
-    finish(
-        asked,
+            print_note(f"{fraction:g}, {space}: {sentence}", form)
+    record_analysis(
+        loaded,
         "head-to-head",
-        [{"regime": known(fraction), "space": space, **one.to_dict()} for (fraction, space), one in found.items()],
+        [
+            {"regime": finite_or_none(fraction), "space": space, **one.to_dict()}
+            for (fraction, space), one in found.items()
+        ],
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from prunestats.cli.analysis import Bucket
 from prunestats.cli.options import Db, StudyName, app
 from prunestats.cli.terminal import complain, say
 from prunestats.errors import InputError
@@ -17,12 +18,16 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("report.pdf"),
     db: Db = "prunestats.db",
     study: StudyName = None,
-    bucket: Annotated[int, typer.Option(min=1, help="Parameters a bucket.")] = 1,
-    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as SVG and PNG, too.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="ISO time in the PDF; the same gives the same bytes.")] = None,
-    analysis: Annotated[int | None, typer.Option(help="Build a report again: its number in `analyses`.")] = None,
+    bucket: Bucket = 1,
+    figures: Annotated[Path | None, typer.Option(help="Folder to save the figures in, too (.svg, .png).")] = None,
+    timestamp: Annotated[
+        str | None, typer.Option(help="Time printed in the report (ISO, UTC). Default: SOURCE_DATE_EPOCH, else now.")
+    ] = None,
+    analysis: Annotated[
+        int | None, typer.Option(help="Rebuild a stored report, by its number in `prunestats analyses`.")
+    ] = None,
 ) -> None:
-    """Write the whole story of a study as a PDF."""
+    """Write the analysis of a study as a PDF report."""
     from prunestats.reports import build_report, rebuild_report
 
     if analysis is not None:

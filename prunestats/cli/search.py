@@ -7,32 +7,45 @@ from typing import Annotated
 
 import typer
 
-from prunestats.cli.analysis import Level, ask, finish
-from prunestats.cli.options import Db, StudyFile, Workers, app
+from prunestats.cli.analysis import Level, load_runs, record_analysis
+from prunestats.cli.options import Db, Onnx, Scheduler, StudyFile, Workers, app
 from prunestats.cli.terminal import print_table, say, show_progress
 
 
 @app.command()
 def search(
     study: StudyFile,
-    flops: Annotated[float, typer.Option(help="FLOPs as a fraction of the original's.")],
-    budget: Annotated[int, typer.Option(min=1, help="Full trainings that everything may cost together.")],
+    flops: Annotated[float, typer.Option(help="Target FLOPs as a fraction of the original's.")],
+    budget: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Training budget in full trainings (of the protocol's epochs), confirmation included."
+        ),
+    ],
     db: Db = "prunestats.db",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder to export the winner to.")] = None,
-    network: Annotated[str | None, typer.Option(help="Which network of the study, if there are several.")] = None,
-    finalists: Annotated[int, typer.Option(min=1, help="Subnetworks that are trained again with new seeds.")] = 3,
-    finalist_seeds: Annotated[int, typer.Option(min=1, help="New seeds of each finalist.")] = 2,
-    confirm_seeds: Annotated[int, typer.Option(min=2, help="Further seeds that the test error is told from.")] = 3,
-    eta: Annotated[
-        int, typer.Option(min=2, help="Each round keeps one in so many and trains as many times longer.")
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder to export the winner to. Default: no export.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Network of the study to prune. Required where there are several.")
+    ] = None,
+    finalists: Annotated[
+        int, typer.Option(min=1, help="Subnetworks retrained with new seeds, to select the winner from.")
     ] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Another one draws other candidates.")] = 0,
+    finalist_seeds: Annotated[int, typer.Option(min=1, help="New training seeds per finalist.")] = 2,
+    confirm_seeds: Annotated[
+        int, typer.Option(min=2, help="Further training seeds, from which the winner's test error is estimated.")
+    ] = 3,
+    eta: Annotated[
+        int, typer.Option(min=2, help="Successive-halving factor: keep the best 1/eta, train eta times longer.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled candidates.")] = 0,
     level: Level = 0.95,
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether an export writes ONNX too.")] = True,
+    scheduler: Scheduler = None,
+    onnx: Onnx = True,
 ) -> None:
-    """Find a good subnetwork for a budget of trainings, and tell its test error from seeds that did not choose it."""
+    """Find a subnetwork by successive halving, and estimate its test error from independent seeds."""
     from prunestats.runners.search import search as find
 
     def announce(name: str, subnetworks: int, epochs: int) -> None:
@@ -58,8 +71,8 @@ def search(
     for sentence in found.sentences:
         say(f"- {sentence}")
     confirmed = found.rounds[-1].study
-    asked = ask(db, confirmed, None, None, "test", {"level": level})
-    finish(asked, "search", [found.to_dict()])
+    loaded = load_runs(db, confirmed, None, None, "test", {"level": level})
+    record_analysis(loaded, "search", [found.to_dict()])
     if output is None:
         say(f"To export it: prunestats export-subnetwork {found.winner} --protocol {found.protocol} -o FOLDER")
         return

@@ -1,4 +1,4 @@
-"""Commands of one analysis each: edf, compare, best-of and noise."""
+"""Commands on distributions, comparisons and noise: edf, compare, best-of and noise."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from prunestats.cli.analysis import (
     Seed,
     Spaces,
     Split,
-    ask,
-    draw,
-    ends,
-    finish,
-    keyed,
-    known,
-    note,
+    finite_or_none,
+    interval_columns,
+    load_runs,
+    population_result,
     print_frame,
+    print_note,
+    record_analysis,
+    save_plot,
 )
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.terminal import print_rows
 
 if TYPE_CHECKING:
     from prunestats.distribution.best_of_k import BestOf
+    from prunestats.noise.components import VarianceComponents
     from prunestats.numeric.intervals import Interval
 
+# Steps of about a factor of 2, so that a row is a doubling of the search.
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -46,22 +48,22 @@ def edf(
     form: Form = "table",
     plot: Plot = None,
 ) -> None:
-    """Show the error distribution of every space in every regime."""
+    """Print quantiles of the metric's empirical distribution in every population."""
     from prunestats.distribution.empirical import edf as distribution
     from prunestats.reports.figures.single import plot_edf
 
-    asked = ask(db, study, regime, space, split, {"response": response, "level": level})
-    found = {key[:2]: distribution(key[2], level=level) for key in asked.populations(response)}
+    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level})
+    found = {key[:2]: distribution(key[2], level=level) for key in loaded.populations(response)}
     shares = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
     columns = ("regime", "space", "subnetworks", "least", "q10", "q25", "median", "q75", "q90", "largest")
     medians = {where: one.quantile_interval(0.5) for where, one in found.items()}
     rows = [
-        (*where, one.n, float(one.x[0]), *one.quantile(shares).tolist(), *ends(medians[where])[1:])
+        (*where, one.n, float(one.x[0]), *one.quantile(shares).tolist(), *interval_columns(medians[where])[1:])
         for where, one in found.items()
     ]
     print_rows((*columns, "median_low", "median_high"), rows, form)
-    finish(asked, "edf", [keyed(where, one) for where, one in found.items()])
-    draw(plot, lambda: plot_edf(found, response))
+    record_analysis(loaded, "edf", [population_result(where, one) for where, one in found.items()])
+    save_plot(plot, lambda: plot_edf(found, response))
 
 
 @app.command()
@@ -76,26 +78,27 @@ def compare(
     seed: Seed = 0,
     form: Form = "table",
     paste: Annotated[
-        Literal["markdown", "latex"] | None, typer.Option(help="Print the main columns as a table to paste.")
+        Literal["markdown", "latex"] | None,
+        typer.Option(help="Print the main columns as a Markdown or LaTeX table, and nothing else."),
     ] = None,
     plot: Plot = None,
 ) -> None:
-    """Compare every pair of spaces in every regime and over all: means, quantiles, best of k, distributions."""
+    """Compare spaces pairwise, in every regime and pooled: means, quantiles, best of k, distributions."""
     import numpy as np
 
     from prunestats.comparison.comparison import compare as comparison
     from prunestats.reports.figures.single import plot_comparison
 
-    asked = ask(db, study, regime, space, split, {"response": response, "level": level, "seed": seed})
-    found = comparison(asked.frame, response=response, level=level, rng=np.random.default_rng(seed))
+    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level, "seed": seed})
+    found = comparison(loaded.frame, response=response, level=level, rng=np.random.default_rng(seed))
     if paste is not None:
         print(found.to_markdown() if paste == "markdown" else found.to_latex())
         return
     print_frame(found.frame, form)
     for sentence in dict.fromkeys(sentence for pair in found.pairs for sentence in pair.notes):
-        note(sentence, form)
-    finish(asked, "compare", found.to_dict()["pairs"])
-    draw(plot, lambda: plot_comparison(found))
+        print_note(sentence, form)
+    record_analysis(loaded, "compare", found.to_dict()["pairs"])
+    save_plot(plot, lambda: plot_comparison(found))
 
 
 @app.command("best-of")
@@ -106,40 +109,53 @@ def best_of(
     space: Spaces = None,
     split: Split = "test",
     response: Response = "error",
-    k: Annotated[list[int] | None, typer.Option("-k", min=1, help="Subnetworks to choose from; repeat it.")] = None,
-    target: Annotated[float | None, typer.Option(help="Tell how many subnetworks it takes to reach this.")] = None,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k",
+            min=1,
+            help="Number k of subnetworks of which the best is taken; may be repeated. Default: 1, 2, 5, 10, ...",
+        ),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Print instead how many subnetworks it takes to reach this value of the metric."),
+    ] = None,
     level: Level = 0.95,
     seed: Seed = 0,
     form: Form = "table",
     plot: Plot = None,
 ) -> None:
-    """Show the expected best of k subnetworks of every space, or with --target how many it takes to get there."""
+    """Estimate the expected best of k subnetworks of every population, or the k that reaches a target."""
     import numpy as np
 
     from prunestats.distribution.best_of_k import best_of as best
     from prunestats.distribution.samples_needed import samples_to_reach
     from prunestats.reports.figures.single import plot_best_of
 
-    chosen = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
-    asked = ask(db, study, regime, space, split, chosen)
-    drawn = {(fraction, name): values.to_numpy() for fraction, name, values in asked.populations(response)}
-    curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in drawn.items()}
+    options = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
+    loaded = load_runs(db, study, regime, space, split, options)
+    samples = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(response)}
+    curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in samples.items()}
     if target is None:
-        most = min(len(values) for values in drawn.values())
-        sizes = k or [size for size in _SIZES if size <= most]
+        smallest = min(len(values) for values in samples.values())
+        sizes = k or [size for size in _SIZES if size <= smallest]
         rows = [
-            (*where, *(known(value) for value in row))
-            for where, values in drawn.items()
-            for row in _best_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
+            (*where, *(finite_or_none(value) for value in row))
+            for where, values in samples.items()
+            for row in _best_of_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
         ]
         print_rows(("regime", "space", "k", "expected", "low", "high"), rows, form)
     else:
-        reached = {where: samples_to_reach(values, target, level=level) for where, values in drawn.items()}
+        reached = {where: samples_to_reach(values, target, level=level) for where, values in samples.items()}
         columns = ("target", "draws_expected", "low", "high", "best_of_k", "k_low", "k_high")
-        rows = [(*where, target, *ends(one.expected), *ends(one.best_of)) for where, one in reached.items()]
+        rows = [
+            (*where, target, *interval_columns(one.expected), *interval_columns(one.best_of))
+            for where, one in reached.items()
+        ]
         print_rows(("regime", "space", *columns), rows, form)
-    finish(asked, "best-of", [keyed(where, one) for where, one in curves.items()])
-    draw(plot, lambda: plot_best_of(curves, response))
+    record_analysis(loaded, "best-of", [population_result(where, one) for where, one in curves.items()])
+    save_plot(plot, lambda: plot_best_of(curves, response))
 
 
 @app.command()
@@ -151,45 +167,56 @@ def noise(
     split: Split = "test",
     response: Response = "error",
     half_width: Annotated[
-        float | None, typer.Option(help="Tell how many subnetworks and seeds give a mean this well.")
+        float | None,
+        typer.Option(
+            help="Also plan how many subnetworks and seeds estimate a mean to within this, in the unit of the metric."
+        ),
     ] = None,
     level: Level = 0.95,
     form: Form = "table",
 ) -> None:
-    """Split the variance between originals, subnetworks and seeds, and plan what a precision takes."""
+    """Estimate variance components of originals, subnetworks and seeds; plan sample sizes."""
     from prunestats.noise.components import variance_components
-    from prunestats.noise.precision_plan import plan_precision
 
-    asked = ask(db, study, regime, space, split, {"response": response, "level": level})
+    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level})
     found = {
         (fraction, str(name)): variance_components(runs, response, level=level)
-        for fraction, inside in asked.regimes()
+        for fraction, inside in loaded.regimes()
         for name, runs in inside.groupby("space", sort=False)
     }
     columns = ("subnetworks", "runs", "sd_originals", "sd_subnetworks", "sd_seeds", "icc", "icc_low", "icc_high")
-    rows = [
-        (*where, one.n_subnetworks, one.n_runs, *map(_root, (one.original, one.subnetwork, one.seed)), *ends(one.icc))
-        for where, one in found.items()
-    ]
+    rows = [(*where, *_component_columns(one)) for where, one in found.items()]
     print_rows(("regime", "space", *columns), rows, form)
-    said: dict[str, list[str]] = {}
+    populations: dict[str, list[str]] = {}
     for (fraction, name), one in found.items():
-        for sentence in one.notes:
-            said.setdefault(sentence, []).append(f"{fraction:g} {name}")
-        if half_width is not None:
-            plan = plan_precision(one, half_width=half_width)
-            seeds = f"{plan.seeds} seed{'s' * (plan.seeds > 1)}"
-            sentence = f"A mean within ± {half_width:g} takes {plan.subnetworks:,} subnetworks with {seeds} each."
-            said.setdefault(sentence, []).append(f"{fraction:g} {name}")
-    for sentence, places in said.items():
-        note(sentence if len(places) == len(found) else f"{', '.join(places)}: {sentence}", form)
-    finish(asked, "noise", [keyed(where, one) for where, one in found.items()])
+        for sentence in _noise_sentences(one, half_width):
+            populations.setdefault(sentence, []).append(f"{fraction:g} {name}")
+    for sentence, names in populations.items():
+        print_note(sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}", form)
+    record_analysis(loaded, "noise", [population_result(where, one) for where, one in found.items()])
 
 
-def _root(interval: Interval | None) -> float | None:
-    """A standard deviation, from a variance."""
-    return None if interval is None else interval.value**0.5
-
-
-def _best_rows(one: BestOf) -> Iterator[tuple[Any, ...]]:
+def _best_of_rows(one: BestOf) -> Iterator[tuple[Any, ...]]:
     return zip(one.k.tolist(), one.value.tolist(), one.low.tolist(), one.high.tolist(), strict=True)
+
+
+def _component_columns(one: VarianceComponents) -> tuple[Any, ...]:
+    deviations = map(_standard_deviation, (one.original, one.subnetwork, one.seed))
+    return (one.n_subnetworks, one.n_runs, *deviations, *interval_columns(one.icc))
+
+
+def _standard_deviation(variance: Interval | None) -> float | None:
+    return None if variance is None else variance.value**0.5
+
+
+def _noise_sentences(one: VarianceComponents, half_width: float | None) -> Iterator[str]:
+    """Yield what could not be estimated, and the sample sizes for a half-width where one is given."""
+    from prunestats.noise.precision_plan import plan_precision
+
+    yield from one.notes
+    if half_width is not None:
+        plan = plan_precision(one, half_width=half_width)
+        subnetworks = f"{plan.subnetworks:,} subnetwork{'s' * (plan.subnetworks > 1)}"
+        seeds = f"{plan.seeds} seed{'s' * (plan.seeds > 1)}"
+        interval = f"confidence interval of ± {half_width:g} for a mean ({100 * one.level:g} %)"
+        yield f"A {interval} takes {subnetworks} with {seeds} each."

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prunestats.cli.options import Db, Form, StudyFile, StudyName, Workers, app
+from prunestats.cli.options import Db, Form, OneStudy, Scheduler, StudyFile, Workers, app
 from prunestats.cli.terminal import duration, print_rows, say, show_progress
 from prunestats.errors import InputError
 
@@ -35,13 +35,15 @@ QUERIES = (
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("prunestats-demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for the database, report and figures.")] = Path(
+        "prunestats-demo"
+    ),
     workers: Workers = None,
     subnetworks: Annotated[
-        int | None, typer.Option(min=1, help="Subnetworks a population, for a shorter demo.")
+        int | None, typer.Option(min=1, help="Subnetworks per population, for a shorter demo. Default: 60.")
     ] = None,
 ) -> None:
-    """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, refine, compare, report."""
+    """Run the whole workflow on scikit-learn's digits, from training to the PDF report."""
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
     from prunestats.runners.study.file import demo_study_file, read_study
@@ -105,7 +107,7 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.toml"),
+    file: Annotated[Path, typer.Argument(help="Study file to write.")] = Path("study.toml"),
 ) -> None:
     """Write a commented study file to start from."""
     from prunestats.runners.study.file import demo_study_file
@@ -119,7 +121,7 @@ def init(
 
 @app.command()
 def sample(study: StudyFile, form: Form = "table") -> None:
-    """Draw and cost a study's populations without training: how many, how spread, which acceptance."""
+    """Sample populations without training; print FLOPs, ratio range, acceptance rate."""
     from prunestats.runners.execution.study_plan import plan
     from prunestats.runners.study.file import read_study
 
@@ -144,10 +146,12 @@ def run(
     study: StudyFile,
     db: Db = "prunestats.db",
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
-    max_runs: Annotated[int | None, typer.Option(min=1, help="Stop after this many runs.")] = None,
+    scheduler: Scheduler = None,
+    max_runs: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of runs before stopping. Default: all that are missing.")
+    ] = None,
 ) -> None:
-    """Run what is missing of a study; stop it whenever you like, and call it again to go on."""
+    """Run what is missing of a study; stop it at any time, and resume it with the same command."""
     from prunestats.runners.run import run_study
 
     with show_progress() as progress:
@@ -160,8 +164,8 @@ def run(
 
 
 @app.command()
-def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
-    """Show how far each study is: runs done, failed and missing, how fast it goes, what is left and what failed."""
+def status(db: Db = "prunestats.db", study: OneStudy = None, form: Form = "table") -> None:
+    """Show the progress of studies: runs done, failed and missing, rate, time left, failures by reason."""
     from prunestats.db import open_database, read, study_progress, study_status
 
     with read(open_database(db, create=False)) as connection:

@@ -1,4 +1,4 @@
-"""What the command line prints: progress with time left, tables, and errors of one line."""
+"""Output of the command line: progress with time left, tables, and errors of one line."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from prunestats.errors import InputError
 
 PHASES = {"originals": "training originals", "runs": "pruning and training"}
 
-# Without a terminal to redraw, a line this often is enough to see that work goes on.
-_SECONDS_A_LINE = 30.0
+# Without a terminal to redraw, a line this often shows that work goes on, and a day of it fills 3,000 lines of a log.
+_SECONDS_PER_LINE = 30.0
 
 
 @contextmanager
 def show_progress(stream: Any = None) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how far each phase is and how long it will take: a bar on a terminal, else a line now and then.
+    """Show the progress of each phase and the time left: a bar on a terminal, else a line every half minute.
 
     Yields
     ------
     callable
-        Takes the phase, how many are done, and how many there are.
+        Receives the phase, the number done, and the total.
     """
     console = Console(file=stream or sys.stderr, soft_wrap=True)
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _ProgressLines(console)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -48,6 +48,7 @@ def show_progress(stream: Any = None) -> Iterator[Callable[[str, int, int], None
         TimeRemainingColumn(elapsed_when_finished=False),
         TextColumn("left"),
     )
+    # Workers end their runs at about the same time: two minutes give a steadier rate than the default of half a minute.
     with Progress(*columns, console=console, speed_estimate_period=120) as progress:
         bars: dict[str, Any] = {}
 
@@ -59,18 +60,18 @@ def show_progress(stream: Any = None) -> Iterator[Callable[[str, int, int], None
         yield show
 
 
-class _Lines:
+class _ProgressLines:
     """Progress as lines of text, for logs."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.started: dict[str, tuple[float, int]] = {}
-        self.last = -_SECONDS_A_LINE
+        self.last = -_SECONDS_PER_LINE
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.monotonic()
         begun, before = self.started.setdefault(phase, (now, done))
-        if now - self.last < _SECONDS_A_LINE and done not in (before, total):
+        if now - self.last < _SECONDS_PER_LINE and done not in (before, total):
             return
         self.last = now
         pace = (now - begun) / (done - before) if done > before else None
@@ -79,7 +80,7 @@ class _Lines:
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str = "table") -> None:
-    """Print a query's answer as a table, CSV or JSON records."""
+    """Print rows as a table, CSV or JSON records."""
     if form == "csv":
         sys.stdout.write(csv_text(columns, rows))
     elif form == "json":
@@ -98,27 +99,27 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def json_records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows as a JSON array of objects; numbers that JSON has no sign for become their names.
+    """Return rows as a JSON array of objects; NaN and infinities, for which JSON has no sign, become strings.
 
     Raises
     ------
     InputError
         For two columns of one name.
     """
-    refuse_twins(columns)
+    refuse_duplicate_columns(columns)
     records = [dict(zip(columns, map(_json_value, row), strict=True)) for row in rows]
     return json.dumps(records, indent=2, ensure_ascii=False, default=str)
 
 
-def refuse_twins(columns: Sequence[str]) -> None:
-    """Refuse two columns of one name where a name holds one value."""
-    twins = [name for name in dict.fromkeys(columns) if list(columns).count(name) > 1]
-    if twins:
-        raise InputError(f"expected columns of different names; found {twins[0]!r} twice: rename one with AS")
+def refuse_duplicate_columns(columns: Sequence[str]) -> None:
+    """Refuse two columns of one name, for formats in which a name has one value."""
+    repeated = [name for name in dict.fromkeys(columns) if list(columns).count(name) > 1]
+    if repeated:
+        raise InputError(f"expected columns of different names; found {repeated[0]!r} twice: rename one with AS")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """Print a table with numbers to the right, and long text cut on a terminal alone."""
+    """Print a table with numbers aligned right; long text is cut on a terminal, but not in a file or pipe."""
     console = Console()
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for position, name in enumerate(columns):
@@ -127,18 +128,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     if not console.is_terminal:
-        # A file or a pipe has no width of its own: nothing is cut.
+        # A file or a pipe has no width: this one is more than any row takes.
         console = Console(width=10_000)
     console.print(table)
 
 
 def say(message: str) -> None:
-    """Print one line to standard output as it is."""
+    """Print a message to standard output, without markup or line breaks of rich."""
     Console(soft_wrap=True).print(Text(message))
 
 
 def complain(message: str, kind: str = "error") -> None:
-    """Print what went wrong to standard error: one line."""
+    """Print a message of one line to standard error, after its kind."""
     Console(stderr=True, soft_wrap=True).print(Text(f"{kind}: ", style="bold red") + Text(" ".join(message.split())))
 
 
@@ -159,13 +160,13 @@ def caret_lines(text: str, offset: int, width: int = 100) -> str:
     start = text.rfind("\n", 0, offset) + 1
     line = text[start:].split("\n", 1)[0].replace("\t", " ")
     column = offset - start
-    # the caret stands at two thirds of what is shown of a long line
+    # The caret is at two thirds of what is shown of a long line: what comes before an error explains it.
     first = max(0, min(column - 2 * width // 3, len(line) - width))
     return f"{line[first : first + width]}\n{' ' * cell_len(line[first:column])}^"
 
 
 def leave_progress() -> None:
-    """Go to a new line below a progress bar, with the cursor that it hides."""
+    """Show the cursor again, which a progress bar hides, and go to a new line below the bar."""
     console = Console(stderr=True)
     if console.is_terminal:
         console.show_cursor()
@@ -173,7 +174,7 @@ def leave_progress() -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them."""
+    """Return seconds in hours and minutes, or minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -12,16 +12,16 @@ import typer
 from prunestats.cli.analysis import (
     Bucket,
     Level,
+    PooledSpaces,
     Regimes,
     Response,
     Seed,
-    Spaces,
     Split,
-    ask,
-    draw,
-    finish,
-    known,
-    note,
+    finite_or_none,
+    load_runs,
+    print_note,
+    record_analysis,
+    save_plot,
 )
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.terminal import print_rows
@@ -42,13 +42,14 @@ def transfer(
     study: StudyName = None,
     network: Annotated[
         list[str] | None,
-        typer.Option(help="Predict the optimum of this network, on images of the study's size; may be repeated."),
+        typer.Option(help="Predict the optimum of this network, for images of the study's size; may be repeated."),
     ] = None,
     ratio: Annotated[
-        list[float] | None, typer.Option(help="Predict it for an original of this ratio; may be repeated.")
+        list[float] | None,
+        typer.Option(help="Predict the optimum of an original with this FLOPs-to-bucket ratio; may be repeated."),
     ] = None,
     regime: Regimes = None,
-    space: Spaces = None,
+    space: PooledSpaces = None,
     split: Split = "validation",
     response: Response = "log_cross_entropy",
     bucket: Bucket = 1,
@@ -57,12 +58,12 @@ def transfer(
     form: Form = "table",
     figure: Annotated[
         Path | None,
-        typer.Option("--figure", "--plot", help="Draw it, too: a file that ends in .png, .svg or .pdf."),
+        typer.Option("--figure", "--plot", help="Also save a figure (.png, .svg, .pdf)."),
     ] = None,
 ) -> None:
-    """Ask whether the ratio of an original says where its optimum is, and predict that of one not yet explored.
+    """Regress the optimal ratio on the original's ratio, and predict it for a new original.
 
-    Originals that differ by their training alone count as one. Without --space it looks at the study's first space.
+    Originals that differ only by their training seed count as one.
     """
     import numpy as np
 
@@ -72,33 +73,33 @@ def transfer(
     from prunestats.reports.figures.transfer import plot_transfer
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed, "network": network, "ratio": ratio}
-    asked = ask(db, study, regime, space, split, chosen, first=not space)
-    new = _networks(db, asked.parameters["study"], network or (), bucket) | {
+    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    new = _networks(db, loaded.parameters["study"], network or (), bucket) | {
         f"ratio {one:g}": one for one in ratio or ()
     }
     engine = open_database(db, create=False)
-    frame = with_buckets(engine, asked.frame, bucket)
+    frame = with_buckets(engine, loaded.frame, bucket)
     engine.dispose()
     found = transfer_optimum(frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
     print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)
     for sentence in (*found.reasons, *_without(found)):
-        note(sentence, form)
+        print_note(sentence, form)
     for name in new:
         for sentence in _words(name, [one for where, one in predicted if where == name], found):
-            note(sentence, form)
+            print_note(sentence, form)
     predictions = [{"original": name, **one.to_dict()} for name, one in predicted]
-    finish(asked, "transfer", [{**found.to_dict(), "predictions": predictions}])
-    draw(figure, lambda: plot_transfer(found, [one for _, one in predicted]))
+    record_analysis(loaded, "transfer", [{**found.to_dict(), "predictions": predictions}])
+    save_plot(figure, lambda: plot_transfer(found, [one for _, one in predicted]))
 
 
 def _optima(found: Transfer) -> list[tuple[Any, ...]]:
     return [
         (
             *(one.design.name, one.design.ratio, one.regime, one.optimum.verdict),
-            *(known(getattr(one.optimum, name)) for name in _FOUND),
-            *(len(one.design.originals), *(known(getattr(one.optimum, name)) for name in _SEEN)),
+            *(finite_or_none(getattr(one.optimum, name)) for name in _FOUND),
+            *(len(one.design.originals), *(finite_or_none(getattr(one.optimum, name)) for name in _SEEN)),
         )
         for one in found.optima
     ]
@@ -115,7 +116,13 @@ def _without(found: Transfer) -> list[str]:
 
 def _rows(predicted: Sequence[tuple[str, PredictedOptimum]]) -> list[tuple[Any, ...]]:
     return [
-        (name, one.ratio, one.regime, "predicted", *(known(v) for v in (one.new.value, one.new.low, one.new.high)))
+        (
+            name,
+            one.ratio,
+            one.regime,
+            "predicted",
+            *(finite_or_none(v) for v in (one.new.value, one.new.low, one.new.high)),
+        )
         + (None,) * (1 + len(_SEEN))
         for name, one in predicted
     ]

@@ -16,22 +16,25 @@ _ROWS = 10_000
 
 SqlForm = Annotated[
     Literal["table", "csv", "json", "parquet"] | None,
-    typer.Option("-f", "--format", help="How rows are written; by default as the file's name says, or as a table."),
+    typer.Option("-f", "--format", help="Output format. Default: by the suffix of --output, else table."),
 ]
 
 
 @app.command()
 def sql(
     query: Annotated[
-        str | None, typer.Argument(help="A SELECT, or .tables, or .schema [NAME]; - reads it from standard input.")
+        str | None,
+        typer.Argument(help="A SELECT, .tables, or .schema [NAME]; - reads it from standard input. Default: a shell."),
     ] = None,
     db: Db = "prunestats.db",
     form: SqlForm = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write the rows to.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Most rows to write; 0 writes all.")] = _ROWS,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds after which the query is stopped.")] = 60.0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write the rows to. Default: standard output.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of rows; 0 for all.")] = _ROWS,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Time limit of the query, in seconds.")] = 60.0,
 ) -> None:
-    """Query the results database, read-only; without a query, a shell, or what standard input asks."""
+    """Query the results database in SQL, read-only; without a query, open a shell."""
     chosen = form_of(form, output)
     typed = sys.stdin is not None and sys.stdin.isatty()
     if query is None and typed and sys.stdout.isatty() and form is None and output is None:

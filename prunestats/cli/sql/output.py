@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from prunestats.cli.terminal import print_rows, refuse_twins
+from prunestats.cli.terminal import print_rows, refuse_duplicate_columns
 from prunestats.errors import InputError
 
 FORMS = ("table", "csv", "json", "parquet")
@@ -64,7 +64,7 @@ def parquet_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> byte
         import pyarrow.parquet as pq
     except ImportError:
         raise InputError("parquet needs pyarrow; found none: pip install 'prunestats[parquet]'") from None
-    refuse_twins(columns)
+    refuse_duplicate_columns(columns)
     values = dict(zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True))
     file = io.BytesIO()
     try:

@@ -32,6 +32,8 @@ learning_rate = 0.02
 """
 
 COMMAND = [sys.executable, "-m", "prunestats"]
+# Ends a command that hangs, and no other: a short demo took over 300 s on two cores with a load of 17.
+PATIENCE_S = 1800
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,12 @@ def prunestats(environment):
 
     def call(*arguments: object, cwd: Path | None = None, code: int | None = 0):
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment, timeout=300
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            timeout=PATIENCE_S,
         )
         if code is not None:
             assert done.returncode == code, done.stderr

@@ -21,7 +21,7 @@ def test_the_demo_leaves_a_database_a_report_and_figures(demo):
     assert str(folder / "report.pdf") in done.stdout
 
 
-def test_the_demo_says_a_verdict_for_each_regime(demo):
+def test_the_demo_prints_a_verdict_for_each_regime(demo):
     verdicts = [line for line in demo[1].stdout.splitlines() if "of the FLOPs, " in line]
     assert len(verdicts) == 3
 
@@ -45,7 +45,7 @@ def test_running_the_demo_again_adds_no_row(demo, prunestats):
 
 
 def test_a_second_demo_holds_the_same_subnetworks_and_errors(demo, prunestats, tmp_path):
-    """Another number of workers too: inline."""
+    """With another number of workers, too: none but this process."""
     query = "SELECT original, space, regime, draw, subnetwork, widths, seed, val_error, test_error, val_loss, test_loss"
     query += " FROM results ORDER BY 1, 2, 3, 4"
     prunestats("demo", "--folder", tmp_path, "--subnetworks", 4, "--workers", 0)
@@ -109,11 +109,12 @@ def test_init_sample_and_a_stop_after_some_runs(prunestats, tmp_path):
         (("report", "--db", "absent.db"), 1, "absent.db"),
         (("sampel",), 2, "Did you mean 'sample'"),
         (("run",), 2, "Missing argument 'study'"),
+        (("run", "study.toml", "--wrokers", 2), 2, "`prunestats run --help` shows the usage"),
         (("run", "study.toml", "--scheduler", "tcp://127.0.0.1:9"), 2, "none answered"),
         (("init", "study.toml"), 2, "left as it is"),
     ],
 )
-def test_what_goes_wrong_is_told_in_one_line(study, prunestats, arguments, code, complaint):
+def test_an_error_is_one_line(study, prunestats, arguments, code, complaint):
     done = prunestats(*arguments, cwd=study.parent, code=code)
     assert complaint in done.stderr
     assert done.stderr.startswith("error: ")

@@ -1,6 +1,9 @@
-"""What the documents say to type can be typed."""
+"""The commands and snippets of the documentation run, and it names every command and public name."""
 
+import contextlib
+import pydoc
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,18 +32,15 @@ def test_python_examples_run_on_the_demo(demo, environment, code):
         capture_output=True,
         text=True,
         env=environment,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
 
-def test_the_network_of_ones_own_runs(tmp_path, environment):
+def test_a_network_of_your_own_runs(tmp_path, environment):
     define, use = blocks(TUTORIAL, "python")[1:]
     (tmp_path / "mynets.py").write_text(define)
-    done = subprocess.run(
-        [sys.executable, "-c", use], cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", use], cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     flops, params = re.search(r"\[(\d+)\] (\d+)", done.stdout).groups()
     assert int(flops) == 9 * 64 * 12 + 9 * 16 * 12 * 16 + 16 * 10
@@ -55,7 +55,7 @@ def test_sql_examples_run_on_the_demo(demo, prunestats, text):
         assert prunestats("sql", query, "--db", demo[0] / "results.db", "-f", "csv").stdout.count("\n") > 1
 
 
-def test_numbers_said_of_the_studies_are_those_of_their_summaries():
+def test_numbers_in_the_text_on_studies_are_those_of_their_summaries():
     folder = ROOT / "studies"
     found = "".join(path.read_text() for path in sorted(folder.glob("*.txt")))
     said = set(re.findall(r"-?\d+\.\d+|\d+ of \d+", (folder / "README.md").read_text()))
@@ -68,15 +68,44 @@ def test_every_command_is_documented():
     assert {name for name in commands if f"prunestats {name}" not in DOCS} == set()
 
 
-def test_every_public_name_is_there_and_documented():
+def shell_commands():
+    """Yield every `prunestats ...` of the blocks to type in, one line each."""
+    for block in re.findall(r"```(?:sh|bash|console)\n(.*?)```", DOCS, flags=re.DOTALL):
+        joined = re.sub(r"\\\n\s*", " ", block)
+        for line in re.findall(r"^(?:\$ )?(prunestats (?:\"[^\"]*\"|[^\"\n])*)", joined, flags=re.MULTILINE):
+            yield re.sub(r"\s+#.*", "", line) if '"' not in line else line
+
+
+@pytest.mark.parametrize("line", sorted(set(shell_commands())))
+def test_every_command_to_type_is_understood(line):
+    """Its names, options and values; nothing is run."""
+    _, *words = shlex.split(line)
+    command = typer.main.get_command(app)
+    with contextlib.suppress(typer.Exit):
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context(line, words)
+
+
+def test_every_public_name_is_documented_once():
     api = (ROOT / "docs" / "api.md").read_text()
-    for name in ps.__all__:
-        assert getattr(ps, name).__doc__
-        assert re.search(rf"\b{name}\b", api), name
+    named = re.findall(r"auto(?:function|class):: (prunestats\.[\w.]+)", api)
+    assert len(named) == len(set(named))
+    assert [one for one in named if pydoc.locate(one) is None] == []
+    rooms = {name: [one for one in named if one.rpartition(".")[2] == name] for name in ps.__all__}
+    assert {name: found for name, found in rooms.items() if len(found) != 1} == {}
+    assert all(getattr(ps, name).__doc__ for name in ps.__all__)
+
+
+def test_files_that_decisions_name_are_there():
+    text = "".join(path.read_text() for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    named = set(re.findall(r"`((?:prunestats|runners|tests|db|reports)/[\w/.-]+\.\w+)`", text))
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+    assert len(named) > 5
 
 
 def test_importing_the_package_is_light():
-    """No heavy library comes with the name alone."""
+    """`import prunestats` imports no heavy library."""
     code = "import sys, prunestats; print([m for m in ('torch', 'pandas', 'scipy', 'sqlalchemy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ from torch import nn
 
 
 class Deadly(nn.Module):
-    """As one that takes all memory: the system kills what trains it with three filters or four."""
+    """Kills the process that trains it with three or four filters, as the system does when memory runs out."""
 
     def __init__(self, num_classes):
         super().__init__()

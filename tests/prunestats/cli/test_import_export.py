@@ -1,4 +1,4 @@
-"""Results in and out, and looking after the database, from the command line."""
+"""Import, export and maintenance of the database, from the command line."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from prunestats.errors import PrunestatsError
 
 PAGE = Path(__file__).parents[3] / "docs" / "importing.md"
 ROWS = "arch,acc,macs,weights\n" + "".join(f"a{k},{90 + k / 10},{100 + k},{10 + k % 3}\n" for k in range(20))
-SAID = [
+OPTIONS = [
     "--column",
     "subnetwork=arch",
     "--column",
@@ -28,12 +28,21 @@ SAID = [
     "--column",
     "params=weights",
 ]
-SAID += ["--split", "validation", "--error-unit", "percent", "--flops-convention", "multiply-adds", "--original", "net"]
+OPTIONS += [
+    "--split",
+    "validation",
+    "--error-unit",
+    "percent",
+    "--flops-convention",
+    "multiply-adds",
+    "--original",
+    "net",
+]
 
 
 @pytest.fixture
 def typed(tmp_path, monkeypatch):
-    """Run a command in this process, in a folder of its own: a program takes a second to start."""
+    """Run a command in this process, in a folder of its own: a process takes a second to start."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object, code: int = 0):
@@ -53,31 +62,31 @@ def table(tmp_path):
     return tmp_path / "table.csv"
 
 
-def test_import_says_what_it_understands_then_stores_it_once(typed, table, tmp_path):
+def test_import_prints_how_it_reads_the_table_then_stores_it_once(typed, table, tmp_path):
     db = tmp_path / "results.db"
-    dry = typed("import", table, *SAID, "--db", db, "--dry-run").stdout
+    dry = typed("import", table, *OPTIONS, "--db", db, "--dry-run").stdout
     for told in ("accuracy: 'acc' (percent, goes to val_error)", "flops: 'macs' (counts, multiply-adds)"):
         assert told in dry
     assert "20 runs of 20 subnetworks, 1 seeds from 0 to 0" in dry
     assert "val_error from 0.081 to 0.1" in dry
     assert "A dry run: nothing was stored; there would be 20 new runs" in dry
     assert not db.exists()
-    assert "Stored 20 new runs and 20 new subnetworks" in typed("import", table, *SAID, "--db", db).stdout
-    assert "All of it was there already: 0 new runs" in typed("import", table, *SAID, "--db", db).stdout
+    assert "Stored 20 new runs and 20 new subnetworks" in typed("import", table, *OPTIONS, "--db", db).stdout
+    assert "All of it was there already: 0 new runs" in typed("import", table, *OPTIONS, "--db", db).stdout
 
 
 def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_path):
     db = tmp_path / "results.db"
     table.write_text(ROWS + "b1,,100,10\nb2,930,100,10\nb3,n/a,100,10\n")
-    refused = typed("import", table, *SAID, "--db", db, code=2)
+    refused = typed("import", table, *OPTIONS, "--db", db, code=2)
     assert len(refused.splitlines()) == 1
     assert "found 3 that cannot" in refused
-    dry = typed("import", table, *SAID, "--db", db, "--dry-run", code=1).stdout
+    dry = typed("import", table, *OPTIONS, "--db", db, "--dry-run", code=1).stdout
     assert "row 21: an error for every run that is done; found none" in dry
     assert "row 22: accuracy between 0 and 100; found 930" in dry
     assert "row 23: a number for accuracy; found 'n/a'" in dry
     assert "nothing would be" in dry
-    kept = typed("import", table, *SAID, "--db", db, "--skip-bad").stdout
+    kept = typed("import", table, *OPTIONS, "--db", db, "--skip-bad").stdout
     assert "3 rows or runs cannot be stored: 1 × " in kept
     assert "Stored 20 new runs" in kept
 
@@ -87,7 +96,7 @@ def test_a_refusal_is_one_line_of_the_program(prunestats, table, tmp_path):
     assert done.stderr == "error: expected a role of a column; found 'subnetwrk': do you mean subnetwork?\n"
 
 
-def test_what_is_exported_is_imported_without_a_word(typed, demo, tmp_path):
+def test_an_export_is_imported_without_options(typed, demo, tmp_path):
     db, first, second = demo[0] / "results.db", tmp_path / "first.csv", tmp_path / "second.csv"
     assert "48 results in" in typed("export", first, "--db", db).stdout
     assert "Stored 48 new runs" in typed("import", first, "--db", tmp_path / "copy.db").stdout
@@ -96,7 +105,7 @@ def test_what_is_exported_is_imported_without_a_word(typed, demo, tmp_path):
     assert "24 results" in typed("export", first, "--db", db, "--space", "initial", "--state", "done").stdout
 
 
-def test_the_database_is_looked_after(typed, demo, tmp_path):
+def test_commands_that_maintain_the_database(typed, demo, tmp_path):
     db = demo[0] / "results.db"
     assert "nothing to do" in typed("db", "upgrade", "--db", db).stdout
     assert "no damage, no orphans, no impossible values" in typed("db", "check", "--db", db).stdout
@@ -111,9 +120,9 @@ def test_the_database_is_looked_after(typed, demo, tmp_path):
 
 def test_findings_and_conflicts_set_the_exit_code(typed, table, tmp_path):
     one, two = tmp_path / "one.db", tmp_path / "two.db"
-    typed("import", table, *SAID, "--db", one)
+    typed("import", table, *OPTIONS, "--db", one)
     table.write_text(ROWS.replace("a3,90.3", "a3,91.7"))
-    typed("import", table, *SAID, "--db", two)
+    typed("import", table, *OPTIONS, "--db", two)
     done = typed("db", "merge", two, "--db", one, code=1)
     assert "conflict: run of subnetwork 'a3', protocol 'outside', seed 0: val_error is" in done.stderr
     assert "1 in all" in done.stderr
@@ -123,7 +132,7 @@ def test_findings_and_conflicts_set_the_exit_code(typed, table, tmp_path):
     assert "orphans: 1 rows of draw" in typed("db", "check", "--db", two, code=1).stdout
 
 
-def test_a_report_is_built_again_from_its_row(typed, demo, tmp_path):
+def test_a_report_is_rebuilt_from_its_row(typed, demo, tmp_path):
     db = demo[0] / "results.db"
     rows = json.loads(typed("analyses", "--db", db, "-f", "json").stdout)
     row = next(row for row in rows if row["kind"] == "report")
@@ -138,7 +147,7 @@ def test_a_report_is_built_again_from_its_row(typed, demo, tmp_path):
 
 
 def test_the_page_on_importing_runs(typed, tmp_path):
-    """Files are written as the page shows them, commands are typed, and what they print is what it says."""
+    """Files are written as the page shows them, commands are run, and their output is that of the page."""
     text = PAGE.read_text()
     for name, content in re.findall(r"`([\w.]+)`:\n\n```(?:json|text)\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).write_text(content)

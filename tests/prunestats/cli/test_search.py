@@ -1,4 +1,4 @@
-"""`prunestats search`: from a study file to an exported winner, gone on with where it was stopped."""
+"""`prunestats search`: from a study file to an exported winner, resumed where it was stopped."""
 
 import json
 import sqlite3
@@ -45,7 +45,7 @@ def rows(folder, query):
         return connection.execute(query).fetchall()
 
 
-def test_the_whole_way_and_again(tmp_path, prunestats):
+def test_a_search_exports_its_winner_and_is_idempotent(tmp_path, prunestats):
     (tmp_path / "study.toml").write_text(STUDY)
     done = prunestats("search", "study.toml", *OPTIONS, "-o", "winner", "--no-onnx", cwd=tmp_path)
     spent = sum(epochs for (epochs,) in rows(tmp_path, "SELECT epochs FROM run")) / 3
@@ -69,7 +69,7 @@ def test_the_whole_way_and_again(tmp_path, prunestats):
     assert done.stdout.split("Winner")[1].split("spent")[0] == again.stdout.split("Winner")[1].split("spent")[0]
 
 
-def test_results_that_came_meanwhile_do_not_move_a_search_that_has_begun(tmp_path, prunestats):
+def test_results_stored_meanwhile_do_not_change_a_search_that_has_begun(tmp_path, prunestats):
     (tmp_path / "study.toml").write_text(STUDY)
     prunestats("search", "study.toml", *OPTIONS, cwd=tmp_path)
     prunestats("run", "study.toml", "--workers", 0, cwd=tmp_path)
@@ -77,7 +77,7 @@ def test_results_that_came_meanwhile_do_not_move_a_search_that_has_begun(tmp_pat
     again = prunestats("search", "study.toml", *OPTIONS, cwd=tmp_path)
     assert "Winner" in again.stdout
     assert rows(tmp_path, "SELECT count(*) FROM run") == n
-    # rounds of a search are not what an analysis or a report means that names no study
+    # An analysis or report without --study leaves out the rounds of a search.
     assert "4 subnetworks" in prunestats("report", "-o", "report.pdf", cwd=tmp_path).stdout
     prunestats("edf", cwd=tmp_path)
     studies = (
@@ -94,7 +94,9 @@ def test_results_that_came_meanwhile_do_not_move_a_search_that_has_begun(tmp_pat
         (25, 40, "error: flops must be a fraction above 0 and at most 1; found 25"),
     ],
 )
-def test_what_cannot_be_searched_is_one_line_and_makes_no_database(tmp_path, prunestats, flops, budget, reason):
+def test_an_impossible_search_is_an_error_of_one_line_and_makes_no_database(
+    tmp_path, prunestats, flops, budget, reason
+):
     (tmp_path / "study.toml").write_text(STUDY)
     failed = prunestats("search", "study.toml", "--flops", flops, "--budget", budget, cwd=tmp_path, code=2)
     assert failed.stdout == ""

@@ -1,4 +1,4 @@
-"""One analysis each: what is printed is what the Python API returns, and it is on record."""
+"""Commands of one analysis: they print what the Python API returns, and store it."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def test_compare_prints_what_compare_returns(db, prunestats):
         assert float(found[0][name]) == pytest.approx(expected[name][0], rel=1e-12)
 
 
-def test_optimum_looks_at_the_first_space_and_gives_reasons(db, prunestats):
+def test_optimum_uses_the_first_space_and_gives_reasons(db, prunestats):
     found = json.loads(prunestats("optimum", "--db", db, "-f", "json").stdout)
     assert [(row["regime"], row["n_subnetworks"]) for row in found] == [(0.5, 8), (0.25, 8), (0.1, 8)]
     told = prunestats("optimum", "--db", db).stdout
@@ -70,13 +70,13 @@ def test_best_of_prints_k_and_how_many_reach_a_target(db, prunestats):
     assert float(reached[0]["draws_expected"]) == pytest.approx(8 / (means <= means.min()).sum())
 
 
-def test_compare_can_be_pasted(db, prunestats):
+def test_compare_prints_a_table_to_paste(db, prunestats):
     table = prunestats("compare", "--db", db, "--paste", "markdown").stdout.splitlines()
     assert len(table) == 2 + 4
     assert table[-1].startswith("| pooled | initial | uniform |")
 
 
-def test_winners_print_what_validation_chose_and_its_test_error(db, prunestats):
+def test_winners_prints_the_subnetwork_selected_by_validation_and_its_test_error(db, prunestats):
     found = rows(prunestats("winners", "--db", db, "--regime", 0.25, "--space", "initial", "-f", "csv"))
     runs = frame(db, regime=0.25, space="initial").merge(
         frame(db, regime=0.25, space="initial", split="test")[["original", "subnetwork", "seed", "error"]],
@@ -95,7 +95,7 @@ def test_buckets_need_twenty_subnetworks(db, prunestats):
     assert "20" in prunestats("buckets", "--db", db, code=2).stderr
 
 
-def test_noise_says_what_one_seed_cannot_tell(db, prunestats):
+def test_noise_says_what_one_seed_cannot_separate(db, prunestats):
     done = prunestats("noise", "--db", db)
     assert done.stdout.count("seeds and subnetworks vary together") == 1
     refused = prunestats("noise", "--db", db, "--half-width", 0.01, code=2)
@@ -125,7 +125,7 @@ def test_head_to_head_compares_every_space_with_the_first(db, prunestats):
 
 
 @pytest.mark.parametrize("command", ["edf", "compare", "optimum", "best-of"])
-def test_plots_are_written_and_analyses_are_on_record_once(db, prunestats, tmp_path, command):
+def test_plots_are_written_and_analyses_are_stored_once(db, prunestats, tmp_path, command):
     picture = tmp_path / f"{command}.png"
     for _ in range(2):
         prunestats(command, "--db", db, "--plot", picture)
@@ -152,7 +152,7 @@ def test_plots_are_written_and_analyses_are_on_record_once(db, prunestats, tmp_p
         (("optimum", "--response", "accuracy"), "error, log_cross_entropy"),
     ],
 )
-def test_what_was_asked_wrongly_is_told_in_one_line(db, prunestats, arguments, complaint):
+def test_wrong_usage_is_an_error_of_one_line(db, prunestats, arguments, complaint):
     done = prunestats(*arguments, "--db", db, code=2, cwd=db.parent)
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1

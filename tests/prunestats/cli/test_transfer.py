@@ -1,4 +1,4 @@
-"""Several originals in one database: what `prunestats transfer` prints, draws, predicts and puts on record."""
+"""Several originals in one database: what `prunestats transfer` prints, plots, predicts and stores."""
 
 import csv
 import io
@@ -16,8 +16,8 @@ from prunestats.db import import_results
 REGIMES = (0.5, 0.25)
 
 
-def outside(ratio, rng):
-    """Results from outside of an original whose optimum is at twice its ratio."""
+def external_results(ratio, rng):
+    """External results of an original whose optimum is at twice its ratio."""
     u, regime = rng.uniform(-0.8, 0.8, 120), np.repeat(REGIMES, 60)
     flops = (regime * ratio * 10**6).astype(int)
     params = np.rint(flops / (2 * ratio * np.exp(u))).astype(int)
@@ -28,12 +28,13 @@ def outside(ratio, rng):
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """A database of five originals from outside."""
+    """A database of the external results of five originals."""
     db, rng = tmp_path_factory.mktemp("imported") / "results.db", np.random.default_rng(0)
     for ratio in (40, 48, 56, 64, 72):
         import_results(
-            db, outside(ratio, rng), original=f"net{ratio}", study="outside", split="validation", regimes=REGIMES,
-            tolerance=0.01, flops_convention="multiply-adds", original_flops=ratio * 10**6, original_params=10**6,
+            db, external_results(ratio, rng), original=f"net{ratio}", study="external", split="validation",
+            regimes=REGIMES, tolerance=0.01, flops_convention="multiply-adds", original_flops=ratio * 10**6,
+            original_params=10**6,
         )  # fmt: skip
     return db
 
@@ -44,7 +45,7 @@ def rows(done):
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory, prunestats, study_text):
-    """A study of three originals, two of them one design, short enough to decide nothing."""
+    """A study of three originals, two of them one design, too short for any optimum to be identified."""
     folder = tmp_path_factory.mktemp("several")
     file, db = folder / "study.toml", folder / "results.db"
     strided = '[[originals]]\nnetwork = "resnet_digits_strided"\nepochs = 1\nlearning_rate = 0.1\n\n[regimes]'
@@ -54,7 +55,7 @@ def several(tmp_path_factory, prunestats, study_text):
     return db
 
 
-def test_every_design_and_regime_has_its_row_and_the_reasons_are_said(several, prunestats, tmp_path):
+def test_every_design_and_regime_has_its_row_and_the_reasons_follow(several, prunestats, tmp_path):
     picture = tmp_path / "transfer.png"
     done = prunestats("transfer", "--db", several, "--ratio", 5, "--figure", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -68,7 +69,7 @@ def test_every_design_and_regime_has_its_row_and_the_reasons_are_said(several, p
     assert [row["original"] for row in found] == ["resnet_digits_strided", "resnet_digits"]
 
 
-def test_it_is_on_record_once(several, prunestats):
+def test_an_analysis_is_stored_once(several, prunestats):
     for _ in range(2):
         prunestats("transfer", "--db", several, "--ratio", 7)
     with closing(sqlite3.connect(several)) as connection:
@@ -91,7 +92,7 @@ def test_buckets_are_those_of_the_original_too(several, prunestats):
         (("--figure", "transfer.bmp"), ".png, .svg, .pdf"),
     ],
 )
-def test_what_was_asked_wrongly_is_told_in_one_line(several, prunestats, arguments, complaint):
+def test_wrong_usage_is_an_error_of_one_line(several, prunestats, arguments, complaint):
     done = prunestats("transfer", "--db", several, *arguments, code=2)
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -102,12 +103,12 @@ def test_a_single_design_is_refused(demo, prunestats):
     assert "takes several designs; found resnet_digits alone" in done.stderr
 
 
-def test_an_optimum_that_follows_is_told_and_predicted(imported, prunestats, tmp_path):
-    asked = ("transfer", "--db", imported, "--response", "error")
-    done = prunestats(*asked, "--ratio", 60, "--figure", tmp_path / "transfer.svg")
+def test_an_optimum_associated_with_the_ratio_is_reported_and_predicted(imported, prunestats, tmp_path):
+    command = ("transfer", "--db", imported, "--response", "error")
+    done = prunestats(*command, "--ratio", 60, "--figure", tmp_path / "transfer.svg")
     assert "- The ratio of the original says where its optimum is: slope" in done.stdout
     assert "- ratio 60, at 0.25 of the FLOPs: its optimum is expected at" in done.stdout
-    found = json.loads(prunestats(*asked, "--ratio", 60, "-f", "json").stdout)
+    found = json.loads(prunestats(*command, "--ratio", 60, "-f", "json").stdout)
     new = [row for row in found if row["verdict"] == "predicted"]
     assert [(row["original"], row["regime"]) for row in new] == [("ratio 60", 0.5), ("ratio 60", 0.25)]
     frame = ps.load_results(imported)
@@ -118,7 +119,7 @@ def test_an_optimum_that_follows_is_told_and_predicted(imported, prunestats, tmp
 
 def test_a_network_needs_the_images_of_a_study(imported, prunestats):
     done = prunestats("transfer", "--db", imported, "--response", "error", "--network", "resnet20", code=2)
-    assert "found 'outside': give --ratio" in done.stderr
+    assert "found 'external': give --ratio" in done.stderr
 
 
 def test_a_network_by_name_is_predicted_as_its_cost(several, prunestats):
