@@ -26,7 +26,6 @@ NOT_IMPORTED = {
     "onnx": "torch.onnx.export writes with it",
     "onnxscript": "torch.onnx.export imports it",
     "seaborn": "TODO",
-    "statsmodels": "TODO",
     "tbb": "workers load its library by path",
 }
 

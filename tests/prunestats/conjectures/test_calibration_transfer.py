@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from prunestats.conjectures.transfer import put_together, transfer_optimum
+from prunestats.conjectures.transfer import combine_optima, transfer_optimum
 from prunestats.conjectures.transfer_result import DesignOptimum
 from prunestats.optimum.optimum import find_optimum
 from prunestats.results.designs import OriginalDesign
@@ -72,7 +72,7 @@ class World:
                     high=np.exp(y + Z * se),
                 )
                 found.append(DesignOptimum(design, regime, seen))
-        return put_together(found)
+        return combine_optima(found)
 
 
 def simulate(world, m, r, one_optimum):
