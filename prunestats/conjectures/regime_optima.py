@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -48,7 +50,7 @@ def optima_of_regimes(
     }
 
 
-def _regimes(frame: pd.DataFrame) -> list[float | None]:
+def _regimes(frame: pd.DataFrame) -> Sequence[float | None]:
     if "regime" not in frame.columns or bool(frame["regime"].isna().all()):
         return [None]
     missing = int(frame["regime"].isna().sum())

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from prunestats.bucket_size.cross_validation import corrected_interval, deal_folds, fold_losses
+from prunestats.bucket_size.cross_validation import corrected_interval, assign_folds, fold_losses
 from prunestats.bucket_size.predictors import curve_columns
 from prunestats.optimum.beyond_costs import beyond_costs
 from prunestats.optimum.points import ratio_points
@@ -32,7 +32,7 @@ def test_two_equally_good_predictors_are_rarely_told_apart(n, law):
         bases = [orthonormal(np.column_stack([np.ones(n), curve_columns(x)])) for x in (a, b)]
         differences = []
         for _ in range(5):
-            fold = deal_folds(np.zeros(n, dtype=np.int64), 10, rng)
+            fold = assign_folds(np.zeros(n, dtype=np.int64), 10, rng)
             differences.append(fold_losses(bases[0], y, fold) - fold_losses(bases[1], y, fold))
         rejected += corrected_interval(np.concatenate(differences), 10, 0.95)[1] < 0.05
     assert rejected <= stats.binom.ppf(0.999, repeats, 0.05)

@@ -58,8 +58,8 @@ def test_every_design_and_regime_has_its_row_and_the_reasons_are_said(several, p
     picture = tmp_path / "transfer.png"
     done = prunestats("transfer", "--db", several, "--ratio", 5, "--figure", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert "cannot be told here: no slope is fitted." in done.stdout
-    assert "- ratio 5: no prediction, as nothing is fitted." in done.stdout
+    assert "cannot be tested here: no slope is fitted." in done.stdout
+    assert "- ratio 5: no prediction, as no line is fitted." in done.stdout
     found = rows(prunestats("transfer", "--db", several, "-f", "csv"))
     expected = ps.transfer_optimum(ps.load_results(several), response="log_cross_entropy", rng=np.random.default_rng(0))
     assert [(row["original"], row["n_originals"], row["verdict"]) for row in found] == [
@@ -99,14 +99,14 @@ def test_what_was_asked_wrongly_is_told_in_one_line(several, prunestats, argumen
 
 def test_a_single_design_is_refused(demo, prunestats):
     done = prunestats("transfer", "--db", demo[0] / "results.db", code=2)
-    assert "takes several designs; found resnet_digits alone" in done.stderr
+    assert "needs several designs; found resnet_digits alone" in done.stderr
 
 
 def test_an_optimum_that_follows_is_told_and_predicted(imported, prunestats, tmp_path):
     asked = ("transfer", "--db", imported, "--response", "error")
     done = prunestats(*asked, "--ratio", 60, "--figure", tmp_path / "transfer.svg")
-    assert "- The ratio of the original says where its optimum is: slope" in done.stdout
-    assert "- ratio 60, at 0.25 of the FLOPs: its optimum is expected at" in done.stdout
+    assert "- The optimum increases with the ratio of the original: slope" in done.stdout
+    assert "- ratio 60, at 0.25 of the FLOPs: predicted optimum" in done.stdout
     found = json.loads(prunestats(*asked, "--ratio", 60, "-f", "json").stdout)
     new = [row for row in found if row["verdict"] == "predicted"]
     assert [(row["original"], row["regime"]) for row in new] == [("ratio 60", 0.5), ("ratio 60", 0.25)]
@@ -123,7 +123,7 @@ def test_a_network_needs_the_images_of_a_study(imported, prunestats):
 
 def test_a_network_by_name_is_predicted_as_its_cost(several, prunestats):
     done = prunestats("transfer", "--db", several, "--network", "resnet_digits_deep")
-    assert "- resnet_digits_deep: no prediction, as nothing is fitted." in done.stdout
+    assert "- resnet_digits_deep: no prediction, as no line is fitted." in done.stdout
 
 
 def test_a_report_looks_for_an_optimum_in_each_network(several, prunestats, tmp_path):
