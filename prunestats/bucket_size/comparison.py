@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunestats.bucket_size.cross_validation import corrected_interval, assign_folds, fold_losses
+from prunestats.bucket_size.cross_validation import assign_folds, corrected_interval, fold_losses
 from prunestats.bucket_size.predictors import Predictor, predictors
 from prunestats.bucket_size.scores import BucketComparison, Score
 from prunestats.bucket_size.sentences import comparison_reasons

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from prunestats.bucket_size.cross_validation import corrected_interval, assign_folds, fold_losses
+from prunestats.bucket_size.cross_validation import assign_folds, corrected_interval, fold_losses
 from prunestats.bucket_size.predictors import curve_columns
 from prunestats.optimum.beyond_costs import beyond_costs
 from prunestats.optimum.points import ratio_points

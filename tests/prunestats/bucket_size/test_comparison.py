@@ -13,7 +13,7 @@ from scipy import stats
 
 import prunestats as ps
 from prunestats.bucket_size.comparison import compare_buckets
-from prunestats.bucket_size.cross_validation import corrected_interval, assign_folds, fold_losses
+from prunestats.bucket_size.cross_validation import assign_folds, corrected_interval, fold_losses
 from prunestats.bucket_size.predictors import curve_columns
 from prunestats.errors import InputError
 from prunestats.optimum.beyond_costs import beyond_costs
