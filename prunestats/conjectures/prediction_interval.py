@@ -62,7 +62,7 @@ def predict_new(
     """
     k, p = design.shape
     u = (0.5 + np.outer(np.arange(1, _POINTS + 1), _STEPS)) % 1
-    # the grid starts where tau2 is negligible beside every sampling variance
+    # the grid starts where tau2 is negligible against every sampling variance
     taus = np.r_[0.0, np.geomspace(1e-4 * v.min(), _largest_tau2(y, v, design), _GRID)]
     fits = [_knapp_hartung(y, v + tau2, design, row) for tau2 in taus]
     q, mean, error = (np.array(part) for part in zip(*fits, strict=True))

@@ -181,7 +181,7 @@ def combine_optima(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> T
     used = [one for one, estimate in zip(optima, meta.estimates, strict=True) if not estimate.refusal]
     relative = _meta_regression(optima, [_relative(one.optimum) for one in optima], level)
     (slope, p), (place_slope, place_p) = meta.careful_slope(), relative.careful_slope()
-    drawn = _slope_of_sampled_middle(used)
+    drawn_slope = _slope_of_sampled_middle(used)
     no_overlap = overlap_sentences([(one.regime, one.optimum) for one in used])
     verdict = _verdict(slope, p, not no_overlap, level)
     return Transfer(
@@ -190,7 +190,7 @@ def combine_optima(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> T
             *slope_sentences(meta, slope, p, verdict),
             *population_sentences([one.optimum.verdict for one in optima], len(used)),
             *no_overlap,
-            *sampled_range_sentences(drawn),
+            *sampled_range_sentences(drawn_slope),
             *relative_sentences(place_slope, place_p),
             *meta.notes,
         ),
@@ -200,7 +200,7 @@ def combine_optima(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> T
         place_slope=place_slope,
         place_slope_p=place_p,
         meta=meta,
-        drawn_slope=drawn,
+        drawn_slope=drawn_slope,
         shared=not no_overlap,
     )
 

@@ -29,7 +29,7 @@ def weyl(n, step):
 
 
 def golden_means():
-    """The subnetworks of golden/buckets.R."""
+    """Subnetworks of golden/buckets.R."""
     flops, params = 1e6 * (0.8 + 0.4 * weyl(150, 0.6180339887498949)), 5000 + 15000 * weyl(150, 0.41421356237309515)
     noise = 0.1 * stats.norm.ppf(weyl(150, 0.7320508075688772))
     error = (np.log(flops / params) - 4.5) ** 2 + 0.5 * np.log(flops / 1e6) + noise

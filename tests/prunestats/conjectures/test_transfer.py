@@ -54,7 +54,7 @@ def one_optimum():
 
 @pytest.fixture(scope="module")
 def optima(one_optimum):
-    """Optima of designs with chosen log ratios, an entry a design and regime."""
+    """Optima of designs with chosen log ratios, one for each design and regime."""
 
     def make(y, ratios, *, se=0.05, regimes=(0.5,), drawn=(1.0, 1e4)):
         cells = [(ratio, regime) for ratio in ratios for regime in regimes]
