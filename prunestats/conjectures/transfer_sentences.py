@@ -13,8 +13,8 @@ from prunestats.optimum.optimum import Optimum
 from prunestats.wording import p_words
 
 VERDICTS = {
-    "follows": "The optimum increases with the ratio of the original",
-    "opposes": "The optimum decreases with the ratio of the original",
+    "follows": "The optimum increases significantly with the ratio of the original",
+    "opposes": "The optimum decreases significantly with the ratio of the original",
     "not seen": "No significant association between the ratio of the original and its optimum",
     "drawn apart": "An association between the ratio of the original and its optimum cannot be tested here",
     "too few": "An association between the ratio of the original and its optimum cannot be tested here",
@@ -35,7 +35,7 @@ def slope_sentences(meta: MetaOptimum, slope: Interval | None, p: float, verdict
     within = f", optima within a design by {_factor(fit.tau2_within)}" if meta.design.repeated else ""
     found.append(
         f"Residual heterogeneity: around the line, designs differ by a factor of {_factor(tau2.value)} (one standard "
-        f"deviation){within}; I2 {100 * fit.i2:.0f} %, p {p_words(fit.q_p)} for none."
+        f"deviation){within}; I2 {100 * fit.i2:.0f} %, Cochran's Q p {p_words(fit.q_p)}."
     )
     return tuple(found)
 
@@ -89,7 +89,7 @@ def relative_sentences(slope: Interval | None, p: float) -> tuple[str, ...]:
             f"The optimum does not shift significantly relative to the sampled range {found}: the sampled range alone "
             "may explain an association with the original.",
         )
-    return (f"The optimum shifts relative to the sampled range {found}.",)
+    return (f"The optimum shifts significantly relative to the sampled range {found}.",)
 
 
 def _factor(variance: float) -> str:
