@@ -1,4 +1,4 @@
-"""Which bucket size, and which competitor of the ratio, predicts the response of unseen subnetworks best?"""
+"""Cross-validated comparison of bucket sizes, and of other predictors, of the response of unseen subnetworks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunestats.bucket_size.cross_validation import corrected_interval, deal_folds, fold_losses
+from prunestats.bucket_size.cross_validation import assign_folds, corrected_interval, fold_losses
 from prunestats.bucket_size.predictors import Predictor, predictors
 from prunestats.bucket_size.scores import BucketComparison, Score
 from prunestats.bucket_size.sentences import comparison_reasons
@@ -23,7 +23,11 @@ from prunestats.results.means import unit_means
 from prunestats.results.ratio import log_ratio
 
 SIZES = (1, 2**10, 2**12, 2**14)
-_LEAST = 20
+"""Default bucket sizes: single parameters, and powers of two in the range of the layers of a ResNet-20."""
+
+_LEAST_SUBNETWORKS = 20
+"""Fewest subnetworks, and most folds: the smallest size with simulated intervals (docs/methods/buckets.md). No fold is
+then empty, and ten folds train on 18."""
 
 
 def compare_buckets(
@@ -36,22 +40,22 @@ def compare_buckets(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> BucketComparison:
-    """Compare bucket sizes, parameters, FLOPs and all widths as predictors of a population's response in one regime.
+    """Cross-validated R2 of bucket sizes, parameters, FLOPs and all widths as predictors of the response in one regime.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Results of one regime and one protocol, one row a run.
     sizes : sequence of int
-        Parameters a bucket; sizes other than 1 need the column layer_params.
+        Parameters per bucket; sizes other than 1 need the column layer_params.
     response : str
         The numeric column to predict.
     folds, repeats : int
-        Of the cross-validation; at least 2 folds.
+        Of the repeated cross-validation; 2 to 20 folds.
     level : float
-        Confidence level of the differences.
+        Confidence level of the intervals of differences.
     rng : numpy.random.Generator, optional
-        Deals the folds; a generator seeded with 0 when left out.
+        Assigns subnetworks to folds; seeded with 0 when left out.
 
     Returns
     -------
@@ -62,14 +66,16 @@ def compare_buckets(
     ResultsError
         For what `check_results` refuses, and for several regimes or protocols at once.
     InputError
-        For fewer than 20 subnetworks, fewer than 2 folds, or a bucket that cannot be counted.
+        For fewer than 20 subnetworks, folds or repeats out of range, duplicate sizes, or a bucket that cannot be
+        counted.
 
     Notes
     -----
-    Estimand: the expected squared error for a new subnetwork of the same originals and spaces, of a curve fitted to as
-    many subnetworks as there are, less one fold. Folds are dealt by subnetwork, within originals, and the seeds of a
-    subnetwork are averaged before, so none is on both sides. Differences are paired by fold; their intervals are Nadeau
-    and Bengio's, not adjusted for picking the best of several: see docs/methods/buckets.md.
+    Estimand: the expected squared prediction error for a new subnetwork of the same originals and spaces, of a curve
+    fitted to all subnetworks but one fold. Folds are assigned by subnetwork, stratified by original, and the seeds of a
+    subnetwork are averaged before, so none is in training and test fold at once. Differences are paired by fold; their
+    intervals are Nadeau and Bengio's, without a correction for selecting the best of several: see
+    docs/methods/buckets.md.
 
     References
     ----------
@@ -89,10 +95,10 @@ def compare_buckets(
     _check_request(sizes, folds, repeats)
     means = unit_means(frame, response)
     data = ratio_points(means, sizes[0], response)
-    if len(means) < _LEAST or np.ptp(data.y) == 0:
+    if len(means) < _LEAST_SUBNETWORKS or np.ptp(data.y) == 0:
         raise InputError(
-            f"a comparison needs {_LEAST} subnetworks or more whose {response} differs; found {len(means)} with "
-            f"{np.unique(data.y).size} values"
+            f"a comparison needs {_LEAST_SUBNETWORKS} subnetworks or more whose {response} differs; found {len(means)} "
+            f"with {np.unique(data.y).size} values: run more of the study"
         )
     candidates = predictors(means, sizes)
     bases = [orthonormal(data.design(*candidate.columns.T)) for candidate in candidates]
@@ -120,9 +126,10 @@ def compare_buckets(
 def _check_request(sizes: Sequence[int], folds: int, repeats: int) -> None:
     if len(sizes) == 0 or len(set(sizes)) < len(sizes):
         raise InputError(f"sizes must be different bucket sizes, at least one; found {list(sizes)}")
-    if folds < 2 or repeats < 1 or folds > _LEAST:
+    if folds < 2 or repeats < 1 or folds > _LEAST_SUBNETWORKS:
         raise InputError(
-            f"cross-validation takes 2 to {_LEAST} folds and 1 repeat or more; found {folds} folds, {repeats} repeats"
+            f"cross-validation takes 2 to {_LEAST_SUBNETWORKS} folds and 1 repeat or more; found {folds} folds, "
+            f"{repeats} repeats: ten of each are usual"
         )
 
 
@@ -140,11 +147,11 @@ def _losses(
     repeats: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return the loss of every predictor on every fold, over the mean loss of the originals' averages."""
+    """Loss of every predictor on every fold, relative to the mean loss of the originals' averages."""
     y = data.weigh(data.y - data.y.mean())
     rows = []
     for _ in range(repeats):
-        fold = deal_folds(strata, folds, rng)
+        fold = assign_folds(strata, folds, rng)
         rows.append(np.column_stack([fold_losses(basis, y, fold) for basis in bases]))
     losses = np.vstack(rows)
     scaled: Floats = losses / losses[:, 0].mean()
@@ -166,6 +173,6 @@ def _score(
     if candidate.bucket is None:
         return Score(candidate.name, None, terms, r2, gain, p, float("nan"), None)
     x = log_ratio(means, candidate.bucket)
-    linked = correlation(x, np.log(means["params"].to_numpy(dtype=float)))
+    collinearity = correlation(x, np.log(means["params"].to_numpy(dtype=float)))
     beyond = beyond_costs(replace(data, x=x), means)
-    return Score(candidate.name, candidate.bucket, terms, r2, gain, p, linked, beyond)
+    return Score(candidate.name, candidate.bucket, terms, r2, gain, p, collinearity, beyond)

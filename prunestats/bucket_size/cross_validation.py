@@ -1,4 +1,4 @@
-"""Repeated cross-validation over subnetworks, and the standard error of a difference between two predictors."""
+"""Repeated cross-validation of least-squares fits, with Nadeau and Bengio's corrected interval of a difference."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval
 
 
-def deal_folds(strata: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Deal subnetworks to folds of equal size, each original as evenly as it goes.
+def assign_folds(strata: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Random folds of equal size, stratified: subnetworks of each original are spread evenly.
 
     Examples
     --------
     >>> strata = np.array([0, 0, 0, 0, 1, 1])
-    >>> np.bincount(deal_folds(strata, 2, np.random.default_rng(0))[:4]).tolist()
+    >>> np.bincount(assign_folds(strata, 2, np.random.default_rng(0))[:4]).tolist()
     [2, 2]
     """
     shuffled = rng.permutation(strata.size)
-    dealt = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
     fold = np.empty(strata.size, dtype=np.int64)
-    fold[dealt] = np.arange(strata.size) % folds
+    fold[by_stratum] = np.arange(strata.size) % folds
     return fold
 
 
 def fold_losses(basis: Floats, y: Floats, fold: NDArray[np.int64]) -> Floats:
-    """Mean squared error on each fold of the least-squares fit to the others.
+    """Mean squared error on each fold of the least-squares fit to the other folds.
 
     Parameters
     ----------
     basis : ndarray, shape (n, p)
-        Orthonormal.
+        Orthonormal columns.
     y : ndarray, shape (n,)
     fold : ndarray of int, shape (n,)
 
@@ -42,7 +42,8 @@ def fold_losses(basis: Floats, y: Floats, fold: NDArray[np.int64]) -> Floats:
 
     Notes
     -----
-    The normal equations of all points less those of the fold: a pass over the points serves all folds.
+    Each fit solves the normal equations of all points less those of the fold, so one pass over the points serves all
+    folds.
 
     Examples
     --------
@@ -55,23 +56,24 @@ def fold_losses(basis: Floats, y: Floats, fold: NDArray[np.int64]) -> Floats:
     losses = []
     for rows, values in _parts(basis, y, np.bincount(fold)):
         left = np.eye(basis.shape[1]) - rows.T @ rows
+        # leaving a fold out may make columns collinear; singular values are at most 1, and below 1e-9 rounding error
         coefficients = np.linalg.pinv(left, rcond=1e-9, hermitian=True) @ (whole - rows.T @ values)
         losses.append(float(np.mean((values - rows @ coefficients) ** 2)))
     return np.array(losses)
 
 
 def _parts(basis: Floats, y: Floats, sizes: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
-    ends = np.cumsum(sizes)[:-1]
-    return list(zip(np.split(basis, ends), np.split(y, ends), strict=True))
+    starts = np.cumsum(sizes)[:-1]
+    return list(zip(np.split(basis, starts), np.split(y, starts), strict=True))
 
 
 def corrected_interval(differences: Floats, folds: int, level: float) -> tuple[Interval, float]:
-    """Interval and two-sided p-value of a mean difference in loss over repeated cross-validation.
+    """Nadeau and Bengio's corrected t interval and p-value of a mean difference in loss over repeated cross-validation.
 
     Parameters
     ----------
     differences : ndarray, shape (repeats * folds,)
-        Of two predictors' losses on the same folds.
+        Losses of one predictor less those of another on the same folds.
     folds : int
     level : float
 
@@ -81,8 +83,9 @@ def corrected_interval(differences: Floats, folds: int, level: float) -> tuple[I
 
     Notes
     -----
-    Folds share training points, so their spread understates that of the mean. The variance of J differences is taken
-    as (1 / J + 1 / (folds - 1)) times their sample variance, and Student's t has J - 1 degrees of freedom.
+    Training sets overlap, so losses of different folds are correlated and their sample variance understates that of the
+    mean. The variance of the mean of J differences is (1 / J + 1 / (folds - 1)) times their sample variance, and
+    Student's t has J - 1 degrees of freedom.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What may predict a subnetwork's response: parameters, FLOPs, the ratio with buckets of a size, all widths."""
+"""Competing predictors of the response: parameters, FLOPs, the ratio with buckets of a size, all widths."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from prunestats.optimum.explained_variance import log_widths
 from prunestats.optimum.penalised_spline import cubic_basis, knots_of, second_derivatives
 from prunestats.results.ratio import log_ratio
 
-EVERYTHING = "all log widths + FLOPs + parameters"
+ALL_WIDTHS_AND_COSTS = "all log widths + FLOPs + parameters"
+
 _KNOTS = 4
+"""Knots of each cubic curve: enough for one minimum and an asymmetry around it, at three coefficients and no smoothing
+parameter to choose, so that every predictor has the same flexibility."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A named set of columns; `bucket` is None for what is not a ratio."""
+    """A named set of regression columns; `bucket` is None for predictors other than a ratio."""
 
     name: str
     bucket: int | None
@@ -27,13 +30,13 @@ class Predictor:
 
 
 def predictors(means: pd.DataFrame, sizes: Sequence[int]) -> list[Predictor]:
-    """Return the competitors, the average first and parameters alone second.
+    """Competing predictors: the average first, parameters alone second.
 
     Notes
     -----
-    Each of log ratio, log parameters and log FLOPs enters as a cubic curve with four knots at quantiles, so that the
-    variables compete and not the shapes given to them. All log widths enter linearly; with the curves of FLOPs and
-    parameters beside them, which widths determine, they stand for all that there is to predict.
+    Log ratio, log parameters and log FLOPs each enter as a cubic curve with four knots at quantiles, so that variables
+    are compared at equal flexibility. All log widths enter linearly; together with the curves of FLOPs and parameters,
+    which widths determine, they approximate the explainable variance.
 
     Examples
     --------
@@ -55,12 +58,12 @@ def predictors(means: pd.DataFrame, sizes: Sequence[int]) -> list[Predictor]:
     if widths is not None:
         widths = widths - widths.mean(axis=0)
         found.append(Predictor("all log widths", None, widths))
-        found.append(Predictor(EVERYTHING, None, np.column_stack([widths, costs])))
+        found.append(Predictor(ALL_WIDTHS_AND_COSTS, None, np.column_stack([widths, costs])))
     return found
 
 
 def curve_columns(x: Floats) -> Floats:
-    """Return columns that span, with a constant, all natural cubic splines with four knots at quantiles of x.
+    """Regression columns that span, with a constant, the natural cubic splines with four knots at quantiles of x.
 
     Examples
     --------
@@ -68,6 +71,7 @@ def curve_columns(x: Floats) -> Floats:
     [(5, 4), (3, 1), (2, 0)]
     """
     distinct = np.unique(x).size
+    # a natural cubic spline needs three knots; two values support a line, one nothing
     if distinct < 3:
         return (x - x.mean())[:, None] if distinct > 1 else np.empty((x.size, 0))
     knots = knots_of(x, _KNOTS)

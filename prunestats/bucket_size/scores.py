@@ -1,4 +1,4 @@
-"""The scores of bucket sizes and of the ratio's competitors as predictors."""
+"""Cross-validated R2 of bucket sizes and of competing predictors."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from prunestats.optimum.beyond_costs import Beyond
 
 @dataclass(frozen=True)
 class Score:
-    """How well one predictor does on subnetworks that it has not seen.
+    """Cross-validated R2 of one predictor, and its gain over parameters alone.
 
     Parameters
     ----------
     predictor : str
     bucket : int or None
-        Parameters a bucket; None for what is not a ratio.
+        Parameters per bucket; None for predictors other than a ratio.
     terms : int
-        Coefficients, the originals' levels not counted.
+        Coefficients, without the fixed effects of originals.
     r2 : float
-        1 - squared error / squared error of the originals' averages, both by cross-validation; below zero where the
+        1 - squared error / squared error of the originals' averages, both by cross-validation; negative where the
         average predicts better.
     gain : Interval
-        r2 less that of parameters alone, with its interval.
+        r2 less that of parameters alone, with its confidence interval.
     p : float
-        Two-sided p-value that the gain is zero.
+        Two-sided p-value of gain zero.
     correlation : float
-        Of log ratio and log parameters; nan for what is not a ratio.
+        Correlation of log ratio and log parameters; nan for predictors other than a ratio.
     beyond : Beyond or None
-        Test that a ratio says more than FLOPs and parameters apart.
+        Nested test of the ratio beyond separate curves in FLOPs and parameters; None where no term is left to test.
     """
 
     predictor: str
@@ -57,10 +57,10 @@ class BucketComparison(Result):
     best : str
         The predictor with the largest r2.
     reasons : tuple of str
-        What to conclude, with numbers.
+        Conclusions in sentences, with numbers.
     scores : tuple of Score
     losses : ndarray, shape (repeats * folds, predictors)
-        Mean squared error on each fold, over that of the originals' averages on all.
+        Mean squared error on each fold, relative to that of the originals' averages over all folds.
     folds, repeats : int
     n_subnetworks, n_runs, n_originals : int
     response : str
@@ -84,7 +84,7 @@ class BucketComparison(Result):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a predictor: r2, its gain over parameters alone with interval and p, and the nested test."""
+        """One row a predictor: r2, its gain over parameters alone with interval and p-value, and the nested test."""
         return pd.DataFrame(
             {
                 "predictor": score.predictor,
@@ -103,10 +103,10 @@ class BucketComparison(Result):
         ).astype({"bucket": "Int64"})
 
     def gain(self, predictor: str, over: str) -> tuple[Interval, float]:
-        """Return r2 of one predictor less that of another, with its interval and two-sided p-value."""
+        """Difference of the r2 of two predictors, with its corrected interval and two-sided p-value."""
         names = [score.predictor for score in self.scores]
         for name in (predictor, over):
             if name not in names:
-                raise InputError(f"predictor must be one of {', '.join(names)}; found {name!r}")
+                raise InputError(f"predictor must be one of {', '.join(names)}; found {name!r}: check the name")
         differences = self.losses[:, names.index(over)] - self.losses[:, names.index(predictor)]
         return corrected_interval(differences, self.folds, self.level)

@@ -1,78 +1,86 @@
-"""What a comparison of bucket sizes says, in sentences."""
+"""Sentences on a comparison of bucket sizes."""
 
 from __future__ import annotations
 
-from prunestats.bucket_size.predictors import EVERYTHING
+from prunestats.bucket_size.predictors import ALL_WIDTHS_AND_COSTS
 from prunestats.bucket_size.scores import BucketComparison, Score
 from prunestats.numeric.intervals import Interval
 from prunestats.wording import p_words
 
-_SAME = 0.95
+# a round number: beyond it ratio and parameters share over 90 % of their variance. It only decides on a wording
+_COLLINEAR = 0.95
 
 
 def comparison_reasons(found: BucketComparison) -> tuple[str, ...]:
-    """Say which predictor and which bucket size is best, and what each ratio adds to parameters and FLOPs."""
+    """The best predictor, the best bucket size, and the gain of each ratio over parameters and FLOPs."""
     ratios = [score for score in found.scores if score.bucket is not None]
     return (
-        _winner(found),
-        *_sizes(found, ratios),
+        _best_predictor(found),
+        *_bucket_sizes(found, ratios),
         *(_over_parameters(score) for score in ratios),
         *(_beyond(score) for score in ratios),
         *_of_widths(found, ratios),
     )
 
 
-def _winner(found: BucketComparison) -> str:
+def _best_predictor(found: BucketComparison) -> str:
     best = max(found.scores, key=lambda score: score.r2)
     how = f"{found.folds}-fold cross-validation over {found.n_subnetworks} subnetworks, {found.repeats} times"
     if best.terms == 0:
-        return f"Nothing predicts the {found.response} of unseen subnetworks better than the average does ({how})."
+        return f"No predictor of the {found.response} of unseen subnetworks is better than the average ({how})."
     return (
-        f"The {found.response} of unseen subnetworks is predicted best by {best.predictor}: {_percent(best.r2)} of its "
-        f"variance ({how})."
+        f"The best predictor of the {found.response} of unseen subnetworks is {best.predictor}: {_percent(best.r2)} of "
+        f"the variance ({how})."
     )
 
 
-def _sizes(found: BucketComparison, ratios: list[Score]) -> list[str]:
+def _bucket_sizes(found: BucketComparison, ratios: list[Score]) -> list[str]:
     if len(ratios) < 2:
         return []
     best, second, *_ = sorted(ratios, key=lambda score: -score.r2)
     lead, p = found.gain(best.predictor, second.predictor)
-    told = "told apart" if p < 1 - found.level else "not told apart"
+    differ = "significantly" if p < 1 - found.level else "not significantly"
     return [
         f"Among the bucket sizes {best.bucket:,} predicts best ({_percent(best.r2)}), then {second.bucket:,} "
-        f"({_percent(second.r2)}): {told}, the difference is {_points(lead)}."
+        f"({_percent(second.r2)}): {differ} different, by {_percentage_points(lead)}."
     ]
 
 
 def _over_parameters(score: Score) -> str:
-    linked = f"log ratio and log parameters correlate at {score.correlation:.3f}"
-    how = "better" if score.gain.low > 0 else "worse" if score.gain.high < 0 else "no better"
-    compared = f"it predicts {how} than parameters alone, the difference is {_points(score.gain)}"
-    if how != "better" and abs(score.correlation) > _SAME:
-        return f"The {score.predictor} is the parameter count in disguise: {linked}, and {compared}."
-    return f"The {score.predictor}: {linked}, and {compared}."
+    collinearity = f"log ratio and log parameters have correlation {score.correlation:.3f}"
+    better = score.gain.low > 0
+    how = (
+        "significantly better"
+        if better
+        else "significantly worse"
+        if score.gain.high < 0
+        else "not significantly better"
+    )
+    compared = f"it predicts {how} than parameters alone, by {_percentage_points(score.gain)}"
+    if not better and abs(score.correlation) > _COLLINEAR:
+        return f"The {score.predictor} is a proxy of the parameter count: {collinearity}, and {compared}."
+    return f"The {score.predictor}: {collinearity}, and {compared}."
 
 
 def _beyond(score: Score) -> str:
     beyond = score.beyond
     if beyond is None:
-        return f"The {score.predictor} leaves nothing to test beside FLOPs and parameters apart."
-    says = "says more than" if beyond.p < 1 - score.gain.level else "is not seen to say more than"
+        return f"The {score.predictor} adds no term to separate curves in FLOPs and parameters: nothing to test."
+    adds = "adds significantly to" if beyond.p < 1 - score.gain.level else "does not add significantly to"
     return (
-        f"The {score.predictor} {says} FLOPs and parameters apart (p {p_words(beyond.p)}): they explain "
-        f"{_percent(beyond.r2_costs)} of the variance, {_percent(beyond.r2)} with it."
+        f"The {score.predictor} {adds} separate curves in FLOPs and parameters (nested test, p {p_words(beyond.p)}): "
+        f"they explain {_percent(beyond.r2_costs)} of the variance, {_percent(beyond.r2)} with it."
     )
 
 
 def _of_widths(found: BucketComparison, ratios: list[Score]) -> list[str]:
-    whole = next((score for score in found.scores if score.predictor == EVERYTHING), None)
+    whole = next((score for score in found.scores if score.predictor == ALL_WIDTHS_AND_COSTS), None)
     best = max(ratios, key=lambda score: score.r2)
     if whole is None or whole.r2 <= 0:
         return []
     return [
-        f"Of the {_percent(whole.r2)} of the variance that {EVERYTHING} predict together, the ratio with buckets of "
-        f"{best.bucket:,} alone predicts {_percent(max(best.r2, 0.0))}."
+        f"Of the {_percent(whole.r2)} of the variance that {ALL_WIDTHS_AND_COSTS} predict together, the ratio with "
+        f"buckets of {best.bucket:,} alone predicts {_percent(max(best.r2, 0.0))}."
     ]
 
 
@@ -80,5 +88,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _points(gain: Interval) -> str:
-    return f"{100 * gain.value:.2f} [{100 * gain.low:.2f}, {100 * gain.high:.2f}] points of the variance"
+def _percentage_points(gain: Interval) -> str:
+    return f"{100 * gain.value:.2f} [{100 * gain.low:.2f}, {100 * gain.high:.2f}] percentage points of the variance"

@@ -46,14 +46,17 @@ def optimum(
     import numpy as np
 
     from prunestats.conjectures.across_regimes import regime_trend
-    from prunestats.optimum.optimum import find_optimum
+    from prunestats.conjectures.regime_optima import optima_of_regimes
     from prunestats.reports.figures.single import plot_optimum
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed}
     loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
     found = {
-        fraction: find_optimum(runs, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
-        for fraction, runs in loaded.regimes()
+        regime: optimum
+        for regime, optimum in optima_of_regimes(
+            loaded.frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed)
+        ).items()
+        if regime is not None
     }
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]

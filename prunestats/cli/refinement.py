@@ -1,4 +1,4 @@
-"""Commands that close the loop: refine a study's space, and compare what came of it."""
+"""The commands `refine` and `head-to-head`: refine the space of a study, and compare it with its initial space."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def refine(
     content = read_study(study)
     if regime is None and len(content.regimes.flops) > 1:
         known_regimes = ", ".join(f"{value:g}" for value in content.regimes.flops)
-        raise InputError(f"one regime at a time is refined; the study has {known_regimes}: choose with --regime")
+        raise InputError(f"one regime at a time is refined; found {known_regimes} in the study: choose with --regime")
     chosen = content.regimes.flops[0] if regime is None else regime
     initial = content.spaces[0].name
     loaded = load_runs(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
@@ -76,7 +76,7 @@ def refine(
         return
     file = output or study.with_name(f"{study.stem}-refined-{chosen:g}.toml")
     if file.exists():
-        raise InputError(f"{file} is there already and is left as it is: name another with -o")
+        raise InputError(f"the study file must be new; found {file}, which is left as it is: name another with -o")
     file.write_text(made.text, encoding="utf-8")
     say(f"Wrote {file}. Read it, then: prunestats run {quote(str(file))} --db {quote(db)}")
 
@@ -108,7 +108,7 @@ def head_to_head(
     loaded = load_runs(db, study, None if regime is None else [regime], None, split, chosen, refining=True)
     spaces = list(dict.fromkeys(loaded.frame["space"]))
     if len(spaces) < 2:
-        raise InputError(f"a head-to-head needs two spaces; found {spaces[0]}: refine a study first")
+        raise InputError(f"a comparison needs two spaces; found {spaces[0]} alone: refine a study first")
     found = {}
     for fraction, runs in loaded.regimes():
         initial = runs[runs["space"] == spaces[0]]

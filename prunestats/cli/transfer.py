@@ -1,4 +1,4 @@
-"""The command that puts the optima of several originals together, and predicts that of another."""
+"""The command `transfer`: meta-regression of optima on the ratio of the original, and prediction for a new one."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _optima(found: Transfer) -> list[tuple[Any, ...]]:
 
 
 def _without(found: Transfer) -> list[str]:
-    """Why each population without an optimum has none."""
+    """The reason why a population has no optimum, one for each."""
     return [
         f"{one.design.name}{'' if one.regime is None else f' at {one.regime:g}'}: {one.optimum.reasons[0]}"
         for one, estimate in zip(found.optima, found.meta.estimates, strict=True)
@@ -131,7 +131,7 @@ def _rows(predicted: Sequence[tuple[str, PredictedOptimum]]) -> list[tuple[Any, 
 def _predicted(
     found: Transfer, new: Mapping[str, float], regimes: Sequence[float | None]
 ) -> list[tuple[str, PredictedOptimum]]:
-    """Predictions in every regime that was studied; none where nothing is fitted."""
+    """Predictions in every explored regime; none without a fit."""
     if found.meta.fit is None:
         return []
     return [(name, found.predict(ratio, regime=regime)) for name, ratio in new.items() for regime in regimes]
@@ -139,17 +139,17 @@ def _predicted(
 
 def _words(name: str, predicted: Sequence[PredictedOptimum], found: Transfer) -> list[str]:
     if not predicted:
-        return [f"{name}: no prediction, as nothing is fitted."]
+        return [f"{name}: no prediction, as no line is fitted."]
     said, level = [], found.meta.level
     for one in predicted:
         where = "" if one.regime is None else f", at {one.regime:g} of the FLOPs"
         ratio = "" if name == _GIVEN.format(one.ratio) else f", ratio {one.ratio:.4g}"
-        said.append(f"{name}{ratio}{where}: its optimum is expected at {one.new} ({100 * level:g} %).")
+        said.append(f"{name}{ratio}{where}: predicted optimum {one.new} ({100 * level:g} % prediction interval).")
     return said + [f"{name}: {sentence}" for sentence in dict.fromkeys(s for one in predicted for s in one.notes)]
 
 
 def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[str, float]:
-    """The ratios of networks, for images of the size of a study's."""
+    """Ratio of each network, for images of the study's size."""
     if not names:
         return {}
     from prunestats.db import open_database, read, stored_text
@@ -166,7 +166,7 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
         config = DataConfig.model_validate(json.loads(text)["data"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"--network needs a study that was run here, for the size of its images; found {study!r}: give --ratio"
+            f"--network needs a study with a data section, for the size of its images; found {study!r}: give --ratio"
         ) from error
     data = load_data(**config.model_dump())
     found = {}
@@ -177,7 +177,7 @@ def _networks(db: str, study: str, names: Sequence[str], bucket: int) -> dict[st
         except RuntimeError as error:
             size = " x ".join(map(str, data.example_input.shape[1:]))
             raise InputError(
-                f"{name} must take the study's images of {size}; found that it cannot: give --ratio"
+                f"{name} must accept the study's images of {size}; found that it does not: give --ratio"
             ) from error
         found[name] = float(cost.ratio([cost.group_sizes], bucket)[0])
     return found

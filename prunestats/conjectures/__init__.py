@@ -1,4 +1,4 @@
-"""Optima of several regimes and originals put together: do they move, and what predicts them?"""
+"""Conjectures on optima of several regimes and originals: meta-regression, prediction, equivalence of winners."""
 
 from prunestats.conjectures.across_originals import MetaOptimum, meta_optimum
 from prunestats.conjectures.across_regimes import RegimeTrend, optimum_across_regimes, regime_trend

@@ -1,4 +1,4 @@
-"""Do optima differ between originals, and does the ratio of the original say where its optimum is?"""
+"""Random-effects meta-regression of the optima of several originals on the ratio of the original."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from prunestats.conjectures.log_optima import LogOptimum, log_optima, lopsided_note, selection_note
+from prunestats.conjectures.log_optima import LogOptimum, asymmetry_note, log_optima, selection_note
 from prunestats.conjectures.meta_regression import MetaRegression
-from prunestats.conjectures.moderators import LEAST, MetaDesign, build_design, fit_design
+from prunestats.conjectures.moderators import LEAST_ORIGINALS, MetaDesign, build_design, fit_design
 from prunestats.conjectures.prediction import Prediction, predict_at
 from prunestats.errors import InputError
 from prunestats.numeric.intervals import Interval, check_level
@@ -21,38 +21,39 @@ from prunestats.optimum.optimum import Optimum
 
 @dataclass(frozen=True, repr=False)
 class MetaOptimum(Result):
-    """Optima of several originals, put together.
+    """Random-effects meta-regression of the optima of several originals.
 
     Parameters
     ----------
     estimates : tuple of LogOptimum
-        Every optimum that was given, those without an estimate too.
+        Log ratio and standard error of every given optimum, excluded ones too.
     original_ratio : tuple of float
         Ratio of the original of each; empty where it was not given.
     regimes : tuple of float
         FLOPs fraction of each; empty where it was not given.
     slope : Interval or None
-        Change of log optimum per unit of log ratio of the original; 1 means in proportion. None where it cannot be
-        fitted, and so are the others.
+        Elasticity: change of log optimum per unit of log ratio of the original; 1 is proportionality. None where it
+        cannot be fitted; so are the following.
     slope_p : float
-        P-value that it is 0; nan without it.
+        P-value of slope 0; nan without a slope.
     regime_slope : Interval or None
-        The same per unit of log FLOPs fraction.
+        Change of log optimum per unit of log FLOPs fraction.
     mean : Interval or None
-        Geometric mean optimum, at the mean log ratio of the originals and the mean log FLOPs fraction.
+        Confidence interval of the geometric mean optimum, at the mean log ratio of the originals and the mean log FLOPs
+        fraction.
     new : Interval or None
-        Where the optimum of one new such original is expected.
+        Prediction interval of the optimum of one new original, at the same values.
     fit : MetaRegression or None
         On the log scale: heterogeneity tau2, I2, Q.
     notes : tuple of str
-        What was left out, what cannot be fitted, and why.
+        What was excluded, what cannot be fitted, and why.
     n_estimates, n_originals : int
-        Optima with an estimate, and the originals that they are of.
+        Optima with an estimate, and the number of their originals.
     bucket : int
     response : str
     level : float
     design : MetaDesign
-        What was fitted.
+        Estimates and moderators that were fitted.
     """
 
     estimates: tuple[LogOptimum, ...]
@@ -78,23 +79,28 @@ class MetaOptimum(Result):
         return f"MetaOptimum({', '.join(words)}, response={self.response!r})"
 
     def predict(self, ratio: float, regime: float | None = None) -> Prediction:
-        """Return the optima to expect of originals with a ratio; the same for every ratio where no slope is fitted.
+        """Confidence interval of the mean, and prediction interval of a new optimum, at one ratio of the original.
 
         Parameters
         ----------
         ratio : float
             FLOPs over parameter buckets of the original.
         regime : float, optional
-            FLOPs fraction; at the geometric mean of those of the estimates when left out.
+            FLOPs fraction; the geometric mean of those of the estimates when left out.
+
+        Returns
+        -------
+        Prediction
+            The same for every ratio where no slope is fitted.
 
         Raises
         ------
         InputError
-            Where nothing was fitted, or the ratio or the fraction is not positive.
+            Where no line was fitted, or the ratio or the fraction is not positive.
         """
         if self.fit is None:
             raise InputError(
-                f"a prediction needs optima of {LEAST} originals; found {self.n_originals}: {self.notes[-1]}"
+                f"a prediction needs optima of {LEAST_ORIGINALS} originals; found {self.n_originals}: {self.notes[-1]}"
             )
         if not (ratio > 0 and np.isfinite(ratio)):
             raise InputError(f"the ratio of an original must be above 0; found {ratio:g}: FLOPs over parameter buckets")
@@ -104,18 +110,18 @@ class MetaOptimum(Result):
         return predict_at(self.fit, self.design, float(np.log(ratio)), log_regime, self.level)
 
     def careful_slope(self) -> tuple[Interval | None, float]:
-        """Return the slope and its p-value with no factor of Knapp and Hartung's below 1.
+        """Slope and its p-value with the modified Knapp-Hartung adjustment: a variance factor of at least 1.
 
         Notes
         -----
-        Few estimates that happen to lie on a line give a factor near 0, and intervals shorter than their standard
-        errors allow.
+        Where few estimates lie close to a line by chance, Knapp and Hartung's factor is near 0, and their interval is
+        shorter than the standard errors allow.
 
         References
         ----------
         C. Roever, G. Knapp and T. Friede, BMC Med. Res. Methodol. 15 (2015), 99.
         """
-        return _slope(self.fit, self.design, "original_ratio", self.level, careful=True)
+        return _slope(self.fit, self.design, "original_ratio", self.level, modified=True)
 
 
 def meta_optimum(
@@ -126,16 +132,16 @@ def meta_optimum(
     regimes: Sequence[float] | None = None,
     level: float = 0.95,
 ) -> MetaOptimum:
-    """Put the optima of several originals together, and ask whether the original's ratio says where they are.
+    """Random-effects meta-regression of log optimum on the log ratio of the original.
 
     Parameters
     ----------
     optima : sequence of Optimum
-        Of one response and bucket, one an original, or one an original and regime.
+        Of one response and bucket; one for each original, or for each original and regime.
     original_ratio : sequence of float, optional
         FLOPs over parameter buckets of the original, one an optimum: the moderator.
     originals : sequence of str, optional
-        Name of the original, one an optimum; those with one name share a random effect. Numbered when left out.
+        Name of the original, one an optimum; optima with one name share a random effect. Numbered when left out.
     regimes : sequence of float, optional
         FLOPs fraction, one an optimum: a second moderator.
     level : float
@@ -153,10 +159,11 @@ def meta_optimum(
     Notes
     -----
     Estimand: the line log optimum = a + b log(ratio of the original) over the population of originals that these are
-    drawn from, and the standard deviation tau of originals around it. Standard errors are read off the intervals of the
-    optima on the log scale (see `prunestats.conjectures.log_optima.log_optimum`) and count as known. REML, Knapp and
-    Hartung's intervals, Q-profile for tau2, and Nagashima's interval for a new original, which does not take tau2 as
-    known. Optima with a verdict other than "interior" give no estimate: they are counted, named, and not used.
+    sampled from, and the standard deviation tau of originals around it. Methods: REML, Knapp and Hartung's intervals,
+    the Q-profile interval of tau2, and Nagashima's prediction interval for a new original, which allows for the
+    uncertainty of tau2. Assumptions: normal random effects, and known standard errors, derived from the intervals of
+    the optima (see `prunestats.conjectures.log_optima.log_optimum`). Optima with a verdict other than "interior" are
+    named and excluded.
 
     References
     ----------
@@ -181,19 +188,19 @@ def meta_optimum(
     """
     check_level(level)
     if not optima:
-        raise InputError("meta_optimum needs optima; found none: give those of find_optimum, one an original")
+        raise InputError("meta_optimum needs optima; found none: give those of find_optimum, one for each original")
     n = len(optima)
     names = [str(i) for i in range(1, n + 1)] if originals is None else [str(name) for name in originals]
-    _one_each(names, n, "originals")
+    _check_length(names, n, "originals")
     ratios, fractions = _positive(original_ratio, n, "original_ratio"), _positive(regimes, n, "regimes")
-    every = log_optima(optima, _shown(names, fractions))
-    design, notes = build_design(every, names, {"original_ratio": ratios, "regimes": fractions})
+    estimates = log_optima(optima, _with_regimes(names, fractions))
+    design, notes = build_design(estimates, names, {"original_ratio": ratios, "regimes": fractions})
     fit, more = fit_design(design, level)
-    middle = design.centers.get("original_ratio", 0.0)
-    prediction = None if fit is None else predict_at(fit, design, middle, None, level)
+    center = design.centers.get("original_ratio", 0.0)
+    prediction = None if fit is None else predict_at(fit, design, center, None, level)
     slope, p = _slope(fit, design, "original_ratio", level)
     return MetaOptimum(
-        estimates=tuple(every),
+        estimates=tuple(estimates),
         original_ratio=ratios,
         regimes=fractions,
         slope=slope,
@@ -202,7 +209,7 @@ def meta_optimum(
         mean=None if prediction is None else prediction.mean,
         new=None if prediction is None else prediction.new,
         fit=fit,
-        notes=(*selection_note(every), *lopsided_note(every), *notes, *more),
+        notes=(*selection_note(estimates), *asymmetry_note(estimates), *notes, *more),
         n_estimates=design.y.size,
         n_originals=design.n_groups,
         bucket=optima[0].bucket,
@@ -212,28 +219,28 @@ def meta_optimum(
     )
 
 
-def _one_each(values: Sequence[Any], n: int, what: str) -> None:
+def _check_length(values: Sequence[Any], n: int, what: str) -> None:
     if len(values) != n:
-        raise InputError(f"{what} must have one entry an optimum; found {len(values)} for {n} optima")
+        raise InputError(f"{what} must have one entry an optimum; found {len(values)} for {n} optima: give one each")
 
 
 def _positive(values: Sequence[Any] | None, n: int, what: str) -> tuple[float, ...]:
     if values is None:
         return ()
-    _one_each(values, n, what)
+    _check_length(values, n, what)
     for value in values:
         if not (isinstance(value, Real) and np.isfinite(float(value)) and float(value) > 0):
-            raise InputError(f"{what} must be numbers above 0, as logarithms are taken; found {value}")
+            raise InputError(f"{what} must be numbers above 0, as logarithms are taken; found {value}: drop it")
     return tuple(float(value) for value in values)
 
 
-def _shown(names: list[str], fractions: tuple[float, ...]) -> list[str]:
+def _with_regimes(names: list[str], fractions: tuple[float, ...]) -> list[str]:
     return [f"{name} at {fraction:g}" for name, fraction in zip(names, fractions, strict=True)] if fractions else names
 
 
 def _slope(
-    fit: MetaRegression | None, design: MetaDesign, name: str, level: float, *, careful: bool = False
+    fit: MetaRegression | None, design: MetaDesign, name: str, level: float, *, modified: bool = False
 ) -> tuple[Interval | None, float]:
     if fit is None or name not in design.moderators:
         return None, float("nan")
-    return fit.coefficient(1 + design.moderators.index(name), level, careful=careful)
+    return fit.coefficient(1 + design.moderators.index(name), level, modified=modified)

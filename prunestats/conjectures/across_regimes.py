@@ -1,4 +1,4 @@
-"""Does the optimum move with the regime?"""
+"""Fixed-effects regression of the log optimum on the log FLOPs fraction: does the optimum shift with the regime?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from prunestats.conjectures.log_optima import LogOptimum, log_optima, lopsided_note, selection_note
+from prunestats.conjectures.log_optima import (
+    LogOptimum,
+    asymmetry_note,
+    log_optima,
+    selection_note,
+    share_a_ratio,
+)
+from prunestats.conjectures.regime_optima import optima_of_regimes
 from prunestats.errors import InputError, ResultsError
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
-from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.optimum.optimum import Optimum
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,19 +35,20 @@ class RegimeTrend(Result):
     optima : tuple of Optimum
         One a regime.
     estimates : tuple of LogOptimum
-        The same on the log scale, those without an estimate too.
+        Their log ratios and standard errors, excluded ones too.
     slope : Interval or None
-        Change of log optimum per unit of log FLOPs fraction; None with fewer than two estimates.
+        Elasticity of the optimum: its change on the log scale per unit of log FLOPs fraction; None with fewer than two
+        estimates.
     slope_p : float
-        P-value that it is 0; nan without it.
+        P-value of slope 0; nan without a slope.
     halving : Interval or None
-        The factor by which half the FLOPs move the optimum.
+        The factor by which halving the FLOPs multiplies the optimum, 0.5 ** slope.
     equality_p : float
-        P-value that the optimum is the same in all regimes with an estimate (Cochran's Q); nan without a slope.
+        P-value of Cochran's Q, that all regimes with an estimate have one optimum; nan without a slope.
     line_p : float
-        P-value that it moves along a line in log FLOPs; nan with fewer than three estimates.
+        P-value of the residual Q, that a line in log FLOPs fits; nan with fewer than three estimates.
     notes : tuple of str
-        What was left out, and what cannot be said.
+        What was excluded, and what cannot be concluded.
     n_estimates : int
         Regimes with an estimate.
     bucket : int
@@ -75,7 +83,7 @@ def optimum_across_regimes(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> RegimeTrend:
-    """Find the optimum in each regime, and test whether it moves with the FLOPs.
+    """Estimate the optimum of each regime, and test whether it shifts with the FLOPs fraction.
 
     Parameters
     ----------
@@ -84,7 +92,7 @@ def optimum_across_regimes(
     bucket, response, level
         As of `find_optimum`.
     rng : numpy.random.Generator, optional
-        A generator seeded with 0 when left out.
+        For the spline's posterior draws; every regime starts from a copy of it. Seeded with 0 when left out.
 
     Returns
     -------
@@ -93,11 +101,11 @@ def optimum_across_regimes(
     Raises
     ------
     ResultsError
-        For fewer than two regimes, runs without one, and what `find_optimum` refuses.
+        For fewer than two regimes, runs without a regime, and what `find_optimum` refuses.
 
     Notes
     -----
-    See `regime_trend`.
+    Estimand, model and assumptions: see `regime_trend`.
 
     Examples
     --------
@@ -111,21 +119,17 @@ def optimum_across_regimes(
     >>> found.n_estimates, 0.5 in found.halving, found.equality_p < 0.001
     (2, True, True)
     """
-    found = _regimes(frame)
-    children = (rng or np.random.default_rng(0)).spawn(len(found))
-    return regime_trend(
-        {
-            regime: find_optimum(
-                frame[frame["regime"] == regime], bucket=bucket, response=response, level=level, rng=child
-            )
-            for regime, child in zip(found, children, strict=True)
-        },
-        level=level,
-    )
+    n = frame["regime"].nunique() if "regime" in frame.columns else 0
+    if n < 2:
+        raise ResultsError(
+            f"a shift of the optimum needs two regimes; found {n}: load them together, or use find_optimum for one"
+        )
+    found = optima_of_regimes(frame, bucket=bucket, response=response, level=level, rng=rng)
+    return regime_trend({regime: one for regime, one in found.items() if regime is not None}, level=level)
 
 
 def regime_trend(optima: Mapping[float, Optimum], *, level: float = 0.95) -> RegimeTrend:
-    """Test whether the optima of several regimes are one, and how they move with the FLOPs fraction.
+    """Fixed-effects regression of the log optima of several regimes on the log FLOPs fraction, with Cochran's Q.
 
     Parameters
     ----------
@@ -144,10 +148,10 @@ def regime_trend(optima: Mapping[float, Optimum], *, level: float = 0.95) -> Reg
 
     Notes
     -----
-    Estimand: the weighted least-squares line through the log optima of these very regimes, against log FLOPs fraction.
-    The regimes are chosen, not drawn from others, so there is no variance between them to estimate: weights are one
-    over squared standard errors, read off the intervals, and the tests are normal and chi-squared. Subnetworks of two
-    regimes are different ones, so their optima are independent.
+    Estimand: the slope of the weighted least-squares line of log optimum on log FLOPs fraction over these regimes. They
+    are chosen, not sampled from a population of regimes, so there is no between-regime variance to estimate: weights
+    are inverse squared standard errors, see `log_optimum`, and the tests are normal and chi-squared. Assumptions: the
+    standard errors are known, and the optima independent, as no subnetwork is in two regimes.
 
     References
     ----------
@@ -156,26 +160,26 @@ def regime_trend(optima: Mapping[float, Optimum], *, level: float = 0.95) -> Reg
     """
     check_level(level)
     if not optima:
-        raise InputError("a trend needs the optima of regimes; found none: give those of find_optimum, one a regime")
+        raise InputError("a trend needs optima of regimes; found none: give those of find_optimum, one a regime")
     regimes = sorted(optima, reverse=True)
     if not regimes[-1] > 0:
-        raise InputError(f"a regime is a FLOPs fraction above 0; found {regimes[-1]:g}")
+        raise InputError(f"a regime must be a FLOPs fraction above 0; found {regimes[-1]:g}: half the FLOPs are 0.5")
     ordered = [optima[regime] for regime in regimes]
-    every = log_optima(ordered, [f"{regime:g}" for regime in regimes])
-    kept = np.array([not one.refusal for one in every])
-    y, se = (np.array([getattr(one, what) for one in every])[kept] for what in ("log_ratio", "se"))
+    estimates = log_optima(ordered, [f"{regime:g}" for regime in regimes])
+    kept = np.array([not one.refusal for one in estimates])
+    y, se = (np.array([getattr(one, what) for one in estimates])[kept] for what in ("log_ratio", "se"))
     x = np.log(np.array(regimes, dtype=float))[kept]
-    slope, slope_p, equality_p, line_p = _line(x, y, se, level)
+    slope, slope_p, equality_p, line_p = _fixed_effects_line(x, y, se, level)
     return RegimeTrend(
         regimes=tuple(float(regime) for regime in regimes),
         optima=tuple(ordered),
-        estimates=tuple(every),
+        estimates=tuple(estimates),
         slope=slope,
         slope_p=slope_p,
         halving=None if slope is None else _halving(slope),
         equality_p=equality_p,
         line_p=line_p,
-        notes=_notes(every, [optimum for optimum, used in zip(ordered, kept, strict=True) if used]),
+        notes=_notes(estimates, [optimum for optimum, used in zip(ordered, kept, strict=True) if used]),
         n_estimates=int(kept.sum()),
         bucket=ordered[0].bucket,
         response=ordered[0].response,
@@ -183,54 +187,40 @@ def regime_trend(optima: Mapping[float, Optimum], *, level: float = 0.95) -> Reg
     )
 
 
-def _regimes(frame: pd.DataFrame) -> list[float]:
-    values = frame["regime"] if "regime" in frame.columns else pd.Series(dtype=float)
-    if bool(values.isna().any()):
-        raise ResultsError(f"regime must be there in every run; found {int(values.isna().sum())} without: drop them")
-    found = sorted({float(value) for value in values}, reverse=True)
-    if len(found) < 2:
-        raise ResultsError(
-            f"whether the optimum moves takes two regimes; found {len(found)}: load them together, or use find_optimum"
-        )
-    return found
-
-
-def _line(x: Floats, y: Floats, se: Floats, level: float) -> tuple[Interval | None, float, float, float]:
-    """Return slope, its p-value, and the p-values of equality and of the line."""
+def _fixed_effects_line(x: Floats, y: Floats, se: Floats, level: float) -> tuple[Interval | None, float, float, float]:
+    """Slope of the weighted line with known variances, its p-value, and the p-values of Q and of the residual Q."""
     nan = float("nan")
     if y.size < 2:
         return None, nan, nan, nan
-    w = 1 / se**2
-    dx, dy = x - np.average(x, weights=w), y - np.average(y, weights=w)
-    information = float(w @ dx**2)
-    slope = float(w @ (dx * dy)) / information
-    error = information**-0.5
-    half = float(stats.norm.isf((1 - level) / 2)) * error
-    q = float(w @ dy**2)
-    line_p = float(stats.chi2.sf(max(q - (slope / error) ** 2, 0.0), y.size - 2)) if y.size > 2 else nan
-    p = float(2 * stats.norm.sf(abs(slope) / error))
-    return Interval(slope, slope - half, slope + half, level), p, float(stats.chi2.sf(q, y.size - 1)), line_p
+    # imported here, so that `import prunestats` stays light
+    from statsmodels.regression.linear_model import WLS
+
+    # a fixed scale of 1: the variances are known, and the residuals do not estimate them anew
+    fit = WLS(y, np.column_stack([np.ones(y.size), x]), weights=1 / se**2).fit(cov_type="fixed scale")
+    low, high = fit.conf_int(1 - level)[1]
+    line_p = float(stats.chi2.sf(fit.ssr, y.size - 2)) if y.size > 2 else nan
+    equality_p = float(stats.chi2.sf(fit.centered_tss, y.size - 1))
+    return Interval(float(fit.params[1]), float(low), float(high), level), float(fit.pvalues[1]), equality_p, line_p
 
 
 def _halving(slope: Interval) -> Interval:
-    value, low, high = (float(0.5**end) for end in (slope.value, slope.high, slope.low))
+    value, low, high = (float(0.5**bound) for bound in (slope.value, slope.high, slope.low))
     return Interval(value, low, high, slope.level)
 
 
-def _notes(every: list[LogOptimum], used: list[Optimum]) -> tuple[str, ...]:
-    notes = [*selection_note(every), *lopsided_note(every)]
+def _notes(estimates: list[LogOptimum], used: list[Optimum]) -> tuple[str, ...]:
+    notes = [*selection_note(estimates), *asymmetry_note(estimates)]
     if len(used) < 2:
         notes.append(
-            f"{len(used)} of {len(every)} regimes {'has' if len(used) == 1 else 'have'} an optimum: whether it moves "
-            "takes two, and whether it moves along a line takes three."
+            f"{len(used)} of {len(estimates)} regimes {'has' if len(used) == 1 else 'have'} an optimum: a test of a "
+            "shift needs two, a test of linearity three."
         )
         return tuple(notes)
     if len(used) == 2:
-        notes.append("Two regimes: a line through two points fits whatever the truth; a third would test it.")
-    low, high = max(optimum.ratio_q10 for optimum in used), min(optimum.ratio_q90 for optimum in used)
-    if low > high:
+        notes.append("Two regimes: a line fits two points exactly; a third regime would test linearity.")
+    if not share_a_ratio(used):
         notes.append(
-            "No ratio is among the middle 80 % of the ratios in all of these regimes: one optimum for all could not "
-            "have been found, so that they differ says as much about the ratios drawn."
+            "No ratio lies in the middle 80 % of the sampled ratios of all these regimes: a common optimum could not "
+            "have been found, so the difference may come from the sampled ratios alone."
         )
     return tuple(notes)

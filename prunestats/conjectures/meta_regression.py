@@ -1,9 +1,10 @@
-"""Random-effects meta-regression of estimates with known standard errors, one or several from each group."""
+"""Random-effects meta-regression of estimates with known standard errors, one or several in each group."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +16,30 @@ from prunestats.numeric.intervals import Interval
 
 @dataclass(frozen=True)
 class MetaRegression:
-    """A line through estimates that differ by more than their standard errors.
+    """Coefficients and heterogeneity of a random-effects meta-regression.
 
     Parameters
     ----------
     coefficients : ndarray, shape (p,)
     covariance : ndarray, shape (p, p)
-        With Knapp and Hartung's factor.
+        With the Knapp-Hartung factor.
     df : ndarray, shape (p,)
         Degrees of freedom of Student's t for each coefficient.
     tau2 : Interval
-        Variance between groups that the line leaves, by REML; Viechtbauer's Q-profile interval where every group gives
-        one estimate, else 0 to infinity.
+        Residual variance between groups, by REML, with Viechtbauer's Q-profile interval where every group has one
+        estimate, else 0 to infinity.
     tau2_within : float
-        Variance between the estimates of one group, by REML; 0 where every group gives one.
+        Residual variance between the estimates of one group, by REML; 0 where every group has one.
     tau2_dl : float
-        DerSimonian and Laird's estimate of all variance beyond the standard errors, as a check.
+        DerSimonian and Laird's estimate of the total residual heterogeneity, as a check.
     i2 : float
-        Share of such variance in the total.
+        Share of the residual heterogeneity in the total variance.
     q, q_p : float
-        Cochran's Q of what the line leaves, and its p-value.
+        Cochran's Q of the residuals, and its p-value.
     q_df : int
     factor : float
-        Knapp and Hartung's, which the covariance is multiplied by: below 1 where estimates lie nearer to the line than
-        their standard errors let expect.
+        Knapp and Hartung's factor of the covariance, the weighted residual mean square: below 1 where estimates lie
+        closer to the line than their standard errors imply.
     """
 
     coefficients: Floats
@@ -53,17 +54,17 @@ class MetaRegression:
     q_df: int
     factor: float
 
-    def mean(self, row: Floats, level: float, *, more: float = 0.0) -> Interval:
-        """Return the mean at a row of the design, with `more` variance besides its own in the interval."""
+    def mean(self, row: Floats, level: float, *, extra_variance: float = 0.0) -> Interval:
+        """t interval of the mean at a row of the design; with extra variance tau2, the plug-in prediction interval."""
         value = float(row @ self.coefficients)
-        error = float(np.sqrt(row @ self.covariance @ row + more))
+        error = float(np.sqrt(row @ self.covariance @ row + extra_variance))
         half = float(stats.t.isf((1 - level) / 2, self.df.min())) * error
         return Interval(value, value - half, value + half, level)
 
-    def coefficient(self, index: int, level: float, *, careful: bool = False) -> tuple[Interval, float]:
-        """Return a coefficient with its interval and the p-value that it is 0; `careful` takes no factor below 1."""
+    def coefficient(self, index: int, level: float, *, modified: bool = False) -> tuple[Interval, float]:
+        """t interval of a coefficient and its p-value; `modified` raises a Knapp-Hartung factor below 1 to 1."""
         value, error = float(self.coefficients[index]), float(np.sqrt(self.covariance[index, index]))
-        if careful and 0 < self.factor < 1:
+        if modified and 0 < self.factor < 1:
             error /= np.sqrt(self.factor)
         df = float(self.df[index])
         half = float(stats.t.isf((1 - level) / 2, df)) * error
@@ -74,16 +75,16 @@ class MetaRegression:
 def meta_regression(
     y: Floats, se: Floats, design: Floats, groups: NDArray[np.int64] | None = None, *, level: float = 0.95
 ) -> MetaRegression:
-    """Regress estimates on moderators, with a random effect for each group.
+    """Fit a random-effects meta-regression by REML, with Knapp and Hartung's covariance.
 
     Parameters
     ----------
     y, se : ndarray, shape (k,)
-        Estimates and their standard errors, which count as known.
+        Estimates and their standard errors, taken as known.
     design : ndarray, shape (k, p)
         Of full rank, p < k; the first column is 1.
     groups : ndarray of int, shape (k,), optional
-        The group of each estimate; each its own when left out.
+        The group of each estimate; every estimate is a group of its own when left out.
     level : float
         Of the interval of tau2.
 
@@ -93,10 +94,11 @@ def meta_regression(
 
     Notes
     -----
-    Model: y = design b + u_group + w + e, with variances tau2, tau2_within and se^2. Both are estimated by REML; the
-    second is there only where a group gives several estimates. The covariance of b is multiplied by the weighted
-    residual mean square. Degrees of freedom are k - p with one estimate a group; with several, a moderator that is
-    constant within groups has groups less such columns, one that varies has what is left.
+    Estimand: b in y = design b + u_group + w + e, with variances tau2, tau2_within and se^2; w is in the model only
+    where a group has several estimates. The variances are estimated by REML; given them, b and its covariance are those
+    of generalised least squares, scaled by the weighted residual mean square: Knapp and Hartung's. Degrees of freedom:
+    k - p with one estimate a group; with several, groups less group-level columns for a moderator that is constant
+    within groups, and the remaining ones for one that varies. Assumptions: normal effects, known standard errors.
 
     References
     ----------
@@ -117,33 +119,34 @@ def meta_regression(
     parts = [same, np.eye(y.size)] if repeated else [same]
     tau2 = reml(y, se**2, design, parts)
     k, p = design.shape
-    root, coefficients = _generalised(y, _total(se**2, parts, tau2), design)
-    factor = float(((root @ (y - design @ coefficients)) ** 2).sum()) / (k - p)
-    weighted = root @ design
-    q, projected = _fixed(y, se**2, design)
-    trace = float(np.trace(projected))
+    # imported here, so that `import prunestats` stays light
+    from statsmodels.regression.linear_model import GLS
+
+    fit = GLS(y, design, sigma=_total(se**2, parts, tau2)).fit()
+    fixed = known_variances(y, se**2, design)
+    q, trace = float(fixed.ssr), _trace(fixed, se**2, design)
     typical = (k - p) / trace
-    extra = float(tau2.sum())
+    heterogeneity = float(tau2.sum())
     interval = _q_profile(y, se**2, design, float(tau2[0]), level)
     if repeated:
         interval = Interval(float(tau2[0]), 0.0, float("inf"), level)
     return MetaRegression(
-        coefficients=coefficients,
-        covariance=factor * np.linalg.inv(weighted.T @ weighted),
+        coefficients=np.asarray(fit.params, dtype=float),
+        covariance=np.asarray(fit.cov_params(), dtype=float),
         df=degrees(design, labels),
         tau2=interval,
         tau2_within=float(tau2[1]) if repeated else 0.0,
         tau2_dl=max(0.0, (q - (k - p)) / trace),
-        i2=extra / (extra + typical),
+        i2=heterogeneity / (heterogeneity + typical),
         q=q,
         q_p=float(stats.chi2.sf(q, k - p)),
         q_df=k - p,
-        factor=factor,
+        factor=float(fit.scale),
     )
 
 
 def reml(y: Floats, v: Floats, design: Floats, parts: list[Floats]) -> Floats:
-    """Maximise the restricted likelihood of V = diag(v) + sum of tau2_j parts_j over tau2_j >= 0.
+    """REML estimates of variance components: tau2_j >= 0 in V = diag(v) + sum of tau2_j parts_j, with v known.
 
     Examples
     --------
@@ -154,9 +157,11 @@ def reml(y: Floats, v: Floats, design: Floats, parts: list[Floats]) -> Floats:
     scale = float(np.mean(residuals**2)) + float(v.mean())
 
     def loss(x: Floats) -> tuple[float, Floats]:
-        value, gradient = _restricted(y, _total(v, parts, x * scale), design, parts)
+        value, gradient = _restricted_likelihood(y, _total(v, parts, x * scale), design, parts)
         return value, gradient * scale
 
+    # several starts, as the likelihood of two components may have local maxima at the bounds; tolerances near rounding,
+    # so that the result agrees with metafor to 1e-6
     starts = [np.full(len(parts), start) for start in (0.0, 0.01, 1.0)]
     found = [
         optimize.minimize(
@@ -168,8 +173,8 @@ def reml(y: Floats, v: Floats, design: Floats, parts: list[Floats]) -> Floats:
     return best
 
 
-def _restricted(y: Floats, total: Floats, design: Floats, parts: list[Floats]) -> tuple[float, Floats]:
-    """Return minus the restricted log likelihood and its gradient."""
+def _restricted_likelihood(y: Floats, total: Floats, design: Floats, parts: list[Floats]) -> tuple[float, Floats]:
+    """Negative restricted log likelihood, up to a constant, and its gradient."""
     inverse = np.linalg.inv(total)
     information = design.T @ inverse @ design
     projected = inverse - inverse @ design @ np.linalg.solve(information, design.T @ inverse)
@@ -183,18 +188,22 @@ def _total(v: Floats, parts: list[Floats], tau2: Floats) -> Floats:
     return np.asarray(np.diag(v) + sum(t * part for t, part in zip(tau2, parts, strict=True)))
 
 
-def _generalised(y: Floats, total: Floats, design: Floats) -> tuple[Floats, Floats]:
-    """Return the root of the inverse of V and the generalised least-squares coefficients."""
-    root = np.linalg.inv(np.linalg.cholesky(total))
-    coefficients = np.linalg.lstsq(root @ design, root @ y, rcond=None)[0]
-    return np.asarray(root, dtype=float), np.asarray(coefficients, dtype=float)
+def known_variances(y: Floats, v: Floats, design: Floats) -> Any:
+    """Weighted least squares with inverse-variance weights, by statsmodels.
+
+    Returns
+    -------
+    statsmodels.regression.linear_model.RegressionResults
+        Its `ssr` is Cochran's Q; its covariance is Knapp and Hartung's, scaled by the weighted residual mean square.
+    """
+    from statsmodels.regression.linear_model import WLS
+
+    return WLS(y, design, weights=1 / v).fit()
 
 
-def _fixed(y: Floats, v: Floats, design: Floats) -> tuple[float, Floats]:
-    """Return Cochran's Q and the matrix of its quadratic form."""
-    weights = np.diag(1 / v)
-    projected = weights - weights @ design @ np.linalg.solve(design.T @ weights @ design, design.T @ weights)
-    return float(y @ projected @ y), projected
+def _trace(fixed: Any, v: Floats, design: Floats) -> float:
+    """Trace of W - W X (X'W X)^-1 X'W, the expectation of Q per unit of tau2, with W of inverse variances."""
+    return float(np.sum(1 / v) - np.sum(fixed.normalized_cov_params * (design.T / v**2 @ design)))
 
 
 def _q_profile(y: Floats, v: Floats, design: Floats, value: float, level: float) -> Interval:
@@ -202,24 +211,25 @@ def _q_profile(y: Floats, v: Floats, design: Floats, value: float, level: float)
     tail = (1 - level) / 2
 
     def excess(quantile: float) -> Callable[[float], float]:
-        return lambda tau2: _fixed(y, v + tau2, design)[0] - quantile
+        return lambda tau2: float(known_variances(y, v + tau2, design).ssr) - quantile
 
-    low, high = (_falls_to_zero(excess(float(stats.chi2.ppf(q, df))), float(v.max())) for q in (1 - tail, tail))
+    low, high = (_root_of_decreasing(excess(float(stats.chi2.ppf(q, df))), float(v.max())) for q in (1 - tail, tail))
     return Interval(value, min(low, value), max(high, value), level)
 
 
-def _falls_to_zero(excess: Callable[[float], float], start: float) -> float:
-    """Return where a falling function is zero, 0 where it begins below."""
+def _root_of_decreasing(excess: Callable[[float], float], start: float) -> float:
+    """Root of a decreasing function on [0, inf); 0 where it starts below zero."""
     if excess(0.0) <= 0:
         return 0.0
     top = start
     while excess(top) > 0:
         top *= 4
+    # an absolute tolerance far below any variance of a log ratio
     return float(optimize.brentq(excess, 0.0, top, xtol=1e-14))
 
 
 def degrees(design: Floats, labels: NDArray[np.int64]) -> Floats:
-    """Return the degrees of freedom of each coefficient, as nlme counts them where groups give several estimates.
+    """Degrees of freedom of each coefficient, by nlme's rule where groups have several estimates.
 
     References
     ----------

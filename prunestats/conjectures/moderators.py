@@ -1,4 +1,4 @@
-"""Estimates and moderators put together for a meta-regression, and what can be fitted of them."""
+"""Design matrix of a meta-regression of optima, and whether it can be fitted."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from prunestats.conjectures.meta_regression import MetaRegression, degrees, meta
 from prunestats.numeric.arrays import Floats
 from prunestats.optimum.regression import full_rank
 
-LEAST = 3
-"""With fewer originals than this nothing is fitted."""
-_FEW = 5
-_WORDS = {"original_ratio": "ratio of the original", "regimes": "FLOPs fraction"}
+LEAST_ORIGINALS = 3
+"""Fewest originals for a fit: two leave one degree of freedom for the mean, with t quantiles above 12, and none for a
+slope."""
+
+_FEW_ORIGINALS = 5
+"""With fewer originals a note warns of tau2: the 95 % interval of a variance with two or three degrees of freedom spans
+a factor of 146 or 43. No number depends on it."""
+
+_LABELS = {"original_ratio": "ratio of the original", "regimes": "FLOPs fraction"}
 
 
 @dataclass(frozen=True)
 class MetaDesign:
-    """Estimates with their moderators.
+    """Estimates, their standard errors and their design matrix.
 
     Parameters
     ----------
     y, se : ndarray, shape (k,)
         Log optima and their standard errors.
     columns : ndarray, shape (k, p)
-        1, and the logs of the moderators less their means.
+        1, and the centred logs of the moderators.
     groups : ndarray of int, shape (k,)
-        Which original each is of.
+        Index of the original of each.
     moderators : tuple of str
-        Those of "original_ratio" and "regimes" that are in.
+        Those of "original_ratio" and "regimes" that are columns.
     centers : dict of str to float
         Means of the logs of the moderators that were given.
     """
@@ -55,13 +60,13 @@ class MetaDesign:
 
 
 def build_design(
-    every: list[LogOptimum], names: list[str], moderators: dict[str, tuple[float, ...]]
+    estimates: list[LogOptimum], names: list[str], moderators: dict[str, tuple[float, ...]]
 ) -> tuple[MetaDesign, list[str]]:
-    """Keep what has an estimate; a moderator that does not vary there is left out, and a sentence says so."""
-    kept = np.array([not one.refusal for one in every])
+    """Design matrix of the optima with an estimate; collinear moderators are dropped, each with a note."""
+    kept = np.array([not one.refusal for one in estimates])
     columns, used, notes, centers = [np.ones(int(kept.sum()))], [], [], {}
     for name, values in moderators.items():
-        if not values or kept.sum() < LEAST:
+        if not values or kept.sum() < LEAST_ORIGINALS:
             continue
         logs = np.log(np.array(values))[kept]
         centers[name] = float(logs.mean())
@@ -69,24 +74,28 @@ def build_design(
             columns.append(logs - logs.mean())
             used.append(name)
         else:
-            notes.append(f"The {_WORDS[name]} does not vary on its own among the estimates: no slope in it is fitted.")
-    y, se = (np.array([getattr(one, what) for one in every])[kept] for what in ("log_ratio", "se"))
+            notes.append(f"The {_LABELS[name]} is constant or collinear among the estimates: no slope on it is fitted.")
+    y, se = (np.array([getattr(one, what) for one in estimates])[kept] for what in ("log_ratio", "se"))
     groups = np.unique(np.array(names)[kept], return_inverse=True)[1]
     return MetaDesign(y, se, np.column_stack(columns), groups, tuple(used), centers), notes
 
 
 def fit_design(design: MetaDesign, level: float) -> tuple[MetaRegression | None, list[str]]:
-    """Fit the line, or say why it cannot be fitted."""
+    """Fit the meta-regression, or give the reason why it cannot be fitted."""
     k, n = design.y.size, design.n_groups
     found = f"{k} estimate{'s' * (k != 1)} of {n} original{'s' * (n != 1)}"
-    if n < LEAST:
+    if n < LEAST_ORIGINALS:
         return None, [
-            f"{found}: fewer than {LEAST} say nothing of how originals differ, so neither a slope nor a mean with its "
-            "interval is fitted; study more originals."
+            f"{found}: fewer than {LEAST_ORIGINALS} do not estimate the variance between originals, so neither a slope "
+            "nor a mean is fitted; explore more originals."
         ]
     if degrees(design.columns, design.groups).min() < 1:
         return None, [
-            f"{found} leave no degree of freedom beside {design.columns.shape[1]} terms: study more originals."
+            f"{found} leave no residual degree of freedom with {design.columns.shape[1]} terms: explore more originals."
         ]
-    few = [f"Only {n} originals: how much they differ is known to an order of magnitude at best."] if n < _FEW else []
+    few = (
+        [f"Only {n} originals: the variance between them is known to an order of magnitude at best."]
+        if n < _FEW_ORIGINALS
+        else []
+    )
     return meta_regression(design.y, design.se, design.columns, design.groups, level=level), few

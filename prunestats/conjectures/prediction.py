@@ -1,4 +1,4 @@
-"""What a meta-regression of optima says of originals with a given ratio, and of one new such original."""
+"""Confidence and prediction intervals of a meta-regression of optima, at a given ratio of the original."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from prunestats.numeric.intervals import Interval
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is expected at one ratio of the original, on the ratio scale.
+    """Mean optimum and new optimum at one ratio of the original, on the ratio scale.
 
     Parameters
     ----------
     mean : Interval
-        The geometric mean of the optima of such originals.
+        Confidence interval of the geometric mean optimum of such originals.
     new : Interval
-        Where the optimum of one new original is expected.
+        Prediction interval of the optimum of one new original.
     """
 
     mean: Interval
@@ -32,14 +32,14 @@ class Prediction:
 def predict_at(
     fit: MetaRegression, design: MetaDesign, log_ratio: float, log_regime: float | None, level: float
 ) -> Prediction:
-    """Return the optima to expect at a log ratio of the original and a log FLOPs fraction, None for their middle.
+    """Confidence interval of the mean and prediction interval of a new optimum; the mean FLOPs fraction for None.
 
     Notes
     -----
-    Where originals give several optima each, these are put together to one an original: moved along the fitted line to
-    the row that is asked for, and averaged by their precision with the variance within originals as estimated. What is
-    left differs between originals alone, so that tau2 need not be taken as known. The new optimum has the variance
-    within originals, and the error of the move, besides.
+    Nagashima's interval needs one estimate an original. Several are reduced to one: shifted along the fitted line to
+    the requested FLOPs fraction, then averaged with inverse-variance weights, the variance within originals taken as
+    estimated. The remaining variance is between originals, and its uncertainty is allowed for. The variance within
+    originals and the error of the shift are added to that of the new optimum, both taken as known.
     """
     row = np.zeros(design.columns.shape[1])
     row[0] = 1.0
@@ -47,8 +47,8 @@ def predict_at(
         if name in design.moderators and value is not None:
             row[1 + design.moderators.index(name)] = value - design.centers[name]
     mean = fit.mean(row, level)
-    y, v, columns, row, more = _one_each(fit, design, row) if design.repeated else _as_given(design, row)
-    new = predict_new(y, v, columns, row, level=level, more=more)
+    y, v, columns, row, extra = _reduced(fit, design, row) if design.repeated else _as_given(design, row)
+    new = predict_new(y, v, columns, row, level=level, extra_variance=extra)
     return Prediction(_exp(mean), _exp(Interval(mean.value, new.low, new.high, level)))
 
 
@@ -56,19 +56,20 @@ def _as_given(design: MetaDesign, row: Floats) -> tuple[Floats, Floats, Floats, 
     return design.y, design.se**2, design.columns, row, 0.0
 
 
-def _one_each(fit: MetaRegression, design: MetaDesign, row: Floats) -> tuple[Floats, Floats, Floats, Floats, float]:
-    """Return one estimate an original with its variance, design and row, and the variance that a new one adds."""
+def _reduced(fit: MetaRegression, design: MetaDesign, row: Floats) -> tuple[Floats, Floats, Floats, Floats, float]:
+    """One estimate an original with its variance, design and row, and the extra variance of a new optimum."""
     first = np.unique(design.groups, return_index=True)[1]
-    inside = ~(design.columns == design.columns[first[design.groups]]).all(axis=0)
-    moved = design.y - (design.columns[:, inside] - row[inside]) @ fit.coefficients[inside]
+    within = ~(design.columns == design.columns[first[design.groups]]).all(axis=0)
+    shifted = design.y - (design.columns[:, within] - row[within]) @ fit.coefficients[within]
     weights = 1 / (design.se**2 + fit.tau2_within)
     total = np.bincount(design.groups, weights)
-    y = np.bincount(design.groups, weights * moved) / total
-    error = float(row[inside] @ fit.covariance[np.ix_(inside, inside)] @ row[inside])
-    return y, 1 / total, design.columns[first][:, ~inside], row[~inside], fit.tau2_within + error
+    y = np.bincount(design.groups, weights * shifted) / total
+    error = float(row[within] @ fit.covariance[np.ix_(within, within)] @ row[within])
+    return y, 1 / total, design.columns[first][:, ~within], row[~within], fit.tau2_within + error
 
 
 def _exp(interval: Interval) -> Interval:
+    # few originals give bounds whose exponential overflows: infinity is then the right bound
     with np.errstate(over="ignore"):
-        value, low, high = (float(end) for end in np.exp([interval.value, interval.low, interval.high]))
+        value, low, high = (float(bound) for bound in np.exp([interval.value, interval.low, interval.high]))
     return Interval(value, low, high, interval.level)

@@ -1,4 +1,4 @@
-"""Does the ratio of an original say where its optimum is, and where is that of a network not yet explored?"""
+"""Meta-regression of optima on the ratio of the original, and prediction of the optimum of an unexplored network."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 
 from prunestats.conjectures.across_originals import MetaOptimum, meta_optimum
+from prunestats.conjectures.regime_optima import optima_of_regimes
 from prunestats.conjectures.transfer_result import DesignOptimum, PredictedOptimum, Transfer
 from prunestats.conjectures.transfer_sentences import (
-    drawn_words,
-    overlap_words,
-    place_words,
-    population_words,
-    slope_words,
+    overlap_sentences,
+    population_sentences,
+    relative_sentences,
+    sampled_range_sentences,
+    slope_sentences,
 )
 from prunestats.errors import InputError
 from prunestats.numeric.intervals import Interval, check_level
-from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.optimum.optimum import Optimum
 from prunestats.results.designs import Costed, group_designs
 
 
@@ -31,7 +32,7 @@ def transfer_optimum(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> Transfer:
-    """Find the optimum of every design and regime, and ask whether the ratio of the original says where it is.
+    """Estimate the optimum of every design and regime, and test its association with the ratio of the original.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def transfer_optimum(
     bucket, response, level
         As of `find_optimum`.
     rng : numpy.random.Generator, optional
-        A generator seeded with 0 when left out.
+        For the spline's posterior draws, a child generator a design and regime; seeded with 0 when left out.
 
     Returns
     -------
@@ -54,10 +55,10 @@ def transfer_optimum(
     Notes
     -----
     Estimand: b in log optimum = a + b log(ratio of the original) + c log(FLOPs fraction), over the population of
-    designs that these are drawn from. Originals that differ by their training seed are one design: within it they are
-    strata of one optimum, and what its seeds do to that optimum is in the variance between designs and within them.
-    The ratios drawn move with the original, too, whatever the optimum does: `drawn_slope` and `place_slope` tell
-    how far the optimum goes beyond that. See docs/methods/transfer.md.
+    designs that these are sampled from. Originals that differ only by their training seed are one design and strata of
+    one optimum: the effect of a seed on that optimum is part of the variances between and within designs. Confounder:
+    the sampled ratios shift with the original, too. `drawn_slope` measures that shift, and `place_slope` tests whether
+    the optimum shifts relative to the sampled range. See docs/methods/transfer.md.
 
     References
     ----------
@@ -83,20 +84,21 @@ def transfer_optimum(
     designs = group_designs(frame, bucket)
     if len(designs) < 2:
         raise InputError(
-            f"whether the original says where its optimum is takes several designs; found {designs[0].name} alone: "
-            "study other networks beside it, or use find_optimum"
+            f"an association with the original needs several designs; found {designs[0].name} alone: study other "
+            "networks too, or use find_optimum"
         )
-    parts = [
-        (design, regime, runs)
+    optima = [
+        DesignOptimum(design, regime, optimum)
         for design in designs
-        for regime, runs in _regimes(frame[frame["original"].astype(str).isin(design.originals)])
+        for regime, optimum in optima_of_regimes(
+            frame[frame["original"].astype(str).isin(design.originals)],
+            bucket=bucket,
+            response=response,
+            level=level,
+            rng=rng,
+        ).items()
     ]
-    children = (rng or np.random.default_rng(0)).spawn(len(parts))
-    optima = tuple(
-        DesignOptimum(design, regime, find_optimum(runs, bucket=bucket, response=response, level=level, rng=child))
-        for (design, regime, runs), child in zip(parts, children, strict=True)
-    )
-    return put_together(optima, level=level)
+    return combine_optima(optima, level=level)
 
 
 def predict_optimum(
@@ -109,7 +111,7 @@ def predict_optimum(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> PredictedOptimum:
-    """Predict the optimal ratio of an original that was not explored from the optima of several that were.
+    """Predict the optimal ratio of an unexplored original from the optima of several explored ones.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def predict_optimum(
     original : float, (float, float) or Costed
         Its ratio, its FLOPs and parameters, or what has both, such as ``prunestats.runners.trace(network, image)``.
     regime : float, optional
-        FLOPs fraction; the middle of those with an estimate when left out.
+        FLOPs fraction; the geometric mean of those with an estimate when left out.
     bucket, response, level, rng
         As of `transfer_optimum`.
 
@@ -133,8 +135,8 @@ def predict_optimum(
 
     Notes
     -----
-    `new` holds the optimum of one new design with the chance `level`, if it is drawn as those that were studied are;
-    with few designs it is as wide as so few make it.
+    `new` is a prediction interval: it covers the optimum of one new design with probability `level`, assuming that
+    this design and the explored ones are a sample of one population. With few designs it is wide.
 
     Examples
     --------
@@ -152,14 +154,8 @@ def predict_optimum(
     return found.predict(original, regime=regime)
 
 
-def _regimes(runs: pd.DataFrame) -> list[tuple[float | None, pd.DataFrame]]:
-    if "regime" not in runs.columns or runs["regime"].isna().all():
-        return [(None, runs)]
-    return [(float(regime), runs[runs["regime"] == regime]) for regime in sorted(runs["regime"].unique(), reverse=True)]
-
-
-def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Transfer:
-    """Ask of the optima of several designs and regimes whether the ratio of the original says where they are.
+def combine_optima(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Transfer:
+    """Random-effects meta-regression of the optima of several designs and regimes on the ratio of the original.
 
     Parameters
     ----------
@@ -180,22 +176,21 @@ def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Tra
     -----
     See `transfer_optimum`.
     """
-    meta = _meta(optima, [one.optimum for one in optima], level)
+    meta = _meta_regression(optima, [one.optimum for one in optima], level)
     used = [one for one, estimate in zip(optima, meta.estimates, strict=True) if not estimate.refusal]
-    (slope, p), (place_slope, place_p) = (
-        found.careful_slope() for found in (meta, _meta(optima, [_placed(one.optimum) for one in optima], level))
-    )
-    drawn = _drawn_slope(used)
-    apart = overlap_words([(one.regime, one.optimum) for one in used])
-    verdict = _verdict(slope, p, not apart, level)
+    relative = _meta_regression(optima, [_relative(one.optimum) for one in optima], level)
+    (slope, p), (place_slope, place_p) = meta.careful_slope(), relative.careful_slope()
+    drawn_slope = _slope_of_sampled_middle(used)
+    no_overlap = overlap_sentences([(one.regime, one.optimum) for one in used])
+    verdict = _verdict(slope, p, not no_overlap, level)
     return Transfer(
         verdict=verdict,
         reasons=(
-            *slope_words(meta, slope, p, verdict),
-            *population_words([one.optimum.verdict for one in optima], len(used)),
-            *apart,
-            *drawn_words(drawn),
-            *place_words(place_slope, place_p),
+            *slope_sentences(meta, slope, p, verdict),
+            *population_sentences([one.optimum.verdict for one in optima], len(used)),
+            *no_overlap,
+            *sampled_range_sentences(drawn_slope),
+            *relative_sentences(place_slope, place_p),
             *meta.notes,
         ),
         optima=tuple(optima),
@@ -204,12 +199,12 @@ def put_together(optima: Sequence[DesignOptimum], *, level: float = 0.95) -> Tra
         place_slope=place_slope,
         place_slope_p=place_p,
         meta=meta,
-        drawn_slope=drawn,
-        shared=not apart,
+        drawn_slope=drawn_slope,
+        shared=not no_overlap,
     )
 
 
-def _meta(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -> MetaOptimum:
+def _meta_regression(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -> MetaOptimum:
     regimes = [one.regime for one in optima]
     several = len(set(regimes)) > 1
     return meta_optimum(
@@ -221,30 +216,30 @@ def _meta(optima: Sequence[DesignOptimum], found: list[Optimum], level: float) -
     )
 
 
-def _middle(optimum: Optimum) -> float:
+def _sampled_middle(optimum: Optimum) -> float:
     return float(np.sqrt(optimum.ratio_q10 * optimum.ratio_q90))
 
 
-def _placed(optimum: Optimum) -> Optimum:
-    """The optimum as a multiple of the middle of the ratios drawn."""
-    unit = _middle(optimum)
+def _relative(optimum: Optimum) -> Optimum:
+    """The optimum in units of the middle of the sampled ratios."""
+    unit = _sampled_middle(optimum)
     return replace(optimum, ratio=optimum.ratio / unit, low=optimum.low / unit, high=optimum.high / unit)
 
 
-def _drawn_slope(used: list[DesignOptimum]) -> float:
-    """Least squares of the log middle of the ratios drawn on the log ratio of the original, within regimes."""
+def _slope_of_sampled_middle(used: list[DesignOptimum]) -> float:
+    """Least-squares slope of the log middle of the sampled ratios on the log ratio of the original, within regimes."""
     regimes = [-1.0 if one.regime is None else one.regime for one in used]
     x = np.log([one.design.ratio for one in used])
-    y = np.log([_middle(one.optimum) for one in used])
+    y = np.log([_sampled_middle(one.optimum) for one in used])
     dx, dy = (part - pd.Series(part).groupby(regimes).transform("mean").to_numpy() for part in (x, y))
     information = float(dx @ dx)
     return float(dx @ dy) / information if information > 0 else float("nan")
 
 
-def _verdict(slope: Interval | None, p: float, shared: bool, level: float) -> str:
+def _verdict(slope: Interval | None, p: float, overlap: bool, level: float) -> str:
     if slope is None:
         return "too few"
-    if not shared:
+    if not overlap:
         return "drawn apart"
     if p >= 1 - level:
         return "not seen"

@@ -1,4 +1,4 @@
-"""The results of putting optima of several designs together."""
+"""Results of a meta-regression of optima on the ratio of the original, and predictions from it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from prunestats.numeric.plain_data import Result
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.designs import Costed, OriginalDesign, ratio_of
 
+# A round number, an order of magnitude beyond the range that one population samples (factors below 10 in
+# studies/three_originals.csv): a wider prediction interval excludes no ratio of interest. It only decides on a note.
+_UNINFORMATIVE = 100.0
+
 
 @dataclass(frozen=True)
 class DesignOptimum:
-    """The optimum of one design in one regime, over all of its originals.
+    """The optimum of one design in one regime, estimated over all originals of the design.
 
     Parameters
     ----------
     design : OriginalDesign
     regime : float or None
-        FLOPs fraction; None where the frame names none.
+        FLOPs fraction; None where the results name none.
     optimum : Optimum
     """
 
@@ -37,15 +41,15 @@ class PredictedOptimum(Result):
     ratio : float
         FLOPs over parameter buckets of the original.
     regime : float or None
-        FLOPs fraction; None for the middle of those studied.
+        FLOPs fraction; None for the geometric mean of those explored.
     mean : Interval
         The geometric mean of the optima of such originals.
     new : Interval
-        Where the optimum of this one is expected.
+        Prediction interval of the optimum of this original.
     n_designs, n_estimates : int
-        Designs, and optima of theirs, that this rests on.
+        Designs, and optima of theirs, that the prediction is based on.
     notes : tuple of str
-        What it takes for granted.
+        Its assumptions, and where it extrapolates.
     """
 
     ratio: float
@@ -59,32 +63,34 @@ class PredictedOptimum(Result):
 
 @dataclass(frozen=True, repr=False)
 class Transfer(Result):
-    """Optima of several designs, and what the ratio of the original says of them.
+    """Meta-regression of optima on the ratio of the original, over several designs.
 
     Parameters
     ----------
     verdict : {"follows", "opposes", "not seen", "drawn apart", "too few"}
-        "follows", "opposes": the optimum grows, or falls, with the ratio of the original. "not seen": no slope can be
-        told from 0. "drawn apart": the ratios drawn of the originals have so little in common that optima had to
-        differ. "too few": no slope can be fitted.
+        "follows", "opposes": the optimum significantly increases, or decreases, with the ratio of the original. "not
+        seen": the slope does not differ significantly from 0. "drawn apart": the sampled ratios of the designs do not
+        overlap, so a slope cannot be tested. "too few": no slope can be fitted.
     reasons : tuple of str
-        Sentences with the numbers that it rests on.
+        Sentences with the numbers behind the verdict.
     optima : tuple of DesignOptimum
     slope : Interval or None
-        Change of log optimum per unit of log ratio of the original; 1 means in proportion. None where it is not fitted.
+        Change of log optimum per unit of log ratio of the original; 1 is proportionality. None where it is not fitted.
     slope_p : float
-        P-value that it is 0; nan without it.
+        P-value of slope 0; nan without a slope.
     place_slope : Interval or None
-        The same of the optimum over the middle of the ratios drawn: 0 is an optimum that keeps its place among them.
+        The same of the optimum over the middle of the sampled ratios; 0 is an optimum at a fixed position in the
+        sampled range.
     place_slope_p : float
     meta : MetaOptimum
-        What they are read off, with the design as random effect; its own intervals may be shorter, see
+        The meta-regression, with the design as random effect; its own interval of the slope may be shorter, see
         `MetaOptimum.careful_slope`.
     drawn_slope : float
-        How the middle of the ratios drawn moves per unit of log ratio of the original; nan with fewer than two
+        Change of the log middle of the sampled ratios per unit of log ratio of the original; nan with fewer than two
         designs with an estimate.
     shared : bool
-        Whether some ratio is among the middle 80 % of those drawn of every design with an estimate, regime by regime.
+        Whether the sampled ratios overlap: in each regime some ratio lies in the middle 80 % of the sampled ratios of
+        every design with an estimate.
     """
 
     verdict: str
@@ -112,19 +118,19 @@ class Transfer(Result):
     def predict(
         self, original: float | tuple[float, float] | Costed, *, regime: float | None = None
     ) -> PredictedOptimum:
-        """Return where the optimum of an original that was not explored is expected.
+        """Prediction interval of the optimum of an unexplored original.
 
         Parameters
         ----------
         original : float, (float, float) or Costed
             Its ratio, its FLOPs and parameters, or what has both, such as a trace.
         regime : float, optional
-            FLOPs fraction; the middle of those with an estimate when left out.
+            FLOPs fraction; the geometric mean of those with an estimate when left out.
 
         Raises
         ------
         InputError
-            For what is no original, or where nothing was fitted.
+            For what is not an original, or where no line was fitted.
         """
         ratio = ratio_of(original, self.meta.bucket)
         found = self.meta.predict(ratio, regime)
@@ -140,30 +146,27 @@ class Transfer(Result):
 
 
 def prediction_notes(found: Transfer, ratio: float, regime: float | None, new: Interval) -> tuple[str, ...]:
-    """Say what a prediction takes for granted, and where it goes beyond what was studied."""
+    """State the assumptions of a prediction, and where it extrapolates."""
     notes, meta = [], found.meta
-    beyond = "the line is taken further than it was seen"
+    beyond = "the prediction extrapolates the line"
     seen = [one.design.ratio for one in found.used]
     if not min(seen) <= ratio <= max(seen):
         notes.append(
-            f"A ratio of {ratio:.4g} lies outside those of the designs with an optimum, {min(seen):.4g} to "
+            f"A ratio of {ratio:.4g} lies outside the ratios of the designs with an optimum, {min(seen):.4g} to "
             f"{max(seen):.4g}: {beyond}."
         )
     fractions = {one.regime for one in found.used if one.regime is not None}
     if regime is not None and "regimes" not in meta.design.moderators and fractions != {regime}:
-        notes.append("No slope in the FLOPs fraction is fitted: the same is expected in every regime.")
+        notes.append("No slope on the FLOPs fraction is fitted: the prediction is the same in every regime.")
     elif regime is not None and not min(fractions) <= regime <= max(fractions):
         notes.append(f"A regime of {regime:g} lies outside {min(fractions):g} to {max(fractions):g}: {beyond}.")
     if found.slope is None:
-        notes.append("No slope in the ratio of the original is fitted: the same is expected of every original.")
+        notes.append("No slope on the ratio of the original is fitted: the prediction is the same for every original.")
     if not found.shared:
-        notes.append("It holds for originals whose ratios are drawn as those of the designs studied are.")
-    if not new.low * _WIDE >= new.high:
+        notes.append("It assumes an original whose ratios are sampled like those of the explored designs.")
+    if not new.low * _UNINFORMATIVE >= new.high:
         notes.append(
-            f"The interval spans a factor of {new.high / new.low:.3g}: {meta.n_originals} designs say next to nothing "
-            "of a new one; study more designs."
+            f"The interval spans a factor of {new.high / new.low:.3g}: {meta.n_originals} designs hardly constrain the "
+            "optimum of another one; explore more designs."
         )
     return tuple(notes)
-
-
-_WIDE = 100.0

@@ -1,4 +1,4 @@
-"""Are the winners near the optimum? A test of equivalence, on halves that do not share subnetworks."""
+"""Are winners near the optimum? An equivalence test (TOST) with sample splitting."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.results.means import distinct_runs, subnetwork_means
 from prunestats.results.ratio import log_ratio
 
+# the fewest winners of an original whose log ratios have a sample variance
 _LEAST_WINNERS = 2
 
 
 @dataclass(frozen=True, repr=False)
 class WinnersNear(Result):
-    """The ratio of the winners of one half of a population, over the optimum of the other half.
+    """Equivalence test (TOST) of the winners' mean ratio in one half of a population and the optimum of the other half.
 
     Parameters
     ----------
     equivalent : bool or None
-        Whether the two are within `margin` of each other beyond doubt; None where the first half shows no optimum.
-        False is no evidence that they differ.
+        Whether the two are significantly within the factor `margin` of each other; None where the first half has no
+        optimum. False is no evidence of a difference.
     quotient : Interval or None
-        Geometric mean ratio of the winners over the optimum, with the interval that the two one-sided tests invert: its
-        level is 2 x level - 1.
+        Geometric mean ratio of the winners over the optimum, with the confidence interval that corresponds to the two
+        one-sided tests: its level is 2 x level - 1.
     p : float
-        The larger p-value of the two tests; nan without an optimum.
+        The larger p-value of the two one-sided tests; nan without an optimum.
     margin : float
     share : float
-        Of the second half's subnetworks, those that count as winners.
+        Share of the second half's subnetworks that are winners.
     near, near_all : float
         Share of winners, and of all subnetworks of their half, whose ratio is within the margin of the optimum; nan
-        without one.
+        without an optimum.
     winners_ratio : float
-        Geometric mean.
+        Geometric mean ratio of the winners.
     n_winners : int
     optimum : Optimum
-        Of the first half.
+        Estimated in the first half.
     notes : tuple of str
     response : str
     level : float
@@ -80,21 +81,21 @@ def winners_near_optimum(
     level: float = 0.95,
     rng: np.random.Generator,
 ) -> WinnersNear:
-    """Test that the winners of a population have the optimal ratio, up to a margin.
+    """Equivalence test (TOST) that winners have the optimal ratio, up to a margin, with sample splitting.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Results of one regime and protocol, one row a run.
     margin : float
-        The factor, above 1, by which the two may differ and still count as the same. Set it to the factor off the
-        optimum that costs less error than you care about; 1.25 is the convention of bioequivalence.
+        Equivalence margin, a factor above 1. Set it to a factor whose loss in error is negligible for you; 1.25 is the
+        convention of bioequivalence.
     share : float
-        The best share of subnetworks of each original that are its winners.
+        The share of an original's subnetworks, in (0, 1), that are its winners: those with the lowest response.
     bucket, response
         As of `find_optimum`.
     level : float
-        Each one-sided test is at 1 - level.
+        Each one-sided test has significance level 1 - level.
     rng : numpy.random.Generator
         Splits the population.
 
@@ -105,23 +106,23 @@ def winners_near_optimum(
     Raises
     ------
     ResultsError
-        For what `find_optimum` refuses, and originals too small to have two winners in a half.
+        For what `find_optimum` refuses, and for originals with fewer than two winners in a half.
     InputError
         For a margin that is not above 1, a share outside (0, 1) or a level outside (0.5, 1).
 
     Notes
     -----
-    Estimand: E(log ratio | among the best `share` of its original) less the log optimum. Winners and optimum of the
-    same subnetworks agree by construction, as the same luck makes both: subnetworks are split at random within
-    originals, one half gives the optimum and the other the winners. Equivalence is claimed where both one-sided tests
-    reject that the two are a margin apart; the optimum enters with each side of its own interval, the winners with the
-    influence function of a mean among the lowest. The mean of winners all over the range may lie at the optimum too:
-    look at `near` beside `near_all`.
+    Estimand: E(log ratio | response in the lowest `share` of its original) less the log optimum. Winners and optimum of
+    the same subnetworks agree by construction, as the same noise selects both; therefore sample splitting: subnetworks
+    are split at random within originals, one half gives the optimum and the other the winners. Equivalence is claimed
+    where both one-sided tests reject a difference of the margin. The variance of the optimum is that of the side of its
+    interval towards the margin, the variance of the winners that of the influence function of a mean below a quantile.
+    Winners spread over the whole range may have their mean at the optimum, too: compare `near` with `near_all`.
 
     References
     ----------
     D. J. Schuirmann, J. Pharmacokin. Biopharm. 15 (1987), 657-680. G. Y. Zou and A. Donner, Statist. Med. 27 (2008),
-    1693-1702 (lopsided intervals). The margin: U.S. Food and Drug Administration, Statistical Approaches to
+    1693-1702 (asymmetric intervals). The margin: U.S. Food and Drug Administration, Statistical Approaches to
     Establishing Bioequivalence (2001).
 
     Examples
@@ -135,14 +136,16 @@ def winners_near_optimum(
     (True, True)
     """
     if not check_level(level) > 0.5:
-        raise InputError(f"level must be above 0.5 for one-sided tests at 1 - level; found {level:g}")
+        raise InputError(
+            f"level must be above 0.5 for one-sided tests at 1 - level; found {level:g}: the usual one is 0.95"
+        )
     if not (margin > 1 and np.isfinite(margin)):
-        raise InputError(f"margin must be a factor above 1; found {margin:g}: 1.25 lets ratios differ by a quarter")
+        raise InputError(f"margin must be a factor above 1; found {margin:g}: for a quarter more or less write 1.25")
     if not 0 < share < 1:
         raise InputError(f"share must lie between 0 and 1; found {share:g}: for the best tenth write share=0.1")
     runs = distinct_runs(frame, response)
     to_optimum, to_winners = rng.spawn(2)
-    units = _halves(runs, rng)
+    units = _split_halves(runs, rng)
     own = ["original", "subnetwork"]
     first = runs.merge(units.loc[units["first"], own], on=own)
     optimum = find_optimum(first, bucket=bucket, response=response, level=level, rng=to_optimum)
@@ -151,18 +154,18 @@ def winners_near_optimum(
     ).sample(frac=1, random_state=to_winners)
     second["x"] = log_ratio(second, bucket)
     parts = [_winners(group["x"], group[response], share) for _, group in second.groupby("original")]
-    return _judge(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
+    return _compare_with_optimum(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
 
 
-def _halves(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Put every second subnetwork of each original, in a random order, into the first half."""
+def _split_halves(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Assign every second subnetwork of each original, in random order, to the first half."""
     units = runs[["original", "subnetwork"]].drop_duplicates().sort_values(["original", "subnetwork"])
     units = units.iloc[rng.permutation(len(units))]
     return units.assign(first=units.groupby("original").cumcount() % 2 == 0)
 
 
 def _winners(x: pd.Series[float], y: pd.Series[float], share: float) -> tuple[Floats, float, int]:
-    """Return the winners' log ratios, the variance of their mean, and among how many they won."""
+    """Log ratios of the winners, the variance of their mean, and the number of subnetworks selected from."""
     n = x.size
     m = round(share * n)
     if m < _LEAST_WINNERS:
@@ -171,29 +174,30 @@ def _winners(x: pd.Series[float], y: pd.Series[float], share: float) -> tuple[Fl
             f"{100 * share:g} % are {m}: run more of the study, or take a larger share"
         )
     ordered = np.asarray(x, dtype=float)[np.argsort(y.to_numpy(dtype=float), kind="stable")]
-    mine = ordered[:m]
-    # a winner more or less is one from the border: it pulls the mean towards the ratios there
-    border = float(ordered[m // 2 : m + (m + 1) // 2].mean())
-    variance = (mine.var(ddof=1) + (1 - share) * (mine.mean() - border) ** 2) / m
-    return mine, float(variance), n
+    winners = ordered[:m]
+    # the second term of the influence function: the quantile that separates winners is estimated, too, and shifts the
+    # mean towards the mean ratio at the quantile, here that of the m subnetworks around it
+    at_quantile = float(ordered[m // 2 : m + (m + 1) // 2].mean())
+    variance = (winners.var(ddof=1) + (1 - share) * (winners.mean() - at_quantile) ** 2) / m
+    return winners, float(variance), n
 
 
-def _judge(
+def _compare_with_optimum(
     optimum: Optimum, parts: list[tuple[Floats, float, int]], x: Floats, *, margin: float, share: float, level: float
 ) -> WinnersNear:
     weights = np.array([n for _, _, n in parts], dtype=float) / x.size
-    center = float(weights @ [mine.mean() for mine, _, _ in parts])
-    pieces = [(float(w**2 * v), mine.size - 1) for w, (mine, v, _) in zip(weights, parts, strict=True)]
-    winners = np.concatenate([mine for mine, _, _ in parts])
+    center = float(weights @ [part.mean() for part, _, _ in parts])
+    pieces = [(float(w**2 * v), part.size - 1) for w, (part, v, _) in zip(weights, parts, strict=True)]
+    winners = np.concatenate([part for part, _, _ in parts])
     quotient, p, notes = None, float("nan"), []
     near = near_all = float("nan")
-    known = log_optimum(optimum, "the first half")
-    if known.refusal:
-        notes.append(f"The first half shows no optimum to be near ({known.refusal}).")
+    estimate = log_optimum(optimum, "the first half")
+    if estimate.refusal:
+        notes.append(f"The first half has no optimum to compare with ({estimate.refusal}).")
     else:
         limit = float(np.log(margin))
-        quotient, p = _two_tests(center - known.log_ratio, pieces, optimum, limit, level)
-        near, near_all = (float(np.mean(abs(part - known.log_ratio) <= limit)) for part in (winners, x))
+        quotient, p = _two_one_sided_tests(center - estimate.log_ratio, pieces, optimum, limit, level)
+        near, near_all = (float(np.mean(abs(part - estimate.log_ratio) <= limit)) for part in (winners, x))
     return WinnersNear(
         equivalent=None if quotient is None else p < 1 - level,
         quotient=quotient,
@@ -211,18 +215,18 @@ def _judge(
     )
 
 
-def _two_tests(
+def _two_one_sided_tests(
     d: float, pieces: list[tuple[float, int]], optimum: Optimum, limit: float, level: float
 ) -> tuple[Interval, float]:
-    """Test d <= -limit and d >= limit; the optimum's side that is turned to each end counts there."""
+    """TOST of |d| < limit; each test uses the standard error of one side of the optimum's interval."""
     z = float(stats.norm.isf((1 - level) / 2))
     below, above = np.log(optimum.ratio / optimum.low) / z, np.log(optimum.high / optimum.ratio) / z
-    ends, ps = [], []
+    bounds, ps = [], []
     of_winners = sum(v for v, _ in pieces)
     for sign, side in ((-1, above), (1, below)):
         variance = of_winners + float(side) ** 2
         df = satterthwaite(pieces) * (variance / of_winners) ** 2 if of_winners else float("inf")
-        ends.append(d + sign * float(stats.t.isf(1 - level, df)) * variance**0.5)
+        bounds.append(d + sign * float(stats.t.isf(1 - level, df)) * variance**0.5)
         ps.append(float(stats.t.sf((limit - sign * d) / variance**0.5, df)))
-    value, low, high = (float(np.exp(end)) for end in (d, *ends))
+    value, low, high = (float(np.exp(bound)) for bound in (d, *bounds))
     return Interval(value, low, high, 2 * level - 1), max(ps)

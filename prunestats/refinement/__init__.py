@@ -1,4 +1,4 @@
-"""From an optimum to a narrower space, and what that gained on draws that had no part in finding it."""
+"""Refine a space around an optimum, and evaluate it on subnetworks that had no part in finding the optimum."""
 
 from prunestats.refinement.draws_saved import Saving, compute_saved
 from prunestats.refinement.gain import HeadToHead, head_to_head

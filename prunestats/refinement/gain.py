@@ -1,4 +1,4 @@
-"""An initial space against its refinement: distributions, best of k, and the draws saved."""
+"""Comparison of an initial space with its refinement: distributions, best of k, and the sample saving."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from prunestats.results.means import one_value, subnetwork_means
 
 @dataclass(frozen=True)
 class Curves:
-    """Both populations of one original: distribution functions, and expected best of k.
+    """Empirical distribution functions and expected best of k of both populations of one original.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Curves:
 
 @dataclass(frozen=True, repr=False)
 class HeadToHead(Result):
-    """What a refinement gained over the space that it came from.
+    """Comparison of a refined space with its initial space.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ class HeadToHead(Result):
         Names of the spaces.
     regime : float or None
     comparison : PairComparison
-        The two in the order of their names: differences of means and medians, distance of distributions, notes.
+        Differences of means and medians, distance of distributions, notes; the two spaces in alphabetical order.
     p_better : Interval
-        Chance that a refined subnetwork has the smaller response than an initial one.
+        Probability that a refined subnetwork has a smaller response than an initial one, ties counted half.
     saving : Saving
     curves : tuple of Curves
         One an original.
     response : str
     level : float
     notes : tuple of str
-        What a reader must know before believing the numbers.
+        Limitations of the numbers.
     """
 
     initial: str
@@ -83,20 +83,20 @@ def head_to_head(
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> HeadToHead:
-    """Compare a refined space with the one that it came from, in one regime, on subnetworks that chose neither.
+    """Compare a refined space with its initial space in one regime, on subnetworks with no part in the refinement.
 
     Parameters
     ----------
     initial, refined : pandas.DataFrame
-        Results of one space, regime and protocol each, one row a run: fresh draws, or the half that
-        `split_population` kept from the fit.
+        Results of one space, regime and protocol each, one row a run: a new sample, or the evaluation half of
+        `split_population`.
     response : str
-        The numeric column that should be small.
+        The numeric column to compare; lower is better.
     k : int
-        Draws of the initial space whose expected best is to be reached; lowered to a quarter of its subnetworks.
+        Sample size of the initial space whose expected best is the target; lowered to a quarter of its subnetworks.
     level : float
     rng : numpy.random.Generator, optional
-        For `compare`'s resampling and the bands; a generator seeded with 0 when left out.
+        For `compare`'s resampling and the bands; seeded with 0 when left out.
 
     Returns
     -------
@@ -111,9 +111,9 @@ def head_to_head(
 
     Notes
     -----
-    Estimands are averages over the originals that hold both populations; the unit is the subnetwork, its seeds
-    averaged. Nothing here knows how the refinement was found: on the subnetworks that it was fitted on every number is
-    too good.
+    Estimands are averages over the originals that have both populations; the unit is the subnetwork, its seeds
+    averaged. Assumption, which cannot be checked here: no subnetwork had a part in finding the refinement; on those
+    that had, every number is optimistic.
 
     References
     ----------
@@ -170,24 +170,24 @@ def head_to_head(
 def _one_regime(initial: pd.DataFrame, refined: pd.DataFrame) -> float | None:
     one, other = one_value(initial, "regime"), one_value(refined, "regime")
     if one != other:
-        raise InputError(f"both populations must be of one regime; found {one} and {other}: select the same")
+        raise InputError(f"both populations must be of one regime; found {one} and {other}: select the same one")
     return None if one is None else float(one)
 
 
 def _names(initial: pd.DataFrame, refined: pd.DataFrame) -> tuple[str, str]:
-    """Names of the two spaces, told apart where they have the same or none."""
+    """Names of the two spaces; "initial" and "refined" where these are equal or missing."""
     one, other = one_value(initial, "space"), one_value(refined, "space")
     return ("initial", "refined") if one == other or one is None or other is None else (str(one), str(other))
 
 
 def _better(pair: PairComparison, refined: str) -> Interval:
-    """Chance that a refined subnetwork is the better one, whichever way round the pair stands."""
+    """Probability that the refined subnetwork is better, whichever comes first in the pair."""
     less = pair.p_less
     return less if pair.a == refined else Interval(1 - less.value, 1 - less.high, 1 - less.low, less.level)
 
 
 def _pairs(one: pd.DataFrame, other: pd.DataFrame, response: str) -> list[tuple[str | None, tuple[Floats, Floats]]]:
-    """Responses of both, by original where both name it; originals without enough of both are left out."""
+    """Responses of both spaces, by original where both name it; originals with too few subnetworks are excluded."""
     if "original" not in one.columns or "original" not in other.columns:
         return [(None, (one[response].to_numpy(dtype=float), other[response].to_numpy(dtype=float)))]
     second = dict(list(other.groupby("original")[response]))
@@ -200,9 +200,10 @@ def _pairs(one: pd.DataFrame, other: pd.DataFrame, response: str) -> list[tuple[
 
 def _notes(saving: Saving, k: int) -> tuple[str, ...]:
     notes = [
-        "The best of k is chosen by the errors that it is reported with: on fresh seeds or on test the winners of both "
-        "spaces are worse than that.",
+        "Winner's curse: the best of k is selected and reported by the same errors, so with new seeds or on the test "
+        "split the winners of both spaces are worse.",
     ]
     if saving.k < k:
-        notes.insert(0, f"The best of {saving.k} is the target, not of {k}: four sets of it must be there.")
+        sets = f"the population must hold {LEAST_SETS} disjoint sets of k"
+        notes.insert(0, f"The target is the best of {saving.k}, not of {k}: {sets}.")
     return tuple(notes)

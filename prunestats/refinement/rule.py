@@ -1,4 +1,4 @@
-"""Refining a space: from what a population says about the optimal ratio to a constraint on the next one."""
+"""Refinement rule: from the estimated optimum of a population to a band of ratios for the next one."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ from prunestats.spaces.cost_bands import RatioBand
 from prunestats.spaces.space import Space
 
 RULE = (
-    "interior: ratios from low to high of the believed interval, both ends stretched alike on the log scale until "
-    "the band holds {share:g} of the population that the optimum was found in; edge: the same with the end beyond the "
-    "optimum left open, as an offer; monotone: the best tenth of the ratios, open towards the better end, as an offer; "
-    "flat or unidentified: nothing"
+    "interior: ratios within the reported interval of the optimum, both bounds widened equally on the log scale until "
+    "the band holds {share:g} of the population in which the optimum was estimated; edge: the same without the bound "
+    "beyond the optimum, exploratory; monotone: the best tenth of the ratios, unbounded towards the better end, "
+    "exploratory; flat or unidentified: no band"
 )
 
 
 @dataclass(frozen=True)
 class Refinement:
-    """What a population's optimum says about where to draw next.
+    """A refined space with its constraint, or the reason why there is none.
 
     Parameters
     ----------
     kind : {"band", "one_sided", "refused"}
-        "band": there is an optimum inside, and the space is bounded around it. "one_sided": the best ratios are at the
-        edge of what was sampled or beyond; an offer, and no claim of an optimum. "refused": nothing to refine on.
+        "band": the optimum is interior, and the space is bounded around it. "one_sided": the best ratios are at or
+        beyond an end of the sampled range; an exploratory band without a claim of an optimum. "refused": no evidence to
+        refine on.
     space : Space or None
         The refined space; None where refused.
     band : RatioBand or None
-        The constraint that it adds.
+        The constraint on the ratio that it adds.
     share : float
-        Share of the population's subnetworks inside the band; nan without a population.
+        Share of the population's subnetworks within the band; nan without a population.
     reasons : tuple of str
-        Sentences: what was done, why, and what could be done instead.
+        Sentences: what was done, why, and what to do instead.
     rule : str
-        The rule that was declared before looking.
+        The rule, fixed before the data are analysed.
     initial : str
         Name of the space that was refined.
     verdict, optimum : str
-        Verdict of the optimum, and a hash of everything that it says.
+        Verdict of the optimum, and a hash of the whole result.
     """
 
     kind: Literal["band", "one_sided", "refused"]
@@ -74,20 +75,20 @@ class Refinement:
 def refine(
     space: Space, optimum: Optimum, frame: pd.DataFrame | None = None, *, least_share: float = 0.1
 ) -> Refinement:
-    """Bound a space around the optimal ratio that one of its populations has shown, or say why not.
+    """Bound a space to a band of ratios around the estimated optimum of one of its populations.
 
     Parameters
     ----------
     space : Space
-        The space that the population was drawn from.
+        The space that the population was sampled from.
     optimum : Optimum
-        What was found in one half of the population; the other half, or fresh draws, are for judging the result.
+        Estimated in one half of the population; evaluate the result on the other half or on a new sample.
     frame : pandas.DataFrame, optional
-        The results that `optimum` was found in. With them a band too narrow to draw from is stretched; without them it
-        is not, and its share is unknown.
+        The results in which `optimum` was estimated. With them a band is widened until it holds `least_share`; without
+        them it is not, and its share is unknown.
     least_share : float
-        Share of the population that a band holds at least, in (0, 1): drawing costs at most 1 / `least_share` times
-        as many attempts as before.
+        Least share of the population in a band, in (0, 1): rejection sampling then needs about 1 / `least_share` times
+        as many proposals as before, at most.
 
     Returns
     -------
@@ -96,13 +97,13 @@ def refine(
     Raises
     ------
     InputError
-        For a share outside (0, 1), or results that are none.
+        For a share outside (0, 1), or a frame without results.
 
     Notes
     -----
-    The rule looks at the verdict, the believed interval and the ratios, never at the errors again; it is in
-    docs/methods/refinement.md. Whether the refined space is better is a question for subnetworks that had no part in
-    finding the optimum: see `split_population` and `head_to_head`.
+    The rule depends on the verdict, the reported interval and the ratios, not on the errors; it is in
+    docs/methods/refinement.md. Sample splitting: whether the refined space is better is evaluated on subnetworks that
+    had no part in estimating the optimum, see `split_population` and `head_to_head`.
 
     Examples
     --------
@@ -119,14 +120,14 @@ def refine(
     if not 0 < least_share < 1:
         raise InputError(f"least_share must lie between 0 and 1; found {least_share:g}: for a tenth write 0.1")
     ratios = None if frame is None else _log_ratios(frame, optimum.bucket)
-    kind, ends, reasons = _ends(optimum)
+    kind, bounds, reasons = _log_bounds(optimum)
     made = Refinement(
         kind, None, None, float("nan"), reasons, RULE.format(share=least_share), space.name, optimum.verdict,
         _digest(optimum),
     )  # fmt: skip
-    if ends is None:
+    if bounds is None:
         return made
-    (low, high), stretched = _stretch(ends, ratios, least_share)
+    (low, high), widened = _widen(bounds, ratios, least_share)
     band = RatioBand(_ratio(low), _ratio(high), optimum.bucket)
     share = float("nan") if ratios is None else float(np.mean((ratios >= low) & (ratios <= high)))
     return replace(
@@ -134,45 +135,44 @@ def refine(
         space=Space(f"{space.name}-refined", space.sampler, (*space.constraints, band)),
         band=band,
         share=share,
-        reasons=(*reasons, _band_words(band, share, stretched)),
+        reasons=(*reasons, _band_sentence(band, share, widened)),
     )
 
 
-def _ends(
+def _log_bounds(
     optimum: Optimum,
 ) -> tuple[Literal["band", "one_sided", "refused"], tuple[float, float] | None, tuple[str, ...]]:
-    """Ends of the band on the log scale before it is stretched, and why."""
+    """Kind and bounds of the band on the log scale before it is widened, and the reasons."""
     found = f"The verdict on the ratio is {optimum.verdict}"
     at = f"{optimum.ratio:.4g} [{optimum.low:.4g}, {optimum.high:.4g}]"
     basins = 1 if optimum.spline is None else len(optimum.spline.basins)
     if optimum.verdict == "interior":
-        twice = " The minimum may lie in either of two places; the band covers both, and what is between." * (
-            basins > 1
-        )
-        return "band", (np.log(optimum.low), np.log(optimum.high)), (f"{found}, at {at}.{twice}",)
+        two = " Spline draws have minima in separate basins; the band covers them and the range between." * (basins > 1)
+        return "band", (np.log(optimum.low), np.log(optimum.high)), (f"{found}, at {at}.{two}",)
     if optimum.verdict in ("edge", "monotone") and optimum.spline is not None and basins == 1:
         way = _better_end(optimum)
         if way is not None:
             beyond = (
-                f"{found}: the best ratios are at the {way} end of what was sampled or beyond. This is an offer to "
-                "look further that way, not an optimum: a population of the offered space has to show one."
+                f"{found}: the best ratios are at or beyond the {way} end of the sampled range. The band is "
+                "exploratory, not an optimum: a population of the refined space has to show one."
             )
-            return "one_sided", _offer(optimum, way), (beyond,)
+            return "one_sided", _one_sided_bounds(optimum, way), (beyond,)
     return "refused", None, (f"{found}: {_remedy(optimum, basins)}", *optimum.reasons)
 
 
 def _better_end(optimum: Optimum) -> Literal["low", "high"] | None:
-    """Which end of the ratios is the better one, None where that is not clear."""
+    """The end of the sampled range with the lower response, None where it is not determined."""
     spline = optimum.spline
     if optimum.verdict == "edge":
         return "low" if optimum.ratio < optimum.ratio_q10 else "high" if optimum.ratio > optimum.ratio_q90 else None
+    # below level / 2 the shares of both ends together do not reach the level, so neither end is determined
     if spline is None or max(spline.at_low_end, spline.at_high_end) < optimum.level / 2:
         return None
     return "low" if spline.at_low_end > spline.at_high_end else "high"
 
 
-def _offer(optimum: Optimum, way: str) -> tuple[float, float]:
-    """Ends of a band that is open on the better side."""
+def _one_sided_bounds(optimum: Optimum, way: str) -> tuple[float, float]:
+    """Log bounds of a band that is unbounded on the better side."""
     edge = optimum.verdict == "edge"
     if way == "low":
         return -np.inf, float(np.log(optimum.high if edge else optimum.ratio_q10))
@@ -181,35 +181,38 @@ def _offer(optimum: Optimum, way: str) -> tuple[float, float]:
 
 def _remedy(optimum: Optimum, basins: int) -> str:
     if optimum.verdict == "flat":
-        return "the ratio hardly matters here, so no band of ratios is worth more than another: keep the initial space."
+        return (
+            "the ratio has hardly any effect here, so no band of ratios is better than another: keep the initial space."
+        )
     if optimum.verdict == "unidentified":
         return (
-            f"{optimum.n_subnetworks} subnetworks do not say where the best ratios are: train more of the initial "
-            "space, with more seeds where the noise is theirs, or draw from a space whose ratios spread wider."
+            f"{optimum.n_subnetworks} subnetworks do not determine the best ratios: train more of the initial space, "
+            "with more seeds where seed noise dominates, or sample from a space with a wider range of ratios."
         )
     if basins > 1:
         return (
-            "the best ratios may lie in two places, and one band would mostly hold what is between: train more first."
+            "spline draws have minima in separate basins, and one band would mostly hold the range between: train more "
+            "subnetworks of the initial space first."
         )
-    return "which end of the ratios is the better one is not settled: train more of the initial space first."
+    return "the better end of the ratios is not determined: train more subnetworks of the initial space first."
 
 
-def _stretch(ends: tuple[float, float], ratios: Floats | None, least_share: float) -> tuple[tuple[float, float], bool]:
-    """Move both ends outwards alike until enough of the population is inside."""
-    low, high = ends
+def _widen(bounds: tuple[float, float], ratios: Floats | None, least_share: float) -> tuple[tuple[float, float], bool]:
+    """Widen both bounds equally until the band holds the least share of the population."""
+    low, high = bounds
     if ratios is None:
-        return ends, False
-    outside = np.sort(np.maximum.reduce([low - ratios, ratios - high, np.zeros(ratios.size)]))
-    by = float(outside[int(np.ceil(least_share * ratios.size)) - 1])
-    # a rounding error must not leave the last one outside
+        return bounds, False
+    distances = np.sort(np.maximum.reduce([low - ratios, ratios - high, np.zeros(ratios.size)]))
+    by = float(distances[int(np.ceil(least_share * ratios.size)) - 1])
+    # 1e-12 exceeds the rounding error of a logarithm and its exponential, which could exclude the last subnetwork
     by = np.nextafter(by, np.inf) + 1e-12 if by > 0 else 0.0
     return (low - by, high + by), bool(by > 0)
 
 
-def _band_words(band: RatioBand, share: float, stretched: bool) -> str:
-    wider = ", stretched to hold that many" * stretched
+def _band_sentence(band: RatioBand, share: float, widened: bool) -> str:
+    wider = ", widened to hold that share" * widened
     holds = "an unknown share" if np.isnan(share) else f"{100 * share:.3g} %"
-    return f"The refined space asks for {band.law}: {holds} of the population{wider}."
+    return f"The refined space has the constraint {band.law}: {holds} of the population{wider}."
 
 
 def _log_ratios(frame: pd.DataFrame, bucket: int) -> Floats:
@@ -217,8 +220,8 @@ def _log_ratios(frame: pd.DataFrame, bucket: int) -> Floats:
     return log_ratio(frame.drop_duplicates(keys), bucket)
 
 
-def _ratio(end: float) -> float | None:
-    return float(np.exp(end)) if np.isfinite(end) else None
+def _ratio(log_bound: float) -> float | None:
+    return float(np.exp(log_bound)) if np.isfinite(log_bound) else None
 
 
 def _digest(optimum: Optimum) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from prunestats.conjectures.transfer import put_together
+from prunestats.conjectures.transfer import combine_optima
 from prunestats.conjectures.transfer_result import DesignOptimum, Transfer
 from prunestats.errors import ResultsError
 from prunestats.reports.analysis.results import RegimeAnalysis
@@ -46,4 +46,4 @@ def put_designs_together(regimes: Sequence[RegimeAnalysis]) -> Transfer | None:
         if response in one.optima
     ]
     optima.sort(key=lambda one: (one.design.ratio, one.design.name, -(one.regime or 0)))
-    return put_together(optima) if optima else None
+    return combine_optima(optima) if optima else None

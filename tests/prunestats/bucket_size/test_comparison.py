@@ -1,4 +1,4 @@
-"""Bucket sizes and competitors of the ratio: golden values, what is said of disguise, the door, invariances."""
+"""Bucket sizes and competing predictors: golden values, sentences on collinearity, refusals, invariances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import stats
 
 import prunestats as ps
 from prunestats.bucket_size.comparison import compare_buckets
-from prunestats.bucket_size.cross_validation import corrected_interval, deal_folds, fold_losses
+from prunestats.bucket_size.cross_validation import assign_folds, corrected_interval, fold_losses
 from prunestats.bucket_size.predictors import curve_columns
 from prunestats.errors import InputError
 from prunestats.optimum.beyond_costs import beyond_costs
@@ -29,7 +29,7 @@ def weyl(n, step):
 
 
 def golden_means():
-    """The subnetworks of golden/buckets.R."""
+    """Subnetworks of golden/buckets.R."""
     flops, params = 1e6 * (0.8 + 0.4 * weyl(150, 0.6180339887498949)), 5000 + 15000 * weyl(150, 0.41421356237309515)
     noise = 0.1 * stats.norm.ppf(weyl(150, 0.7320508075688772))
     error = (np.log(flops / params) - 4.5) ** 2 + 0.5 * np.log(flops / 1e6) + noise
@@ -94,7 +94,7 @@ def test_hc3_on_means_is_the_covariance_of_runs_in_clusters(golden, seeds):
 
 def test_folds_hold_whole_subnetworks_evenly_within_originals():
     strata = np.repeat([0, 1, 2], [50, 25, 10])
-    fold = deal_folds(strata, 5, rng())
+    fold = assign_folds(strata, 5, rng())
     for stratum, size in ((0, 10), (1, 5), (2, 2)):
         assert np.bincount(fold[strata == stratum], minlength=5).tolist() == [size] * 5
 
@@ -102,7 +102,7 @@ def test_folds_hold_whole_subnetworks_evenly_within_originals():
 def test_fold_losses_are_those_of_fits_without_the_fold():
     generator = rng()
     design, y = np.column_stack([np.ones(60), generator.normal(size=(60, 3))]), generator.normal(size=60)
-    fold = deal_folds(np.zeros(60, dtype=int), 7, generator)
+    fold = assign_folds(np.zeros(60, dtype=int), 7, generator)
     slow = []
     for part in range(7):
         b = np.linalg.lstsq(design[fold != part], y[fold != part], rcond=None)[0]
@@ -110,11 +110,15 @@ def test_fold_losses_are_those_of_fits_without_the_fold():
     assert fold_losses(orthonormal(design), y, fold) == pytest.approx(slow, rel=1e-10)
 
 
-def test_a_ratio_that_is_the_parameter_count_in_disguise_is_called_so():
+def test_a_ratio_collinear_with_the_parameters_is_called_a_proxy():
     found = compare_buckets(population(), sizes=[1, 1024], rng=rng())
     assert found.best in ("parameters", "ratio with buckets of 1")
-    (said,) = [reason for reason in found.reasons if reason.startswith("The ratio with buckets of 1 is the parameter")]
-    assert "correlate at -0.99" in said
+    (said,) = [
+        reason
+        for reason in found.reasons
+        if reason.startswith("The ratio with buckets of 1 is a proxy of the parameter")
+    ]
+    assert "have correlation -0.99" in said
     frame = found.frame.set_index("predictor")
     assert frame.loc["ratio with buckets of 1", "gain_low"] <= 0
     assert frame.loc["parameters", "r2"] > 0.8
@@ -127,7 +131,8 @@ def test_the_bucket_size_that_matters_wins_and_says_more():
     frame = found.frame.set_index("predictor")
     assert frame.loc["ratio with buckets of 1,024", "gain_low"] > 0
     assert frame.loc["ratio with buckets of 1,024", "beyond_p"] < 0.001
-    assert any("told apart" in reason and "not told" not in reason for reason in found.reasons)
+    (sizes,) = [reason for reason in found.reasons if reason.startswith("Among the bucket sizes 1,024 predicts best")]
+    assert ": significantly different, by" in sizes
     lead, p = found.gain("ratio with buckets of 1,024", "ratio with buckets of 1")
     assert lead.low > 0
     assert p < 0.05
@@ -136,7 +141,7 @@ def test_the_bucket_size_that_matters_wins_and_says_more():
 def test_nothing_to_predict_is_said():
     found = compare_buckets(population(by="nothing"), sizes=[1], rng=rng())
     assert found.best == "the average"
-    assert found.reasons[0].startswith("Nothing predicts")
+    assert found.reasons[0].startswith("No predictor of the error")
 
 
 def test_all_widths_bound_what_a_ratio_can_predict():
@@ -158,7 +163,7 @@ def test_seeds_of_a_subnetwork_stay_together_and_weigh_by_their_number():
 def test_constant_flops_leave_nothing_beside_the_parameters():
     found = compare_buckets(population().assign(flops=1_000_000), sizes=[1], rng=rng())
     assert found.scores[3].beyond is None
-    assert any("leaves nothing to test" in reason for reason in found.reasons)
+    assert any("adds no term" in reason for reason in found.reasons)
 
 
 def test_the_result_is_plain_data_and_sentences():

@@ -59,8 +59,8 @@ def test_every_design_and_regime_has_its_row_and_the_reasons_follow(several, pru
     picture = tmp_path / "transfer.png"
     done = prunestats("transfer", "--db", several, "--ratio", 5, "--figure", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert "cannot be told here: no slope is fitted." in done.stdout
-    assert "- ratio 5: no prediction, as nothing is fitted." in done.stdout
+    assert "cannot be tested here: no slope is fitted." in done.stdout
+    assert "- ratio 5: no prediction, as no line is fitted." in done.stdout
     found = rows(prunestats("transfer", "--db", several, "-f", "csv"))
     expected = ps.transfer_optimum(ps.load_results(several), response="log_cross_entropy", rng=np.random.default_rng(0))
     assert [(row["original"], row["n_originals"], row["verdict"]) for row in found] == [
@@ -100,14 +100,14 @@ def test_wrong_usage_is_an_error_of_one_line(several, prunestats, arguments, com
 
 def test_a_single_design_is_refused(demo, prunestats):
     done = prunestats("transfer", "--db", demo[0] / "results.db", code=2)
-    assert "takes several designs; found resnet_digits alone" in done.stderr
+    assert "needs several designs; found resnet_digits alone" in done.stderr
 
 
 def test_an_optimum_associated_with_the_ratio_is_reported_and_predicted(imported, prunestats, tmp_path):
     command = ("transfer", "--db", imported, "--response", "error")
     done = prunestats(*command, "--ratio", 60, "--figure", tmp_path / "transfer.svg")
-    assert "- The ratio of the original says where its optimum is: slope" in done.stdout
-    assert "- ratio 60, at 0.25 of the FLOPs: its optimum is expected at" in done.stdout
+    assert "- The optimum increases significantly with the ratio of the original: slope" in done.stdout
+    assert "- ratio 60, at 0.25 of the FLOPs: predicted optimum" in done.stdout
     found = json.loads(prunestats(*command, "--ratio", 60, "-f", "json").stdout)
     new = [row for row in found if row["verdict"] == "predicted"]
     assert [(row["original"], row["regime"]) for row in new] == [("ratio 60", 0.5), ("ratio 60", 0.25)]
@@ -124,7 +124,7 @@ def test_a_network_needs_the_images_of_a_study(imported, prunestats):
 
 def test_a_network_by_name_is_predicted_as_its_cost(several, prunestats):
     done = prunestats("transfer", "--db", several, "--network", "resnet_digits_deep")
-    assert "- resnet_digits_deep: no prediction, as nothing is fitted." in done.stdout
+    assert "- resnet_digits_deep: no prediction, as no line is fitted." in done.stdout
 
 
 def test_a_report_looks_for_an_optimum_in_each_network(several, prunestats, tmp_path):

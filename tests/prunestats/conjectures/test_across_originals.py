@@ -1,4 +1,4 @@
-"""Optima of several originals put together: golden values of metafor, theory, what is left out, refusals."""
+"""Meta-regression of the optima of several originals: golden values of metafor, theory, exclusions, refusals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def weyl(n, step):
 
 
 def sample():
-    """The estimates of golden/meta.R: moderator, standard errors, noise."""
+    """Moderator, standard errors and noise of golden/meta.R."""
     return 4 + weyl(12, GOLDEN), 0.05 + 0.15 * weyl(12, BRONZE), stats.norm.ppf(weyl(12, SILVER))
 
 
@@ -83,7 +83,7 @@ def test_the_line_is_metafors(golden, name):
     names = ("tau2", "tau2.low", "tau2.high", "dl", "i2", "q", "q.p")
     assert found == pytest.approx(tuple(r[key] for key in names), rel=1e-6, abs=1e-9)
     row = np.array([1, 4.6])[: design.shape[1]]
-    mean, new = fit.mean(row, 0.95), fit.mean(row, 0.95, more=fit.tau2.value)
+    mean, new = fit.mean(row, 0.95), fit.mean(row, 0.95, extra_variance=fit.tau2.value)
     assert (mean.value, mean.low, mean.high) == pytest.approx((r["at"], r["at.low"], r["at.high"]), rel=1e-6)
     assert (new.low, new.high) == pytest.approx((r["new.low"], r["new.high"]), rel=1e-6)
 
@@ -133,7 +133,7 @@ def test_shift_scale_and_order(seed, scale, shift):
     assert two.i2 == pytest.approx(one.i2, rel=1e-4, abs=1e-5)
 
 
-def test_the_restricted_likelihood_has_no_better_place():
+def test_the_restricted_likelihood_has_no_larger_value():
     y, se, design = case("line")
     best = reml(y, se**2, design, [np.eye(12)])[0]
 
@@ -146,17 +146,17 @@ def test_the_restricted_likelihood_has_no_better_place():
     assert loss(best) <= min(loss(tau2) for tau2 in np.linspace(0, 1, 2001)) + 1e-9
 
 
-def test_a_new_group_is_where_many_estimates_say():
+def test_with_many_estimates_the_prediction_interval_is_that_of_the_true_distribution():
     rng = np.random.default_rng(0)
     y = 2 + 0.5 * rng.standard_normal(2000) + 0.1 * rng.standard_normal(2000)
     found = predict_new(y, np.full(2000, 0.01), np.ones((2000, 1)), np.ones(1), level=0.95)
     assert (found.low, found.high) == pytest.approx((2 - Z * 0.5, 2 + Z * 0.5), abs=0.05)
 
 
-def test_a_new_group_is_less_certain_than_with_tau_known():
+def test_the_prediction_interval_is_wider_than_with_tau_known():
     y, se, design = case("line")
     fit, row = meta_regression(y, se, design), np.array([1.0, 4.6])
-    plug_in = fit.mean(row, 0.95, more=fit.tau2.value)
+    plug_in = fit.mean(row, 0.95, extra_variance=fit.tau2.value)
     found = predict_new(y, se**2, design, row, level=0.95)
     assert found.low < plug_in.low < plug_in.high < found.high
 
@@ -191,7 +191,7 @@ def test_without_a_moderator_there_is_a_mean(optima):
     assert found.predict(7).mean == found.predict(700).mean
 
 
-def test_what_has_no_estimate_is_named(optima):
+def test_optima_without_an_estimate_are_excluded_and_named(optima):
     every = optima(np.log([90, 100, 110, 105, 95, 97]), 0.03)
     every[1] = dataclasses.replace(every[1], verdict="monotone")
     every[3] = dataclasses.replace(every[3], verdict="edge")
@@ -200,9 +200,9 @@ def test_what_has_no_estimate_is_named(optima):
     assert (found.n_estimates, len(found.estimates)) == (3, 6)
     note = found.notes[0]
     assert note.startswith(
-        "Left out, 3 of 6 without an estimate: b (monotone); d (edge); f (interior, without a bounded"
+        "Excluded, 3 of 6 without an estimate: b (monotone); d (edge); f (interior, without a bounded"
     )
-    assert "not by chance" in note
+    assert "not at random" in note
     alone = meta_optimum([every[0], every[2], every[4]], original_ratio=[100, 140, 180])
     assert alone.slope == found.slope
 
@@ -227,7 +227,7 @@ def test_originals_of_one_ratio_have_no_slope(optima):
     found = meta_optimum(optima(np.log([90, 100, 110, 105]), 0.03), original_ratio=[100] * 4)
     assert found.slope is None
     assert found.mean is not None
-    assert any("does not vary" in note for note in found.notes)
+    assert any("constant or collinear" in note for note in found.notes)
 
 
 def test_regimes_of_one_original_are_not_independent_evidence(optima):
@@ -256,7 +256,7 @@ def test_degrees_of_freedom_run_out(optima):
         regimes=[0.5, 0.25, 0.5, 0.5],
     )
     assert found.fit is None
-    assert "no degree of freedom" in found.notes[-1]
+    assert "no residual degree of freedom" in found.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_degrees_of_freedom_run_out(optima):
         ({"level": 1.0}, "level must lie"),
     ],
 )
-def test_what_cannot_be_put_together_is_refused(optima, arguments, words):
+def test_what_cannot_be_combined_is_refused(optima, arguments, words):
     with pytest.raises(InputError, match=words) as caught:
         meta_optimum(optima([4.0, 4.1, 4.2], 0.1), **arguments)
     assert "\n" not in str(caught.value)
@@ -284,7 +284,7 @@ def test_no_optimum_and_mixed_optima_are_refused(optima):
     with pytest.raises(InputError, match="found none"):
         meta_optimum([])
     mixed = [*optima([4.0, 4.1], 0.1), *optima([4.2], 0.1, bucket=1024)]
-    with pytest.raises(InputError, match="optima of one bucket are put together; found 1, 1024"):
+    with pytest.raises(InputError, match="optima must have one bucket to be combined; found 1, 1024"):
         meta_optimum(mixed)
     with pytest.raises(InputError, match="ratio of an original must be above 0; found -1"):
         meta_optimum(optima([4.0, 4.1, 4.2], 0.1)).predict(-1)

@@ -1,4 +1,4 @@
-"""Is a new original where it is predicted, and is one optimum for all seldom called following? Slow."""
+"""Coverage of predictions for a new original, type I error and power of the slope. Slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from prunestats.conjectures.transfer import put_together, transfer_optimum
+from prunestats.conjectures.transfer import combine_optima, transfer_optimum
 from prunestats.conjectures.transfer_result import DesignOptimum
 from prunestats.optimum.optimum import find_optimum
 from prunestats.results.designs import OriginalDesign
@@ -42,8 +42,8 @@ def one_optimum():
     return dataclasses.replace(found, verdict="interior", ratio_q10=1e-3, ratio_q90=1e6)
 
 
-class World:
-    """Designs of a law: slope, variance between designs and within them, and regimes, some without an optimum."""
+class Simulation:
+    """Designs with a given slope, variances between and within designs, and a share of regimes without an optimum."""
 
     def __init__(self, rng, slope, tau, within, missing):
         self.rng, self.slope, self.tau, self.within, self.missing = rng, slope, tau, within, missing
@@ -55,7 +55,7 @@ class World:
         return x, shared + 0.2 * np.log(REGIMES) + self.within * self.rng.standard_normal(3)
 
     def study(self, m, one_optimum):
-        """What is seen of m designs."""
+        """Estimated optima of m designs, combined."""
         found = []
         for number in range(m):
             x, truth = self.design()
@@ -72,11 +72,11 @@ class World:
                     high=np.exp(y + Z * se),
                 )
                 found.append(DesignOptimum(design, regime, seen))
-        return put_together(found)
+        return combine_optima(found)
 
 
 def simulate(world, m, r, one_optimum):
-    """Count studies with a fit, and among them new optima held by predictions, slopes held, and claims of a slope."""
+    """Count studies with a fit, and among them covered new optima, covered slopes, and significant slopes."""
     counts = np.zeros(4)
     for _ in range(r):
         found = world.study(m, one_optimum)
@@ -92,25 +92,25 @@ def simulate(world, m, r, one_optimum):
 
 @pytest.mark.parametrize("m", [3, 4, 6, 10])
 @pytest.mark.parametrize(("tau", "within"), [(0.1, 0.0), (0.3, 0.1)])
-def test_a_new_original_is_where_it_is_predicted(m, tau, within, one_optimum):
-    world = World(np.random.default_rng(m), 0.7, tau, within, missing=0.2)
+def test_predictions_cover_a_new_original(m, tau, within, one_optimum):
+    world = Simulation(np.random.default_rng(m), 0.7, tau, within, missing=0.2)
     fitted, new, slope, _ = simulate(world, m, 150, one_optimum)
     assert fitted > 100
-    # what is left of the variance within designs as estimated: 0.93 where 0.95 is promised
+    # the variance within designs is taken as known: coverage 0.93 at level 0.95
     assert new >= at_least(fitted, 0.93)
     assert slope >= at_least(fitted, 0.93)
 
 
 @pytest.mark.parametrize("m", [3, 5, 8])
 @pytest.mark.parametrize(("tau", "within"), [(0.0, 0.0), (0.2, 0.1)])
-def test_one_optimum_for_all_is_seldom_called_following(m, tau, within, one_optimum):
-    world = World(np.random.default_rng(10 + m), 0.0, tau, within, missing=0.1)
+def test_the_type_i_error_of_the_slope(m, tau, within, one_optimum):
+    world = Simulation(np.random.default_rng(10 + m), 0.0, tau, within, missing=0.1)
     fitted, _, _, says = simulate(world, m, 150, one_optimum)
     assert says <= at_most(fitted, 0.06)
 
 
-def test_a_slope_is_found_where_there_is_one(one_optimum):
-    world = World(np.random.default_rng(20), 0.7, 0.1, 0.05, missing=0.1)
+def test_the_power_of_the_slope(one_optimum):
+    world = Simulation(np.random.default_rng(20), 0.7, 0.1, 0.05, missing=0.1)
     fitted, _, _, says = simulate(world, 8, 100, one_optimum)
     assert says >= at_least(fitted, 0.9)
 
@@ -126,9 +126,9 @@ def runs(rng, x, truth, name):
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.3])
-def test_from_the_runs_on_a_new_original_is_where_it_is_predicted(slope):
+def test_from_the_runs_on_predictions_cover_a_new_original(slope):
     rng = np.random.default_rng(30)
-    world = World(rng, slope, 0.1, 0.0, missing=0.0)
+    world = Simulation(rng, slope, 0.1, 0.0, missing=0.0)
     r, new, says, fitted = 30, 0, 0, 0
     for _ in range(r):
         frame = pd.concat(runs(rng, *world.design(), f"net {number}") for number in range(5))

@@ -1,4 +1,4 @@
-"""Optima of several designs: which originals are one design, what is concluded, and where a new one is expected."""
+"""Optima of several designs: grouping of originals, verdicts of the slope, and predictions for a new original."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import prunestats as ps
 from prunestats.conjectures.across_originals import meta_optimum
 from prunestats.conjectures.prediction import predict_at
 from prunestats.conjectures.prediction_interval import predict_new
-from prunestats.conjectures.transfer import put_together
+from prunestats.conjectures.transfer import combine_optima
 from prunestats.conjectures.transfer_result import DesignOptimum
 from prunestats.errors import InputError, ResultsError
 from prunestats.results.designs import OriginalDesign, group_designs, ratio_of
@@ -54,7 +54,7 @@ def one_optimum():
 
 @pytest.fixture(scope="module")
 def optima(one_optimum):
-    """Optima of designs with chosen log ratios, an entry a design and regime."""
+    """Optima of designs with chosen log ratios, one for each design and regime."""
 
     def make(y, ratios, *, se=0.05, regimes=(0.5,), drawn=(1.0, 1e4)):
         cells = [(ratio, regime) for ratio in ratios for regime in regimes]
@@ -85,7 +85,7 @@ def test_seeds_of_an_original_are_one_design():
     assert group_designs(frame.sample(frac=1, random_state=1)) == found
 
 
-def test_names_tell_designs_apart_in_the_fewest_words():
+def test_names_of_designs_are_unique_and_short():
     rows = [("a", "net", "mnist", 90, 9), ("b", "net", "digits", 90, 9), ("c", "net", "digits", 40, 9)]
     columns = ["original", "network", "dataset", "original_flops", "original_params"]
     found = group_designs(pd.DataFrame(rows, columns=columns))
@@ -138,7 +138,7 @@ def test_what_is_no_original_is_refused(original, bucket, complaint):
         ratio_of(original, bucket)
 
 
-def test_an_optimum_that_follows_the_original_is_found_and_predicted():
+def test_a_slope_on_the_ratio_of_the_original_is_found_and_used_to_predict():
     rng = np.random.default_rng(1)
     frame = designs(rng, [40, 48, 56, 64, 72], seeds=2, regimes=(0.5, 0.25), best=lambda r, g: 2 * r * g**0.2)
     found = ps.transfer_optimum(frame, rng=np.random.default_rng(2))
@@ -147,7 +147,7 @@ def test_an_optimum_that_follows_the_original_is_found_and_predicted():
     assert 1 in found.slope
     assert 0.2 in found.meta.regime_slope
     assert found.drawn_slope == pytest.approx(1, abs=0.2)
-    assert any("nothing beyond the draw" in reason for reason in found.reasons)
+    assert any("does not shift significantly relative to the sampled range" in reason for reason in found.reasons)
     one = ps.predict_optimum(frame, (60_000_000, 1_000_000), regime=0.25, rng=np.random.default_rng(2))
     assert one == found.predict(60, regime=0.25)
     assert 120 * 0.25**0.2 in one.new
@@ -176,9 +176,9 @@ def test_seeds_are_strata_of_one_optimum():
 
 
 def test_three_designs_that_happen_to_lie_on_a_line_prove_little(optima):
-    """Their slope is no better known than their standard errors allow."""
+    """The interval of their slope is no shorter than the standard errors allow."""
     ratios = np.array([10, 20, 40])
-    found = put_together(optima(1 + 0.5 * np.log(ratios) + np.array([0, 1e-4, 0]), ratios, se=0.3))
+    found = combine_optima(optima(1 + 0.5 * np.log(ratios) + np.array([0, 1e-4, 0]), ratios, se=0.3))
     assert found.meta.slope_p < 0.001
     assert found.verdict == "not seen"
     information = ((np.log(ratios) - np.log(20)) ** 2).sum() / 0.3**2
@@ -186,41 +186,43 @@ def test_three_designs_that_happen_to_lie_on_a_line_prove_little(optima):
     assert (found.slope.low, found.slope.high) == pytest.approx((0.5 - half, 0.5 + half), rel=1e-3)
 
 
-def test_one_optimum_whatever_the_original_is_not_seen_to_follow(optima):
+def test_one_optimum_for_all_originals_has_no_significant_slope(optima):
     y = 4 + 0.05 * np.random.default_rng(5).standard_normal(6)
-    found = put_together(optima(y, [10, 20, 40, 80, 160, 320]))
+    found = combine_optima(optima(y, [10, 20, 40, 80, 160, 320]))
     assert found.verdict == "not seen"
-    assert found.reasons[0].startswith("The ratio of the original is not seen to say where its optimum is: slope")
+    assert found.reasons[0].startswith(
+        "No significant association between the ratio of the original and its optimum: slope"
+    )
 
 
-def test_an_optimum_may_move_the_other_way(optima):
+def test_an_optimum_may_decrease_with_the_ratio_of_the_original(optima):
     ratios = np.array([10, 20, 40, 80, 160])
-    found = put_together(optima(8 - 0.5 * np.log(ratios), ratios))
+    found = combine_optima(optima(8 - 0.5 * np.log(ratios), ratios))
     assert found.verdict == "opposes"
 
 
-def test_populations_without_a_ratio_in_common_cannot_tell(optima):
+def test_without_an_overlap_of_sampled_ratios_no_slope_is_tested(optima):
     ratios = np.array([10, 40, 160, 640])
-    found = put_together(optima(np.log(ratios), ratios, drawn=(0, 0, 1.0)))
+    found = combine_optima(optima(np.log(ratios), ratios, drawn=(0, 0, 1.0)))
     assert (found.verdict, found.shared) == ("drawn apart", False)
     assert found.drawn_slope == pytest.approx(1)
-    assert any(reason.startswith("No ratio is among the middle 80 %") for reason in found.reasons)
+    assert any(reason.startswith("No ratio lies in the middle 80 %") for reason in found.reasons)
     assert (
-        "It holds for originals whose ratios are drawn as those of the designs studied are." in found.predict(50).notes
+        "It assumes an original whose ratios are sampled like those of the explored designs." in found.predict(50).notes
     )
-    near = put_together(optima(np.log(ratios[:3] ** 0.5 * 10), ratios[:3] ** 0.5, drawn=(0, 0, 1.0)))
+    near = combine_optima(optima(np.log(ratios[:3] ** 0.5 * 10), ratios[:3] ** 0.5, drawn=(0, 0, 1.0)))
     assert near.shared
 
 
-def test_an_optimum_that_does_more_than_follow_the_draw_is_told(optima):
+def test_a_shift_relative_to_the_sampled_range_is_stated(optima):
     ratios = np.geomspace(10, 20, 8)
-    still = put_together(optima(np.full(8, 2.5) + 0.01 * np.arange(8) % 0.03, ratios, drawn=(0, 0, 1.0)))
+    still = combine_optima(optima(np.full(8, 2.5) + 0.01 * np.arange(8) % 0.03, ratios, drawn=(0, 0, 1.0)))
     assert still.place_slope.high < 0
-    assert any("does more than follow the draw" in reason for reason in still.reasons)
+    assert any("optimum shifts significantly relative to the sampled range" in reason for reason in still.reasons)
 
 
-def test_too_few_designs_are_no_ground_for_a_prediction(optima):
-    found = put_together(optima([3.0, 3.1, 3.5, 3.6], [10, 20], regimes=(0.5, 0.25)))
+def test_too_few_designs_give_no_prediction(optima):
+    found = combine_optima(optima([3.0, 3.1, 3.5, 3.6], [10, 20], regimes=(0.5, 0.25)))
     assert (found.verdict, found.slope) == ("too few", None)
     assert found.reasons[-1].startswith("4 estimates of 2 originals: fewer than 3")
     with pytest.raises(InputError, match="a prediction needs optima of 3 originals; found 2"):
@@ -228,22 +230,22 @@ def test_too_few_designs_are_no_ground_for_a_prediction(optima):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_three_designs_say_next_to_nothing_of_a_fourth(optima):
-    found = put_together(optima([2.0, 3.2, 3.5], [10, 20, 40]))
+def test_three_designs_hardly_constrain_a_fourth(optima):
+    found = combine_optima(optima([2.0, 3.2, 3.5], [10, 20, 40]))
     one = found.predict(30)
     assert one.new.high / one.new.low > 1000
-    assert any("3 designs say next to nothing of a new one" in note for note in one.notes)
+    assert any("3 designs hardly constrain the optimum of another one" in note for note in one.notes)
 
 
-def test_going_beyond_what_was_studied_is_said(optima):
+def test_extrapolation_is_noted(optima):
     ratios = np.array([10, 20, 40, 80, 160])
     y = (np.log(ratios)[:, None] + 0.1 * np.log(REGIMES)).ravel()
-    found = put_together(optima(y, ratios, regimes=REGIMES))
+    found = combine_optima(optima(y, ratios, regimes=REGIMES))
     assert found.predict(50, regime=0.5).notes == ()
     outside = found.predict(500, regime=0.75).notes
-    assert outside[0].startswith("A ratio of 500 lies outside those of the designs with an optimum, 10 to 160")
+    assert outside[0].startswith("A ratio of 500 lies outside the ratios of the designs with an optimum, 10 to 160")
     assert outside[1].startswith("A regime of 0.75 lies outside 0.1 to 0.5")
-    flat = put_together(optima(np.full(5, 3.0) + 0.01 * np.arange(5), [20.0] * 4 + [20.0]))
+    flat = combine_optima(optima(np.full(5, 3.0) + 0.01 * np.arange(5), [20.0] * 4 + [20.0]))
     assert flat.verdict == "too few"
     with pytest.raises(InputError, match="a regime must be a FLOPs fraction above 0; found -1"):
         found.predict(50, regime=-1)
@@ -252,13 +254,13 @@ def test_going_beyond_what_was_studied_is_said(optima):
 def test_populations_without_an_optimum_are_counted(optima):
     some = optima(np.log([10, 20, 40, 80]), [10, 20, 40, 80])
     some[1] = dataclasses.replace(some[1], optimum=dataclasses.replace(some[1].optimum, verdict="monotone"))
-    found = put_together(some)
+    found = combine_optima(some)
     (counted,) = [reason for reason in found.reasons if reason.startswith("3 of 4 populations")]
-    assert "an optimum to use (3 interior, 1 monotone). In 1 the best ratio lies at the end" in counted
+    assert "a usable optimum (3 interior, 1 monotone). In 1 the best ratio lies at or beyond an end" in counted
 
 
 def test_a_single_design_is_refused():
-    with pytest.raises(InputError, match="takes several designs; found net 40 alone"):
+    with pytest.raises(InputError, match="needs several designs; found net 40 alone"):
         ps.transfer_optimum(designs(np.random.default_rng(0), [40], seeds=2, n=5))
 
 
@@ -267,7 +269,7 @@ def test_regimes_alike_in_all_designs_predict_as_their_means_do(optima):
     rng, ratios = np.random.default_rng(6), np.geomspace(10, 100, 6)
     tops = np.log(ratios) + 0.3 * rng.standard_normal(6)
     y = tops[:, None] + 0.5 * np.log(REGIMES)
-    found = put_together(optima(y.ravel(), ratios, regimes=REGIMES))
+    found = combine_optima(optima(y.ravel(), ratios, regimes=REGIMES))
     middle = float(np.exp(np.mean(np.log(REGIMES))))
     design, row = np.column_stack([np.ones(6), np.log(ratios)]), np.array([1, np.log(30)])
     expected = predict_new(y.mean(axis=1), np.full(6, 0.05**2 / 3), design, row, level=0.95)
@@ -285,5 +287,5 @@ def test_one_optimum_an_original_is_predicted_as_before(one_optimum, optima):
     new = predict_new(y, se**2, columns, row, level=0.95)
     prediction = predict_at(found.fit, found.design, float(np.log(30)), None, 0.95)
     assert (np.log(prediction.new.low), np.log(prediction.new.high)) == pytest.approx((new.low, new.high))
-    wider = predict_new(y, se**2, columns, row, level=0.95, more=0.5)
+    wider = predict_new(y, se**2, columns, row, level=0.95, extra_variance=0.5)
     assert wider.low < new.low < new.high < wider.high

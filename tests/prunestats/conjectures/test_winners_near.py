@@ -1,4 +1,4 @@
-"""Are the winners near the optimum: theory, what cannot be told, refusals."""
+"""Are winners near the optimum: theory, limits of the data, refusals."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def test_originals_have_winners_of_their_own():
     assert found.equivalent is True
 
 
-def test_without_an_optimum_there_is_nothing_to_be_near():
+def test_without_an_optimum_nothing_is_tested():
     found = near(runs(curve=lambda u: 0.1 * u))
     assert found.equivalent is None
     assert found.quotient is None
     assert np.isnan(found.p)
-    assert found.notes[0].startswith("The first half shows no optimum to be near (monotone")
+    assert found.notes[0].startswith("The first half has no optimum to compare with (monotone")
     assert "no optimum" in repr(found)
     json.dumps(found.to_dict(), allow_nan=False)
 

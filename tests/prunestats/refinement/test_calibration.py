@@ -1,4 +1,4 @@
-"""Does the loop keep its promises? Slow; numbers in docs/methods/refinement.md."""
+"""Coverage and type I error of refinement and sample saving. Slow; numbers in docs/methods/refinement.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAIRS = {
 
 
 def true_draws(initial, refined, k, most=2000):
-    """Number of refined draws with the expected best of k initial ones, on the estimand's own scale."""
+    """Refined sample size with the expected best of k initial subnetworks, interpolated as the estimand."""
     target = least_of(np.sort(initial), np.array([k]))[0][0]
     curve = least_of(np.sort(refined), np.arange(1, most + 1))[0] - target
     m = int(np.flatnonzero(curve <= 0)[0]) + 1

@@ -1,4 +1,4 @@
-"""Refinement: the rule, the split, the draws saved, and the whole loop on populations whose truth is known."""
+"""Refinement: the rule, sample splitting, the sample saving, and the whole loop on populations of known truth."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def optima():
     return {name: find_optimum(population(name), rng=np.random.default_rng(0)) for name in TRUTHS}
 
 
-def test_an_interior_optimum_becomes_a_band_around_the_believed_interval(optima):
+def test_an_interior_optimum_gives_a_band_around_the_reported_interval(optima):
     made = refine(SPACE, optima["u"], population("u"), least_share=0.01)
     assert made.kind == "band"
     assert made.band.low == pytest.approx(optima["u"].low)
@@ -63,7 +63,7 @@ def test_an_interior_optimum_becomes_a_band_around_the_believed_interval(optima)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.35, 0.8])
-def test_a_narrow_band_is_stretched_alike_on_the_log_scale_to_hold_its_share(optima, share):
+def test_a_narrow_band_is_widened_equally_on_the_log_scale_to_hold_its_share(optima, share):
     found = optima["u"]
     made = refine(SPACE, found, population("u"), least_share=share)
     assert share <= made.share < share + 0.02 or np.isclose(made.band.low, found.low)
@@ -71,7 +71,7 @@ def test_a_narrow_band_is_stretched_alike_on_the_log_scale_to_hold_its_share(opt
 
 
 @pytest.mark.parametrize(("truth", "open_end", "closed_end"), [("falls", "high", "low"), ("rises", "low", "high")])
-def test_a_monotone_population_gets_an_open_band_and_no_claim(optima, truth, open_end, closed_end):
+def test_a_monotone_population_gives_a_one_sided_exploratory_band(optima, truth, open_end, closed_end):
     made = refine(SPACE, optima[truth], population(truth))
     assert optima[truth].verdict == "monotone"
     assert made.kind == "one_sided"
@@ -84,18 +84,18 @@ def test_a_monotone_population_gets_an_open_band_and_no_claim(optima, truth, ope
 
 
 @pytest.mark.parametrize("verdict", ["flat", "unidentified"])
-def test_without_evidence_nothing_is_refined_and_the_remedy_is_named(optima, verdict):
+def test_without_evidence_there_is_no_band_and_a_remedy(optima, verdict):
     found = dataclasses.replace(optima["flat"], verdict=verdict)
     made = refine(SPACE, found, population("flat"))
     assert (made.kind, made.space, made.band) == ("refused", None, None)
     assert ("keep the initial space" if verdict == "flat" else "train more") in made.reasons[0]
 
 
-def test_two_places_make_no_one_sided_offer(optima):
+def test_two_basins_give_no_one_sided_band(optima):
     twice = dataclasses.replace(optima["falls"].spline, basins=((50.0, 60.0, 0.5), (250.0, 270.0, 0.5)))
     made = refine(SPACE, dataclasses.replace(optima["falls"], spline=twice))
     assert made.kind == "refused"
-    assert "two places" in made.reasons[0]
+    assert "separate basins" in made.reasons[0]
 
 
 def test_a_refinement_is_plain_data_and_knows_its_optimum(optima):
@@ -144,7 +144,7 @@ def test_the_draws_saved_solve_for_equal_expected_bests():
     assert compute_saved([(initial, refined), (initial, refined)]).factor.value == pytest.approx(found.factor.value)
 
 
-def test_what_is_never_reached_is_said_to_be_censored():
+def test_a_target_that_is_not_reached_is_reported_as_censored():
     rng = np.random.default_rng(0)
     found = compute_saved([(rng.standard_normal(200), rng.standard_normal(40) + 3)], k=50)
     assert (found.reached, found.saves, found.factor.value, found.draws.high) == (False, False, 0.0, np.inf)
@@ -152,7 +152,7 @@ def test_what_is_never_reached_is_said_to_be_censored():
     assert "not reached" in found.words
     first = compute_saved([(rng.standard_normal(200), rng.standard_normal(40) - 9)], k=50)
     assert (first.draws.value, first.saves) == (1.0, True)
-    assert "by the first draw" in first.words
+    assert "A single subnetwork reaches it" in first.words
     with pytest.raises(InputError, match="found 3 and 40"):
         compute_saved([(np.zeros(3), np.zeros(40))])
 
@@ -169,7 +169,7 @@ def test_head_to_head_reads_both_frames_and_keeps_originals_apart():
     swapped = head_to_head(refined, initial, k=25, rng=np.random.default_rng(0))
     assert swapped.p_better.value == pytest.approx(1 - found.p_better.value)
     assert json.dumps(found.to_dict())
-    assert "The best of 37" in head_to_head(initial, refined).notes[-2]
+    assert "The target is the best of 37" in head_to_head(initial, refined).notes[-2]
     with pytest.raises(InputError, match=r"one regime; found 0\.5 and 0\.25"):
         head_to_head(initial, refined.assign(regime=0.25))
 

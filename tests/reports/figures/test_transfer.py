@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Patch
 
-from prunestats.conjectures.transfer import put_together
+from prunestats.conjectures.transfer import combine_optima
 from prunestats.conjectures.transfer_result import DesignOptimum
 from prunestats.optimum.optimum import find_optimum
 from prunestats.reports.figures.style import report_style
@@ -32,7 +32,7 @@ def study(one_optimum, verdicts, regimes=(0.5, 0.25)):
         for regime in regimes:
             one = dataclasses.replace(one_optimum, verdict=verdict, ratio=2 * ratio, low=1.8 * ratio, high=2.3 * ratio)
             found.append(DesignOptimum(design, regime, dataclasses.replace(one, ratio_q10=ratio, ratio_q90=4 * ratio)))
-    return put_together(found)
+    return combine_optima(found)
 
 
 def legend(figure):
