@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from benchmarks.measure import print_rows
-from prunestats.optimum.fits import gather
+from prunestats.optimum.fits import fit_all
 from prunestats.optimum.regression import points
 from prunestats.optimum.verdict import judge
 
@@ -33,17 +33,17 @@ def cell(k: float, n: int, repeats: int) -> tuple[float, ...]:
     for _ in range(repeats):
         u = -np.log(rng.uniform(0.5, 2.0, n))
         data = points(u, 0.2 + curve(k, u) + NOISE * rng.standard_normal(n))
-        evidence = gather(data, rng=rng)
-        found = judge(data, evidence)
+        fits = fit_all(data, rng=rng)
+        found = judge(data, fits)
         if found.verdict != "interior":
             continue
         said += 1
-        covered += found.belief.low <= 1.0 <= found.belief.high
-        if found.belief.believed == "quadratic":
+        covered += found.estimate.low <= 1.0 <= found.estimate.high
+        if found.estimate.believed == "quadratic":
             quadratic += 1
-            fieller += 1.0 in evidence.quadratic.fieller
-            ratios.append(np.log(found.belief.high / found.belief.low))
-            alone.append(np.log(evidence.quadratic.fieller.high / evidence.quadratic.fieller.low))
+            fieller += 1.0 in fits.quadratic.fieller
+            ratios.append(np.log(found.estimate.high / found.estimate.low))
+            alone.append(np.log(fits.quadratic.fieller.high / fits.quadratic.fieller.low))
     longer = np.mean(ratios) / np.mean(alone) if ratios else float("nan")
     return said / repeats, quadratic / said, fieller / max(quadratic, 1), covered / said, longer
 

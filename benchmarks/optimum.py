@@ -14,7 +14,7 @@ from prunestats.optimum.optimum import find_optimum
 from prunestats.optimum.penalised_spline import second_derivatives
 from prunestats.optimum.regression import Points, points
 from prunestats.optimum.spline_minimum import interval_curve, minima_grid, spline_optimum
-from prunestats.optimum.winners_ratio import SHARE, bootstrap_winners
+from prunestats.optimum.winners_ratio import SAMPLE_SHARE, bootstrap_winners
 
 N = DRAWS = 10_000
 MOST_MIB = 300
@@ -59,7 +59,7 @@ def runs(size: int, seeds: int) -> pd.DataFrame:
 
 def _winners(data: Points) -> Comparison:
     """RegNet's bootstrap: the range of the best ratio by closed form, and by a loop over samples."""
-    ratios, size = np.exp(data.x), round(SHARE * N)
+    ratios, size = np.exp(data.x), round(SAMPLE_SHARE * N)
 
     def loop() -> np.ndarray:
         rng, best = np.random.default_rng(0), np.empty(DRAWS)

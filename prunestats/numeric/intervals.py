@@ -71,7 +71,8 @@ def plain(value: Any) -> Any:
     Parameters
     ----------
     value : Any
-        Dataclasses, arrays, numpy scalars, tuples and dicts, nested as they come.
+        Dataclasses, arrays, numpy scalars, tuples and dicts, nested as they come; a field whose metadata say
+        ``plain=False`` is left out.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def plain(value: Any) -> Any:
     {'value': 1.0, 'low': None, 'high': None, 'level': 0.95}
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.metadata.get("plain", True)}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

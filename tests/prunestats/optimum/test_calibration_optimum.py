@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunestats.optimum.fits import gather
+from prunestats.optimum.fits import fit_all
 from prunestats.optimum.flatness import flatness
 from prunestats.optimum.lack_of_fit import lack_of_fit
 from prunestats.optimum.lind_mehlum import lind_mehlum
@@ -120,7 +120,7 @@ def samples(truth, n, repeats, seed=0):
 
 def verdicts(truth, n, repeats):
     for data, optimum, rng in samples(truth, n, repeats):
-        yield judge(data, gather(data, rng=rng)), optimum
+        yield judge(data, fit_all(data, rng=rng)), optimum
 
 
 @pytest.mark.parametrize("name", WITHOUT)
@@ -138,7 +138,7 @@ def test_the_believed_interval_covers_where_interior_is_said(name, n):
     for found, optimum in verdicts(WITH[name], n, 160 if n < 1000 else 48):
         if found.verdict == "interior":
             said += 1
-            covered += found.belief.low <= np.exp(optimum) <= found.belief.high
+            covered += found.estimate.low <= np.exp(optimum) <= found.estimate.high
     assert said >= 15
     assert covered >= stats.binom.ppf(0.001, said, 0.93)
 
@@ -147,7 +147,7 @@ def test_the_believed_interval_covers_where_interior_is_said(name, n):
 @pytest.mark.parametrize(("n", "promised"), [(60, 0.93), (200, 0.93)])
 def test_the_believed_interval_covers_the_corner_of_a_v(truth, n, promised):
     found = [(f, optimum) for f, optimum in verdicts(truth, n, 160) if f.verdict == "interior"]
-    covered = sum(f.belief.low <= np.exp(optimum) <= f.belief.high for f, optimum in found)
+    covered = sum(f.estimate.low <= np.exp(optimum) <= f.estimate.high for f, optimum in found)
     assert covered >= stats.binom.ppf(0.001, len(found), promised)
 
 
@@ -157,11 +157,11 @@ def test_the_believed_set_covers_both_basins_or_the_deeper_one(name, n):
     repeats = 120 if n < 1000 else 64
     believed = covered = single = 0
     for found, minima in verdicts(WELLS[name], n, repeats):
-        if found.belief is not None:
+        if found.estimate is not None:
             believed += 1
-            pieces = found.belief.pieces
+            pieces = found.estimate.pieces
             covered += all(any(low <= np.exp(at) <= high for low, high in pieces) for at in minima)
-            single += not np.isnan(found.belief.ratio)
+            single += not np.isnan(found.estimate.ratio)
     assert believed >= 0.85 * repeats
     assert covered >= stats.binom.ppf(0.001, believed, 0.92)
     # under equal depth the share of one basin is uniform, and outside a tenth to nine tenths one time in five
