@@ -1,4 +1,4 @@
-"""Does the believed interval cover the optimum of a U that is not quite a parabola? A table of docs/methods.
+"""Coverage of the reported interval on slightly asymmetric U shapes: a table of docs/methods/verdict-rules.md.
 
 ``python -m benchmarks.asymmetry`` prints it: error = 0.2 + exp(k u) - k u - 1, scaled to a height of 0.1, u the log
 ratio over the optimum, parameters uniform over a factor of 4, noise 0.02. At k = 0 it is the parabola.
@@ -26,7 +26,7 @@ def curve(k: float, u: np.ndarray) -> np.ndarray:
 
 
 def cell(k: float, n: int, repeats: int) -> tuple[float, ...]:
-    """Shares of interior, the quadratic believed, and the optimum covered; and how many times as long as Fieller's."""
+    """Rates of interior and of a reported quadratic, coverages, and length of the set relative to Fieller's."""
     rng = np.random.default_rng([n, int(10 * k)])
     said = quadratic = fieller = covered = 0
     ratios, alone = [], []
@@ -39,7 +39,7 @@ def cell(k: float, n: int, repeats: int) -> tuple[float, ...]:
             continue
         said += 1
         covered += found.estimate.low <= 1.0 <= found.estimate.high
-        if found.estimate.believed == "quadratic":
+        if found.estimate.method == "quadratic":
             quadratic += 1
             fieller += 1.0 in fits.quadratic.fieller
             ratios.append(np.log(found.estimate.high / found.estimate.low))
@@ -54,5 +54,7 @@ if __name__ == "__main__":
         for k in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
         for n, repeats in REPEATS.items()
     ]
-    columns = ("k", "n", "interior", "quadratic believed", "Fieller alone covers", "believed covers", "times as long")
+    columns = (
+        "k", "n", "interior", "quadratic reported", "Fieller's set covers", "reported set covers", "times as long",
+    )  # fmt: skip
     print_rows(columns, rows, *sys.argv[1:])

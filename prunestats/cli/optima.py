@@ -1,4 +1,4 @@
-"""Commands about the optimal ratio: optimum, buckets and winners."""
+"""Commands about the optimal ratio and the winner's curse: optimum, buckets and winners."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def optimum(
     form: Form = "table",
     plot: Plot = None,
 ) -> None:
-    """Look for the optimal ratio of FLOPs to parameter buckets in every regime, and give a verdict with reasons.
+    """Estimate the optimal ratio of FLOPs to parameter buckets in every regime, with a verdict and its reasons.
 
-    Without --space it looks at the study's first space, as a report does.
+    Without --space it analyses the study's first space, as a report does.
     """
     import numpy as np
 
@@ -66,8 +66,8 @@ def optimum(
     trend = regime_trend(found, level=level)
     if trend.halving is not None:
         note(
-            f"Half the FLOPs move the optimum by a factor of {trend.halving} (p of no move {trend.slope_p:.2g}, of one "
-            f"optimum in all {trend.n_estimates} regimes {trend.equality_p:.2g}).",
+            f"Halving the FLOPs multiplies the optimum by {trend.halving} (test of no trend: p = {trend.slope_p:.2g}; "
+            f"of equal optima in all {trend.n_estimates} regimes: p = {trend.equality_p:.2g}).",
             form,
         )
     finish(asked, "optimum", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])
@@ -82,14 +82,14 @@ def buckets(
     space: Spaces = None,
     split: Split = "validation",
     response: Response = "log_cross_entropy",
-    size: Annotated[list[int] | None, typer.Option(min=1, help="Parameters a bucket; may be repeated.")] = None,
+    size: Annotated[list[int] | None, typer.Option(min=1, help="Parameters per bucket; may be repeated.")] = None,
     level: Level = 0.95,
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Compare bucket sizes, parameters, FLOPs and all widths by how well they predict the response.
+    """Compare bucket sizes, parameters, FLOPs and all widths by cross-validated prediction error.
 
-    Without --space it looks at the study's first space.
+    Without --space it analyses the study's first space.
     """
     import numpy as np
     import pandas as pd
@@ -123,7 +123,7 @@ def winners(
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Show what validation chooses in every population, and its test error without the luck that made it win."""
+    """Show the winner by validation in every population, with its test error corrected for the winner's curse."""
     import numpy as np
 
     from prunestats.noise.winners_curse import winner_error
