@@ -33,7 +33,7 @@ def test_quadratic_and_its_hc3_covariance_equal_r(golden, golden_points, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_where_the_slope_of_a_cubic_is_not_told_from_zero_equals_a_search_by_r(golden, golden_points, shape):
+def test_the_set_of_a_cubics_minimum_equals_a_search_in_r(golden, golden_points, shape):
     r = golden("quadratic")
     data = sample(golden_points, shape)
     found = cubic_optimum(data)
@@ -86,7 +86,7 @@ def test_noncentrality_bound_equals_r(golden, f):
 
 
 @pytest.mark.parametrize("shape", ["u", "skewed"])
-def test_corner_equals_a_search_in_r(golden, golden_points, shape):
+def test_broken_stick_equals_a_search_in_r(golden, golden_points, shape):
     r = golden("corner")
     found = fit_broken_stick(golden_points(shape))
     assert found is not None
