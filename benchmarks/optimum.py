@@ -26,6 +26,7 @@ from prunestats.optimum.winners_ratio import SAMPLE_SHARE, bootstrap_winners
 
 N = DRAWS = 10_000
 LARGE = 16_384
+# chunks of resampling stay below 200 MB; the columns of the frame come on top
 MOST_MIB = 300
 
 

@@ -45,6 +45,7 @@ def cubic_optimum(data: Points, *, level: float = 0.95) -> Interval | None:
     center = float(data.x.mean())
     u = data.x - center
     design = data.design(u, u**2, u**3)
+    # with a single residual degree of freedom HC3 and the t test are meaningless
     if not full_rank(design) or design.shape[0] <= design.shape[1] + 1:
         return None
     fit = least_squares(design, data.target)

@@ -130,6 +130,7 @@ def fit_all(data: Points, *, level: float = 0.95, rng: np.random.Generator) -> F
         level=level,
         n=data.x.size,
         spline_r2=1 - spline.curve.sigma2 / (means.rss / means.df),
+        # three coefficients; the effects of originals are common to all curves and left out
         aic_quadratic=data.x.size * float(np.log(quadratic.rss)) + 2 * 3,
         aic_spline=data.x.size * float(np.log(_rss(spline, data))) + 2 * spline.curve.edf,
     )

@@ -90,4 +90,5 @@ def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
         high *= 2
         if high > 1e7:
             return float("inf")
+    # an error of 1e-6 in the noncentrality is one of 1e-7 or less in R squared, of which one decimal in % is reported
     return float(optimize.brentq(lambda nc: stats.ncf.cdf(f, dfn, dfd, nc) - tail, 0, high, xtol=1e-6))

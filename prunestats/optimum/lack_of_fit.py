@@ -64,6 +64,7 @@ def lack_of_fit(data: Points) -> LackOfFit | None:
     u = 2 * (data.x - data.x.min()) / spread - 1
     # Legendre polynomials span the powers of x up to the fourth and are better conditioned
     design = data.design(u, (3 * u**2 - 1) / 2, (5 * u**3 - 3 * u) / 2, (35 * u**4 - 30 * u**2 + 3) / 8)
+    # with a single residual degree of freedom HC3 and the F test are meaningless
     if not full_rank(design) or design.shape[0] <= design.shape[1] + 1:
         return None
     fit = least_squares(design, data.target)

@@ -239,6 +239,7 @@ def _select_log_smoothing(d: Floats, z: Floats, rss0: float, n: int, method: str
     grid = center + np.linspace(-half_width, half_width, 81)
     best = int(np.argmin(criterion(grid)))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
+    # at a minimum a log smoothing parameter within 1e-7 leaves the criterion right to rounding
     found = optimize.minimize_scalar(
         lambda value: float(criterion(np.array([value]))[0]),
         bounds=(low, high),

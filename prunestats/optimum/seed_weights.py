@@ -65,7 +65,8 @@ def precision_weights(data: Points, seeds: Floats, seed_squares: float) -> Float
 
     grid = np.linspace(-_LOG_RATIO_BOUND, _LOG_RATIO_BOUND, 13)
     best = grid[int(np.argmin([criterion(float(value)) for value in grid]))]
-    # the grid's step is 2: the minimum lies within one step of the best point
+    # the grid's step is 2: the minimum lies within one step of the best point; 1e-6 in the log of the variance ratio is
+    # 1e-6 or less in the weights
     found = optimize.minimize_scalar(criterion, bounds=(best - 2, best + 2), method="bounded", options={"xatol": 1e-6})
     precision = 1 / (np.exp(float(found.x)) + 1 / seeds)
     weights: Floats = precision / precision.mean()
