@@ -1,4 +1,4 @@
-"""Does the believed interval cover the optimum of a U that is not quite a parabola? A table of docs/methods.
+"""Coverage of the reported interval on slightly asymmetric U shapes: a table of docs/methods/verdict-rules.md.
 
 ``python -m benchmarks.asymmetry`` prints it: error = 0.2 + exp(k u) - k u - 1, scaled to a height of 0.1, u the log
 ratio over the optimum, parameters uniform over a factor of 4, noise 0.02. At k = 0 it is the parabola.
@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from benchmarks.measure import print_rows
-from prunestats.optimum.fits import gather
+from prunestats.optimum.fits import fit_all
 from prunestats.optimum.regression import points
 from prunestats.optimum.verdict import judge
 
@@ -26,24 +26,24 @@ def curve(k: float, u: np.ndarray) -> np.ndarray:
 
 
 def cell(k: float, n: int, repeats: int) -> tuple[float, ...]:
-    """Shares of interior, the quadratic believed, and the optimum covered; and how many times as long as Fieller's."""
+    """Rates of interior and of a reported quadratic, coverages, and length of the set relative to Fieller's."""
     rng = np.random.default_rng([n, int(10 * k)])
     said = quadratic = fieller = covered = 0
     ratios, alone = [], []
     for _ in range(repeats):
         u = -np.log(rng.uniform(0.5, 2.0, n))
         data = points(u, 0.2 + curve(k, u) + NOISE * rng.standard_normal(n))
-        evidence = gather(data, rng=rng)
-        found = judge(data, evidence)
+        fits = fit_all(data, rng=rng)
+        found = judge(data, fits)
         if found.verdict != "interior":
             continue
         said += 1
-        covered += found.belief.low <= 1.0 <= found.belief.high
-        if found.belief.believed == "quadratic":
+        covered += found.estimate.low <= 1.0 <= found.estimate.high
+        if found.estimate.method == "quadratic":
             quadratic += 1
-            fieller += 1.0 in evidence.quadratic.fieller
-            ratios.append(np.log(found.belief.high / found.belief.low))
-            alone.append(np.log(evidence.quadratic.fieller.high / evidence.quadratic.fieller.low))
+            fieller += 1.0 in fits.quadratic.fieller
+            ratios.append(np.log(found.estimate.high / found.estimate.low))
+            alone.append(np.log(fits.quadratic.fieller.high / fits.quadratic.fieller.low))
     longer = np.mean(ratios) / np.mean(alone) if ratios else float("nan")
     return said / repeats, quadratic / said, fieller / max(quadratic, 1), covered / said, longer
 
@@ -54,5 +54,7 @@ if __name__ == "__main__":
         for k in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
         for n, repeats in REPEATS.items()
     ]
-    columns = ("k", "n", "interior", "quadratic believed", "Fieller alone covers", "believed covers", "times as long")
+    columns = (
+        "k", "n", "interior", "quadratic reported", "Fieller's set covers", "reported set covers", "times as long",
+    )  # fmt: skip
     print_rows(columns, rows, *sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Commands about the optimal ratio: optimum, buckets and winners."""
+"""Commands about the optimal ratio and the winner's curse: optimum, buckets and winners."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def optimum(
     trend = regime_trend(found, level=level)
     if trend.halving is not None:
         print_note(
-            f"Half the FLOPs move the optimum by a factor of {trend.halving} (p of no move {trend.slope_p:.2g}, of one "
-            f"optimum in all {trend.n_estimates} regimes {trend.equality_p:.2g}).",
+            f"Halving the FLOPs multiplies the optimum by {trend.halving} (test of no trend: p = {trend.slope_p:.2g}; "
+            f"of equal optima in all {trend.n_estimates} regimes: p = {trend.equality_p:.2g}).",
             form,
         )
     record_analysis(loaded, "optimum", [{"regime": fraction, **one.to_dict()} for fraction, one in found.items()])

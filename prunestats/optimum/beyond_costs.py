@@ -1,4 +1,4 @@
-"""Does the ratio say more about the response than FLOPs and parameters apart?"""
+"""Wald test that the ratio adds to a regression on log FLOPs and log parameters."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from prunestats.optimum.regression import Points, correlation, least_squares, or
 
 @dataclass(frozen=True)
 class Beyond:
-    """What the ratio adds to quadratics in log FLOPs and log parameters.
+    """What log ratio and its square add to quadratics in log FLOPs and log parameters.
 
     Parameters
     ----------
     f, p : float
-        Wald test with HC3 that the ratio's terms add nothing.
+        Wald test with HC3 that the coefficients of the ratio's terms are zero.
     terms : int
-        Terms that the ratio adds: those of log ratio and its square which the others do not already span.
+        Number of tested terms: of log ratio and its square, those not spanned by FLOPs and parameters.
     r2_costs : float
-        Share of the variance within originals that FLOPs and parameters apart explain, adjusted.
+        Adjusted R squared within originals of FLOPs and parameters.
     r2 : float
         The same with the ratio's terms.
     correlation : float
-        Of log ratio and log parameters.
+        Pearson correlation of log ratio and log parameters.
     """
 
     f: float
@@ -38,26 +38,26 @@ class Beyond:
 
 
 def beyond_costs(data: Points, means: pd.DataFrame) -> Beyond | None:
-    """Test whether the ratio says more than FLOPs and parameters apart.
+    """Test that the ratio adds nothing to quadratics in log FLOPs and log parameters.
 
     Parameters
     ----------
     data : Points
-        x is log ratio, of any bucket.
+        x is log ratio, with buckets of any size.
     means : pandas.DataFrame
         The same subnetworks, with flops and params.
 
     Returns
     -------
     Beyond or None
-        None where there are too few points, or where the ratio's terms are spanned by those of FLOPs and parameters: at
-        constant FLOPs the ratio *is* the parameters.
+        None with too few points, or where FLOPs and parameters span the ratio's terms, as at constant FLOPs, where the
+        ratio is a function of parameters.
 
     Notes
     -----
     Null hypothesis: E(response) = level of the original + quadratic in log FLOPs + quadratic in log parameters. With
-    buckets of one parameter log ratio is log FLOPs less log parameters, and only its square is new: it says that the
-    effect of the one depends on the other.
+    buckets of one parameter log ratio is log FLOPs less log parameters, so that only its square is tested, which is an
+    interaction of the two.
 
     References
     ----------
@@ -78,6 +78,7 @@ def beyond_costs(data: Points, means: pd.DataFrame) -> Beyond | None:
     added = data.weigh(np.column_stack(_square(data.x)))
     whole = orthonormal(np.column_stack([base, added]))
     terms, n = whole.shape[1] - base.shape[1], data.y.size
+    # HC3 and the F test need some residual degrees of freedom; 8 is a round number, the same as for the verdict's fits
     if terms <= 0 or n < whole.shape[1] + 8 or np.ptp(data.y) == 0:
         return None
     added = orthonormal(added)

@@ -1,4 +1,4 @@
-"""Which estimate of the optimum to believe, and why."""
+"""Which fit the reported estimate of the optimum is taken from, and its confidence set."""
 
 from __future__ import annotations
 
@@ -7,128 +7,131 @@ from typing import Literal
 
 import numpy as np
 
-from prunestats.optimum.fits import Evidence
+from prunestats.optimum.fits import Fits
 from prunestats.wording import p_words
 
-TRUSTED = 60
-"""With fewer subnetworks than this the quadratic is not believed: its lack of fit would go unseen."""
-MISFIT = 0.1
-"""A p-value of the lack of fit below this speaks against the quadratic."""
-RIVAL = 4.0
-"""Two lines whose AIC is less than this above the believed curve's may be the truth, and their corner the optimum."""
-ONE_PLACE = 0.9
-"""Share of the curves that fit whose minimum must be in one place for a single ratio to stand for the optimum."""
+MIN_FOR_QUADRATIC = 60
+"""Fewer subnetworks give the lack-of-fit test too little power: with 20, coverage on asymmetric curves was 0.87."""
+LACK_OF_FIT_LEVEL = 0.1
+"""Significance level of the lack-of-fit test that rejects the quadratic; above the usual 0.05, as a false rejection
+only makes the interval longer, while a misfit that goes undetected shifts it."""
+AIC_MARGIN = 4.0
+"""A broken stick whose AIC is less than this above that of the reported curve is still plausible, and with it an
+optimum at its breakpoint; coverage on shallow V shapes was 0.92 at a margin of 2, 0.94 at 4 and at 6."""
+MIN_BASIN_SHARE = 0.9
+"""Share of the spline draws with their minimum in one basin from which on its ratio is reported alone; 0.95 would
+refuse a single ratio on one smooth asymmetric U in seven at n = 60."""
 
 
 @dataclass(frozen=True)
-class Belief:
-    """An estimate of the optimal ratio, whose it is, and the sentence that says why.
+class ReportedEstimate:
+    """The reported estimate of the optimal ratio, the fit it is taken from, and the reason.
 
     Parameters
     ----------
     ratio : float
-        nan where the minimum may be in either of two places.
+        nan where the minimum may lie in either of two basins.
     pieces : tuple of (float, float)
-        The confidence set: one interval, or a piece for each place where the minimum may be.
-    believed : {"quadratic", "spline"}
+        The confidence set: one interval, or one for each basin.
+    method : {"quadratic", "spline"}
     reason : str
     """
 
     ratio: float
     pieces: tuple[tuple[float, float], ...]
-    believed: Literal["quadratic", "spline"]
+    method: Literal["quadratic", "spline"]
     reason: str
 
     @property
     def low(self) -> float:
-        """Low end of the first piece."""
+        """Lower bound of the confidence set."""
         return self.pieces[0][0]
 
     @property
     def high(self) -> float:
-        """High end of the last piece."""
+        """Upper bound of the confidence set."""
         return self.pieces[-1][1]
 
 
-def believe(evidence: Evidence) -> Belief:
-    """Choose the estimate of the optimum: the quadratic's only where nothing speaks against it.
+def select_estimate(fits: Fits) -> ReportedEstimate:
+    """Select the reported estimate: the quadratic's where no diagnostic rejects it, else the spline's.
 
     Parameters
     ----------
-    evidence : Evidence
+    fits : Fits
 
     Returns
     -------
-    Belief
+    ReportedEstimate
 
     Notes
     -----
-    Where the quadratic is right, its Fieller set is much shorter than the spline's interval; where it is wrong, the set
-    misses the optimum however many points there are. So it takes in the ratios at which the slope of a cubic is not
-    told from zero, a little more where the truth is a parabola. Otherwise the spline is believed, with a piece for
-    each place where the curves that fit have their minimum. Where two lines with a corner describe the points about as
-    well as the curve that is believed, the set takes in the corner's interval. The coverage of what is believed is
-    simulated in docs/methods/verdict-rules.md.
+    Where the mean response is a quadratic, Fieller's set is much shorter than the spline's interval; where it is not,
+    the set misses the optimum however many subnetworks there are. The reported set is therefore the union of Fieller's
+    set and the ratios at which the slope of a cubic is not significantly different from zero, which lengthens it where
+    the truth is a parabola. The spline's set has one interval for each basin that holds minima of its posterior draws.
+    Where a broken stick fits about as well as the reported curve, the set is extended to the confidence interval of its
+    breakpoint. The coverage of the reported set is simulated in docs/methods/verdict-rules.md.
     """
-    quadratic, spline = evidence.quadratic, evidence.spline
-    against = _against(evidence)
-    if against is not None:
-        reason = f"{against}: the spline is believed, not the quadratic ({_vertex(evidence)}).{basins_words(evidence)}"
-        return _with_corner(of_spline(evidence, reason), evidence, evidence.aic_spline)
+    quadratic, spline = fits.quadratic, fits.spline
+    objection = _objection(fits)
+    if objection is not None:
+        reason = f"{objection}: the spline is reported, not the quadratic ({_describe_vertex(fits)})."
+        return _with_breakpoint(spline_estimate(fits, reason + describe_basins(fits)), fits, fits.aic_spline)
     fieller = quadratic.fieller
     reason = (
-        f"The quadratic fits (lack of fit p {p_words(evidence.misfit_p)}), at its price better than a smooth curve "
-        f"or a corner, and agrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
+        f"The quadratic is reported: its lack of fit is not significant (p {p_words(fits.lack_of_fit_p)}), its AIC is "
+        "the lowest of quadratic, spline and broken stick, and its minimum lies in the interval of the spline, "
+        f"{spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
     )
-    belief = Belief(quadratic.optimum_ratio, ((fieller.low, fieller.high),), "quadratic", reason)
-    belief = _with_cubic(belief, evidence)
-    return _with_corner(belief, evidence, evidence.aic_quadratic)
+    estimate = ReportedEstimate(quadratic.optimum_ratio, ((fieller.low, fieller.high),), "quadratic", reason)
+    return _with_breakpoint(_with_cubic(estimate, fits), fits, fits.aic_quadratic)
 
 
-def of_spline(evidence: Evidence, reason: str = "") -> Belief:
-    """Return the spline's estimate: no single ratio where the curves that fit have their minimum in two places."""
-    spline = evidence.spline
+def spline_estimate(fits: Fits, reason: str = "") -> ReportedEstimate:
+    """Return the spline's estimate, with ratio nan where its draws have minima in two basins."""
+    spline = fits.spline
     if len(spline.basins) == 1:
-        return Belief(spline.ratio, ((spline.low, spline.high),), "spline", reason)
-    ratio = float("nan") if two_places(evidence) else spline.ratio
-    return Belief(ratio, tuple((low, high) for low, high, _ in spline.basins), "spline", reason)
+        return ReportedEstimate(spline.ratio, ((spline.low, spline.high),), "spline", reason)
+    ratio = float("nan") if has_two_basins(fits) else spline.ratio
+    return ReportedEstimate(ratio, tuple((low, high) for low, high, _ in spline.basins), "spline", reason)
 
 
-def two_places(evidence: Evidence) -> bool:
-    """Whether the minimum may as well be in either of two places."""
-    return max(share for _, _, share in evidence.spline.basins) < ONE_PLACE
+def has_two_basins(fits: Fits) -> bool:
+    """Whether the spline draws have minima in two basins, with fewer than `MIN_BASIN_SHARE` of them in either."""
+    return max(share for _, _, share in fits.spline.basins) < MIN_BASIN_SHARE
 
 
-def _with_cubic(belief: Belief, evidence: Evidence) -> Belief:
-    """Take in what an asymmetry that goes unseen would make of the vertex."""
-    cubic = evidence.cubic
-    if cubic is None or (belief.low <= cubic.low and cubic.high <= belief.high):
-        return belief
+def _with_cubic(estimate: ReportedEstimate, fits: Fits) -> ReportedEstimate:
+    """Join the interval of the cubic's minimum, as an undetected asymmetry moves the minimum from the vertex."""
+    cubic = fits.cubic
+    if cubic is None or (estimate.low <= cubic.low and cubic.high <= estimate.high):
+        return estimate
     reason = (
-        f"{belief.reason} A lack of fit that goes unseen may hide an asymmetric U: the interval takes in where the "
-        f"slope of a cubic is not told from zero, [{cubic.low:.4g}, {cubic.high:.4g}]."
+        f"{estimate.reason} The lack-of-fit test may miss an asymmetric U, so the interval includes the ratios at "
+        f"which the slope of a cubic is not significantly different from zero, {cubic.low:.4g} to {cubic.high:.4g}."
     )
-    return replace(belief, pieces=_merged((*belief.pieces, (cubic.low, cubic.high))), reason=reason)
+    return replace(estimate, pieces=_merge((*estimate.pieces, (cubic.low, cubic.high))), reason=reason)
 
 
-def _with_corner(belief: Belief, evidence: Evidence, aic: float) -> Belief:
-    """Take in the corner's interval, where two lines with a corner may be the truth."""
-    corner = evidence.corner
-    if corner is None or corner.aic >= aic + RIVAL:
-        return belief
+def _with_breakpoint(estimate: ReportedEstimate, fits: Fits, aic: float) -> ReportedEstimate:
+    """Join the interval of the broken stick's breakpoint, where its AIC is within `AIC_MARGIN`."""
+    stick = fits.corner
+    if stick is None or stick.aic >= aic + AIC_MARGIN:
+        return estimate
     reason = (
-        f"{belief.reason} Two lines with a corner at {corner.ratio:.4g} [{corner.low:.4g}, {corner.high:.4g}] describe "
-        "the points about as well or better, so the interval covers both."
+        f"{estimate.reason} A broken-stick regression with its breakpoint at {stick.ratio:.4g} "
+        f"[{stick.low:.4g}, {stick.high:.4g}] fits about as well or better, so the interval includes the breakpoint's."
     )
-    return replace(belief, pieces=_merged((*belief.pieces, (corner.low, corner.high))), reason=reason)
+    return replace(estimate, pieces=_merge((*estimate.pieces, (stick.low, stick.high))), reason=reason)
 
 
-def _merged(pieces: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    """Join the intervals that overlap; an estimate's lone interval is stretched rather than broken.
+def _merge(pieces: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Merge overlapping intervals; of two, return the hull, so that one basin keeps one interval.
 
     Examples
     --------
-    >>> _merged(((1.0, 2.0), (5.0, 6.0), (1.5, 3.0))), _merged(((1.0, 2.0), (3.0, 4.0)))
+    >>> _merge(((1.0, 2.0), (5.0, 6.0), (1.5, 3.0))), _merge(((1.0, 2.0), (3.0, 4.0)))
     (((1.0, 3.0), (5.0, 6.0)), ((1.0, 4.0),))
     """
     if len(pieces) == 2:
@@ -142,40 +145,42 @@ def _merged(pieces: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float
     return tuple(merged)
 
 
-def _against(evidence: Evidence) -> str | None:
-    """Say what speaks against the quadratic's estimate, None where nothing does."""
-    quadratic, spline, corner = evidence.quadratic, evidence.spline, evidence.corner
-    if evidence.n < TRUSTED:
-        return f"With fewer than {TRUSTED} subnetworks a lack of fit of the quadratic goes unseen"
-    if evidence.misfit_p < MISFIT:
-        return f"The quadratic does not fit (lack of fit p {p_words(evidence.misfit_p)})"
+def _objection(fits: Fits) -> str | None:
+    """Return the first diagnostic that rejects the quadratic, None where none does."""
+    quadratic, spline, stick = fits.quadratic, fits.spline, fits.corner
+    if fits.n < MIN_FOR_QUADRATIC:
+        return f"With fewer than {MIN_FOR_QUADRATIC} subnetworks the lack-of-fit test has too little power"
+    if fits.lack_of_fit_p < LACK_OF_FIT_LEVEL:
+        return f"The quadratic does not fit (lack of fit p {p_words(fits.lack_of_fit_p)})"
     if len(spline.basins) > 1:
-        return "The curves that fit have their minimum in two places, which a quadratic cannot show"
-    if quadratic.fieller.kind != "bounded" or not spline.low <= quadratic.optimum_ratio <= spline.high:
-        return f"The quadratic disagrees with the spline's {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
-    gain = evidence.aic_quadratic - min(evidence.aic_spline, np.inf if corner is None else corner.aic)
+        return "Spline draws have minima in two separate basins, which a quadratic cannot represent"
+    interval = f"{spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
+    if quadratic.fieller.kind != "bounded":
+        return f"Fieller's set of the quadratic is not bounded, while the spline has its minimum at {interval}"
+    if not spline.low <= quadratic.optimum_ratio <= spline.high:
+        return f"The quadratic has no minimum in the interval of the spline, {interval}"
+    gain = fits.aic_quadratic - min(fits.aic_spline, np.inf if stick is None else stick.aic)
     if gain > 0:
-        return f"A curve of another shape describes the points better than the quadratic (AIC lower by {gain:.2g})"
+        other = "the spline" if stick is None or fits.aic_spline <= stick.aic else "a broken stick"
+        return f"The AIC of {other} is lower than that of the quadratic by {gain:.2g}"
     return None
 
 
-def _vertex(evidence: Evidence) -> str:
-    """Say where the quadratic has its vertex, and how well it knows."""
-    vertex, fieller = evidence.quadratic.optimum_ratio, evidence.quadratic.fieller
-    place = "no minimum" if np.isnan(vertex) else f"minimum at {vertex:.4g}"
+def _describe_vertex(fits: Fits) -> str:
+    vertex, fieller = fits.quadratic.optimum_ratio, fits.quadratic.fieller
+    minimum = "no minimum" if np.isnan(vertex) else f"minimum at {vertex:.4g}"
     if fieller.kind == "bounded":
-        return f"{place}, Fieller's set [{fieller.low:.4g}, {fieller.high:.4g}]"
-    gap = "" if fieller.kind == "unbounded" else f" but {fieller.low:.4g} to {fieller.high:.4g}"
-    return f"{place}, Fieller's set everything{gap}"
+        return f"{minimum}, Fieller's set [{fieller.low:.4g}, {fieller.high:.4g}]"
+    gap = "" if fieller.kind == "unbounded" else f" except {fieller.low:.4g} to {fieller.high:.4g}"
+    return f"{minimum}, Fieller's set all ratios{gap}"
 
 
-def basins_words(evidence: Evidence) -> str:
-    """Say that the minimum may be in either of two places; empty where it is in one."""
-    if len(evidence.spline.basins) == 1:
+def describe_basins(fits: Fits) -> str:
+    """Return a sentence that names two basins with their shares of the spline draws; empty where there is one."""
+    if len(fits.spline.basins) == 1:
         return ""
-    places = " or ".join(
-        f"between {low:.4g} and {high:.4g} ({100 * share:.0f} %)" for low, high, share in evidence.spline.basins
+    basins = " or ".join(
+        f"between {low:.4g} and {high:.4g} ({100 * share:.0f} %)" for low, high, share in fits.spline.basins
     )
-    if two_places(evidence):
-        return f" The curves that fit have their minimum {places}: two places, and no single ratio stands for both."
-    return f" The curves that fit have their minimum {places}: the set covers both places."
+    consequence = "no single ratio is reported" if has_two_basins(fits) else "the confidence set covers both"
+    return f" Spline draws have their minimum {basins}: two separate basins, and {consequence}."

@@ -1,4 +1,4 @@
-"""How much of the variance within originals the ratio explains, and how much all widths do."""
+"""Adjusted R squared within originals of the ratio and of all widths."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from prunestats.optimum.regression import Points
 
 @dataclass(frozen=True)
 class Explained:
-    """Adjusted shares of variance.
+    """Adjusted R squared within originals.
 
     Parameters
     ----------
     ratio : float
-        By the quadratic in log ratio.
+        Of the quadratic in log ratio.
     widths : float or None
-        By all log widths; None where they are not there, differ in number, or are too many for the points.
+        Of all log widths; None without widths, with varying numbers of them, or with too many for the points.
     """
 
     ratio: float
@@ -28,12 +28,12 @@ class Explained:
 
 
 def explained_variance(data: Points, means: pd.DataFrame) -> Explained:
-    """Compare the ratio with all that widths can explain linearly.
+    """Adjusted R squared within originals of the ratio, and of all log widths as a linear upper bound.
 
     Notes
     -----
     Adjusted R squared within originals: 1 - (RSS / df) / (RSS of the originals' means / its df). It is comparable
-    between models of different size, and may fall a little below zero where nothing is explained.
+    between models of different size, and may be slightly negative where nothing is explained.
     """
     u = data.x - data.x.mean()
     ratio = adjusted_r2(data, np.column_stack([u, u**2]))
@@ -41,7 +41,7 @@ def explained_variance(data: Points, means: pd.DataFrame) -> Explained:
 
 
 def adjusted_r2(data: Points, terms: Floats) -> float | None:
-    """Return the adjusted R squared of `terms` within originals, None where there are too few points.
+    """Adjusted R squared of `terms` within originals, None with fewer than 3 residual degrees of freedom.
 
     Examples
     --------
@@ -54,13 +54,15 @@ def adjusted_r2(data: Points, terms: Floats) -> float | None:
     base, base_rank = _rss(data.design(), data.target)
     rss, rank = _rss(design, data.target)
     n = data.y.size
+    # with one or two residual degrees of freedom the estimate would be all noise
     if n - rank < 3 or base <= 0:
         return None
+    # rounded, so that an exact fit is 1 and not 1 less a rounding error
     return float(np.round(1 - (rss / (n - rank)) / (base / (n - base_rank)), 12))
 
 
 def log_widths(means: pd.DataFrame) -> Floats | None:
-    """Return the log widths, shape (n, groups), None where they are not there or differ in number.
+    """Log widths, shape (n, groups), None without widths or with varying numbers of them.
 
     Examples
     --------
@@ -85,6 +87,7 @@ def _by_widths(data: Points, means: pd.DataFrame) -> float | None:
 
 
 def _rss(design: Floats, y: Floats) -> tuple[float, int]:
+    # widths may be collinear, in a band nearly so: directions below 1e-10 of the largest are rounding
     coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=1e-10)
     residuals = y - design @ coefficients
     return float(residuals @ residuals), int(rank)

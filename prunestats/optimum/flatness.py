@@ -1,4 +1,4 @@
-"""Evidence that the ratio hardly matters: an equivalence test on the share of variance that it explains."""
+"""Equivalence test that the ratio explains next to no variance of the response."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from prunestats.optimum.regression import Points, least_squares, wald
 
 @dataclass(frozen=True)
 class Flatness:
-    """How much of the variance within originals the ratio can explain at most.
+    """Upper confidence bound of the variance within originals that the ratio explains.
 
     Parameters
     ----------
     f, p : float
         Wald test with HC3 that slope and curvature are both zero.
     r2_upper : float
-        One-sided upper confidence bound of the population's R squared, at `level`.
+        One-sided upper confidence bound of the population's R squared.
     level : float
+        Confidence level of the bound.
     """
 
     f: float
@@ -30,13 +31,13 @@ class Flatness:
 
 
 def flatness(data: Points, *, level: float = 0.95) -> Flatness:
-    """Bound the variance that a quadratic in log ratio explains in the population.
+    """Upper confidence bound of the share of variance that a quadratic in log ratio explains.
 
     Parameters
     ----------
     data : Points
     level : float
-        Of the one-sided bound.
+        Confidence level of the one-sided bound.
 
     Returns
     -------
@@ -44,9 +45,10 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
 
     Notes
     -----
-    With fixed x the statistic is noncentral F with noncentrality n R^2 / (1 - R^2); the bound is the R^2 at which a
-    value as small as the one seen has probability 1 - level. "Not significant" is no evidence for a flat response;
-    a small bound is.
+    Estimand: R squared within originals in the population. Given x the F statistic is noncentral F with noncentrality
+    n R^2 / (1 - R^2); the bound is the R^2 at which a value as small as the observed one has probability 1 - level. A
+    non-significant test is no evidence of a flat response; a small bound is. Assumes homoscedastic noise for the
+    noncentral distribution, while the statistic itself has the HC3 covariance.
 
     References
     ----------
@@ -69,7 +71,7 @@ def flatness(data: Points, *, level: float = 0.95) -> Flatness:
 
 
 def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
-    """Return the noncentrality at which F <= f has probability 1 - level, or 0 where there is none.
+    """Upper confidence bound of the noncentrality of an F statistic, 0 where F <= f is too rare even at 0.
 
     Examples
     --------
@@ -79,7 +81,8 @@ def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
     tail = 1 - level
     if stats.f.cdf(f, dfn, dfd) <= tail:
         return 0.0
-    # beyond this scipy's noncentral F gives no numbers, and the ratio explains all there is
+    # scipy's noncentral F was seen to return nan for larger statistics, and a bound of R squared that is 1 instead of
+    # a little less changes nothing, as either is far from flat; the same holds of 1e7 below
     if dfn * f > 1e6:
         return float("inf")
     high = 10.0 + 4 * dfn * f
@@ -87,4 +90,5 @@ def noncentrality_bound(f: float, dfn: int, dfd: int, level: float) -> float:
         high *= 2
         if high > 1e7:
             return float("inf")
+    # an error of 1e-6 in the noncentrality is one of 1e-7 or less in R squared, of which one decimal in % is reported
     return float(optimize.brentq(lambda nc: stats.ncf.cdf(f, dfn, dfd, nc) - tail, 0, high, xtol=1e-6))

@@ -1,4 +1,4 @@
-"""Lind and Mehlum's test: the fitted quadratic falls at one end of the ratios and rises at the other."""
+"""Lind and Mehlum's test: a quadratic falls at the low end of the sampled range and rises at the high end."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from prunestats.optimum.quadratic import Quadratic
 
 @dataclass(frozen=True)
 class LindMehlum:
-    """Slopes of the quadratic at the ends of the ratios that were seen.
+    """Slopes of the quadratic at the ends of the sampled range, and the test of a U.
 
     Parameters
     ----------
     slope_low, slope_high : float
-        Response per unit of log ratio, at the least and at the largest ratio.
+        Response per unit of log ratio, at the smallest and at the largest ratio.
     t_low, t_high : float
-        Slopes over their standard errors.
+        t statistics of the slopes.
     p_low, p_high : float
-        One-sided p-values of "falls at the low end" and "rises at the high end".
+        One-sided p-values of a negative slope at the low end and of a positive one at the high end.
     p : float
-        The larger of both: the p-value of the test against a monotone or inverted quadratic.
+        The larger of both; null hypothesis: the quadratic is monotone or an inverted U on the range.
     """
 
     slope_low: float
@@ -36,13 +36,13 @@ class LindMehlum:
 
 
 def lind_mehlum(quadratic: Quadratic, x_low: float, x_high: float) -> LindMehlum:
-    """Test for a U under the assumption that the mean response is a quadratic in log ratio.
+    """Test of a U under the assumption that the mean response is a quadratic in log ratio.
 
     Parameters
     ----------
     quadratic : Quadratic
     x_low, x_high : float
-        Ends of the log ratios that were seen.
+        Ends of the sampled range of log ratios.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def lind_mehlum(quadratic: Quadratic, x_low: float, x_high: float) -> LindMehlum
 
     Notes
     -----
-    An intersection-union test: each end is tested at the full level. It is a test of the quadratic, not of the
-    population: where the truth is monotone but curved, it says U nearly always. That is why it stands beside the
-    two-lines test and decides nothing.
+    An intersection-union test: each end is tested at the full significance level. It assumes the quadratic: where the
+    mean response is monotone but curved, it finds a U nearly always. So it is reported beside the two-lines test and
+    does not enter the verdict.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A penalised cubic regression spline with its smoothing parameter chosen from the data, in closed form."""
+"""A penalised cubic regression spline with its smoothing parameter selected by REML or GCV."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from prunestats.optimum.regression import Points
 
 @dataclass(frozen=True, repr=False)
 class Spline:
-    """A smooth curve of the response in log ratio, at the average of the originals.
+    """A penalised cubic regression spline of the response in log ratio, at the average of the originals.
 
     Parameters
     ----------
     knots : ndarray, shape (k,)
-        On the log ratio scale.
+        On the log ratio scale, increasing.
     coefficients : ndarray, shape (k,)
         Values of the curve at the knots.
     covariance : ndarray, shape (k, k)
@@ -30,10 +30,11 @@ class Spline:
     smoothing : float
         The smoothing parameter.
     edf : float
-        Effective degrees of freedom of the curve, with its constant.
+        Effective degrees of freedom of the curve, its constant included.
     sigma2 : float
         Residual variance.
     method : {"gcv", "reml"}
+        Criterion that selected the smoothing parameter.
     """
 
     knots: Floats
@@ -55,7 +56,7 @@ class Spline:
         return fit, error
 
     def rows(self, x: ArrayLike) -> Floats:
-        """Return the basis at log ratios `x`, shape (m, k)."""
+        """Return the basis functions at log ratios `x`, shape (m, k)."""
         return cubic_basis(np.asarray(x, dtype=float), self.knots, self._second)
 
     @cached_property
@@ -63,14 +64,14 @@ class Spline:
         return second_derivatives(self.knots)[0]
 
     def draws(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw `n` coefficient vectors from the posterior, shape (n, k)."""
+        """Sample `n` coefficient vectors from the posterior, shape (n, k)."""
         values, vectors = np.linalg.eigh(self.covariance)
         half = vectors * np.sqrt(np.clip(values, 0, None))
         return np.asarray(self.coefficients + rng.standard_normal((n, self.coefficients.size)) @ half.T)
 
 
 def knots_of(x: Floats, count: int = 10) -> Floats:
-    """Place `count` knots evenly through the distinct values of x, the ends included.
+    """Return `count` knots at evenly spaced quantiles of the distinct values of x, both extremes included.
 
     Examples
     --------
@@ -82,11 +83,11 @@ def knots_of(x: Floats, count: int = 10) -> Floats:
 
 
 def second_derivatives(knots: Floats) -> tuple[Floats, Floats]:
-    """Return F, which maps values at the knots to second derivatives there, and the penalty S.
+    """Return the matrix F that maps values at the knots to second derivatives there, and the penalty matrix S.
 
     Notes
     -----
-    The natural cubic spline through values b at the knots has second derivatives F b and integrated squared second
+    The natural cubic spline with values b at the knots has second derivatives F b and integrated squared second
     derivative b' S b.
 
     References
@@ -106,7 +107,7 @@ def second_derivatives(knots: Floats) -> tuple[Floats, Floats]:
 
 
 def cubic_basis(x: Floats, knots: Floats, second: Floats) -> Floats:
-    """Return the natural cubic spline basis: each column is the spline that is 1 at its knot and 0 at the others.
+    """Return the cardinal basis of natural cubic splines: each column is 1 at its knot and 0 at the others.
 
     References
     ----------
@@ -132,7 +133,7 @@ def fit_spline(
     factor: float = 1.0,
     robust: bool = False,
 ) -> Spline:
-    """Fit the mean response of a population as a smooth curve in log ratio.
+    """Fit the mean response of a population by a penalised cubic regression spline in log ratio.
 
     Parameters
     ----------
@@ -141,12 +142,11 @@ def fit_spline(
     knots : int
         Number of knots, at evenly spaced quantiles of the distinct x.
     method : {"reml", "gcv"}
-        How the smoothing parameter is chosen: restricted maximum likelihood, or generalised cross-validation.
+        Criterion of the smoothing parameter: restricted maximum likelihood, or generalised cross-validation.
     factor : float
-        What the chosen smoothing parameter is multiplied by; below 1 undersmooths.
+        Multiplier of the selected smoothing parameter; below 1 undersmooths.
     robust : bool
-        Whether the part of the covariance that is due to noise is estimated from each point's own residual, as HC3
-        does, rather than from one common variance.
+        Whether the sampling variance in the posterior covariance is HC3's rather than homoscedastic.
 
     Returns
     -------
@@ -154,8 +154,8 @@ def fit_spline(
 
     Notes
     -----
-    One QR factorisation and one eigendecomposition turn both criteria into sums over at most `knots` terms, so the
-    search over the smoothing parameter costs nothing. Cost is linear in the number of points.
+    One QR factorisation and one eigendecomposition turn both criteria into sums over at most `knots` terms, so that the
+    search over the smoothing parameter is independent of the number of points, and the total cost linear in it.
 
     References
     ----------
@@ -175,51 +175,54 @@ def fit_spline(
 def fit_splines(
     data: Points, factors: Sequence[float], *, knots: int, method: Literal["gcv", "reml"] = "reml", robust: bool = False
 ) -> list[Spline]:
-    """Fit a curve for every factor of the chosen smoothing parameter, for the price of one."""
-    places = knots_of(data.x, knots)
-    second, roughness = second_derivatives(places)
-    design = data.weigh(np.column_stack([cubic_basis(data.x, places, second), data.effects]))
+    """Fit a spline for each multiple of the selected smoothing parameter, with one factorisation for all."""
+    at = knots_of(data.x, knots)
+    second, roughness = second_derivatives(at)
+    design = data.weigh(np.column_stack([cubic_basis(data.x, at, second), data.effects]))
     y = data.target
     n, p = design.shape
-    k = places.size
+    k = at.size
     penalty = np.zeros((p, p))
     penalty[:k, :k] = roughness
     q, r = np.linalg.qr(design)
     inverse = linalg.solve_triangular(r, np.eye(p))
     d, vectors = np.linalg.eigh(inverse.T @ penalty @ inverse)
-    # the curve's straight lines and the originals' levels go unpenalised: their eigenvalues are zeros
+    # straight lines and the originals' effects are unpenalised: their eigenvalues are zero but for rounding
     d = np.where(np.arange(p) < p - (k - 2), 0.0, np.clip(d, 0, None))
     axes, root = q @ vectors, inverse @ vectors
     z = axes.T @ y
     rss0 = max(float(y @ y - z @ z), 0.0)
-    chosen = _choose(d, z, rss0, n, method)
+    selected = _select_log_smoothing(d, z, rss0, n, method)
     curves = []
-    for smoothing in np.exp(chosen) * np.asarray(factors):
+    for smoothing in np.exp(selected) * np.asarray(factors):
         shrink = 1 / (1 + smoothing * d)
         edf = float(shrink.sum())
         sigma2 = (rss0 + float(((1 - shrink) * z) @ ((1 - shrink) * z))) / (n - edf)
         posterior = sigma2 * np.diag(shrink)
         if robust:
-            posterior = sigma2 * np.diag(shrink - shrink**2) + _noise(axes, shrink, z, y)
+            posterior = sigma2 * np.diag(shrink - shrink**2) + _hc3_part(axes, shrink, z, y)
         covariance, values = (root @ posterior @ root.T)[:k, :k], (root @ (shrink * z))[:k]
         curve_edf = edf - data.effects.shape[1]
-        curves.append(Spline(places, values, covariance, float(smoothing), curve_edf, sigma2, method))
+        curves.append(Spline(at, values, covariance, float(smoothing), curve_edf, sigma2, method))
     return curves
 
 
-def _noise(axes: Floats, shrink: Floats, z: Floats, y: Floats) -> Floats:
-    """Return the covariance of the shrunken coordinates that is due to noise, by HC3's residuals."""
+def _hc3_part(axes: Floats, shrink: Floats, z: Floats, y: Floats) -> Floats:
+    """Return the HC3 sampling covariance of the shrunken coordinates."""
     residuals = y - axes @ (shrink * z)
-    room = 1 - (axes**2) @ shrink
-    scaled = axes * np.where(room < 1e-9, 0.0, residuals / np.where(room < 1e-9, 1.0, room))[:, None]
+    complement = 1 - (axes**2) @ shrink
+    # leverage 1 within rounding, as in `least_squares`
+    exact = complement < 1e-9
+    scaled = axes * np.where(exact, 0.0, residuals / np.where(exact, 1.0, complement))[:, None]
     return np.asarray(shrink[:, None] * (scaled.T @ scaled) * shrink)
 
 
-def _choose(d: Floats, z: Floats, rss0: float, n: int, method: str) -> float:
-    """Minimise the criterion over the log smoothing parameter: a grid, then Brent's method around its best point."""
-    wiggly = d[d > 0]
-    centre = -float(np.log(wiggly).mean())
-    reach = float(np.log(wiggly.max() / wiggly.min())) / 2 + 18.0
+def _select_log_smoothing(d: Floats, z: Floats, rss0: float, n: int, method: str) -> float:
+    """Minimise the criterion over the log smoothing parameter: on a grid, then by Brent's method around its minimum."""
+    penalised_d = d[d > 0]
+    center = -float(np.log(penalised_d).mean())
+    # exp(18) beyond the eigenvalues on either side: there each coordinate is free or shrunken to zero within 1e-7
+    half_width = float(np.log(penalised_d.max() / penalised_d.min())) / 2 + 18.0
 
     def gcv(log_smoothing: Floats) -> Floats:
         shrink = 1 / (1 + np.exp(log_smoothing)[:, None] * d)
@@ -227,14 +230,16 @@ def _choose(d: Floats, z: Floats, rss0: float, n: int, method: str) -> float:
         return np.asarray(np.log(rss) - 2 * np.log(n - shrink.sum(axis=1)))
 
     def reml(log_smoothing: Floats) -> Floats:
-        ld = np.exp(log_smoothing)[:, None] * wiggly
+        ld = np.exp(log_smoothing)[:, None] * penalised_d
         penalised = rss0 + (z[d > 0] ** 2 * ld / (1 + ld)).sum(axis=1)
-        return np.asarray((n - (d.size - wiggly.size)) * np.log(penalised) + np.log1p(1 / ld).sum(axis=1))
+        return np.asarray((n - (d.size - penalised_d.size)) * np.log(penalised) + np.log1p(1 / ld).sum(axis=1))
 
     criterion = gcv if method == "gcv" else reml
-    grid = centre + np.linspace(-reach, reach, 81)
+    # 81 points are about half a unit apart, so that two minima of GCV are not taken for one
+    grid = center + np.linspace(-half_width, half_width, 81)
     best = int(np.argmin(criterion(grid)))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
+    # at a minimum a log smoothing parameter within 1e-7 leaves the criterion right to rounding
     found = optimize.minimize_scalar(
         lambda value: float(criterion(np.array([value]))[0]),
         bounds=(low, high),

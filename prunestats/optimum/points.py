@@ -1,4 +1,4 @@
-"""Subnetworks on the log ratio axis: seeds averaged, spaces merged, means weighted by their precision."""
+"""Subnetworks as points on the log ratio axis: seeds averaged, means weighted by their precision."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from prunestats.results.ratio import log_ratio
 
 
 def ratio_points(means: pd.DataFrame, bucket: int, response: str) -> Points:
-    """Put subnetworks as points (log ratio, response) with the originals as fixed effects.
+    """Return subnetworks as points (log ratio, mean response) with the originals as fixed effects.
 
     Notes
     -----
-    Where numbers of seeds differ, the means weigh by their precision, see `precision_weights`.
+    Where subnetworks differ in their number of seeds, means are weighted by their precision, see `precision_weights`.
 
     Examples
     --------

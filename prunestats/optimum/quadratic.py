@@ -1,4 +1,4 @@
-"""The quadratic of a response in log ratio, and Fieller's set for its vertex."""
+"""Quadratic regression of a response on log ratio, with Fieller's confidence set of its vertex."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from prunestats.optimum.regression import Points, least_squares
 
 @dataclass(frozen=True)
 class FiellerSet:
-    """All ratios that a test of "here is the vertex" does not reject.
+    """Fieller's confidence set of a vertex: the ratios at which a slope of zero is not rejected.
 
     Parameters
     ----------
     kind : {"bounded", "exclusive", "unbounded"}
-        "bounded": from `low` to `high`. "exclusive": everything but what lies between `low` and `high`.
-        "unbounded": every ratio, as the curvature cannot be told from zero at all.
+        "bounded": from `low` to `high`. "exclusive": all ratios except those between `low` and `high`, as the curvature
+        is not significant but the slope is somewhere. "unbounded": all ratios, as the slope is significant nowhere.
     low, high : float
-        On the ratio scale; 0 and inf when unbounded.
+        Bounds on the ratio scale; 0 and inf when unbounded.
     """
 
     kind: Literal["bounded", "exclusive", "unbounded"]
@@ -39,18 +39,18 @@ class FiellerSet:
 
 @dataclass(frozen=True, repr=False)
 class Quadratic(Result):
-    """A quadratic of the response in u = log ratio - `x_center`, at the average of the originals.
+    """Quadratic regression of the response on u = log ratio - `x_center`, at the average of the originals.
 
     Parameters
     ----------
     coefficients : ndarray, shape (3,)
         Of 1, u and u squared.
     covariance : ndarray, shape (3, 3)
-        HC3.
+        HC3 covariance of `coefficients`.
     x_center : float
         Mean log ratio.
     optimum_ratio : float
-        Ratio at the vertex; nan where the curvature is not positive, as there is no minimum.
+        Ratio at the vertex; nan where the curvature is not positive, so that there is no minimum.
     fieller : FiellerSet
         Confidence set of the vertex.
     curvature_p : float
@@ -58,6 +58,7 @@ class Quadratic(Result):
     df : int
         Residual degrees of freedom.
     level : float
+        Confidence level.
     rss : float
         Residual sum of squares.
     """
@@ -76,7 +77,7 @@ class Quadratic(Result):
         return f"Quadratic(optimum_ratio={self.optimum_ratio:.4g}, {self.fieller}, curvature_p={self.curvature_p:.2g})"
 
     def predict(self, ratio: ArrayLike) -> tuple[Floats, Floats, Floats]:
-        """Return the fitted response and its pointwise interval at `ratio`.
+        """Return the fitted mean response and its pointwise confidence interval at `ratio`.
 
         Parameters
         ----------
@@ -105,14 +106,14 @@ class Quadratic(Result):
 
 
 def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:
-    """Fit the mean response of a population as a quadratic in log ratio.
+    """Fit the mean response of a population by a quadratic in log ratio.
 
     Parameters
     ----------
     data : Points
         Subnetworks, with at least three distinct x and more points than parameters.
     level : float
-        Confidence level of the vertex's set and of predictions.
+        Confidence level of Fieller's set and of predictions.
 
     Returns
     -------
@@ -120,9 +121,9 @@ def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:
 
     Notes
     -----
-    Estimand: the ratio at which the best quadratic approximation of E(response | ratio) has its vertex. On an
-    asymmetric U that is another ratio than the one with the least response, and no sample size mends it: look at the
-    lack-of-fit test and the spline beside it. A significant curvature does not make a U.
+    Estimand: the vertex of the best quadratic approximation of E(response | ratio). On an asymmetric U the vertex is
+    not the minimum, a bias that does not vanish with the sample size: hence the lack-of-fit test and the spline. A
+    significant curvature is no evidence of a U, as monotone curves have it too.
 
     References
     ----------
@@ -147,7 +148,7 @@ def fit_quadratic(data: Points, *, level: float = 0.95) -> Quadratic:
 
 
 def fieller_set(coefficients: Floats, covariance: Floats, critical: float, x_center: float = 0.0) -> FiellerSet:
-    """Invert the test that the slope b1 + 2 b2 u is zero, for the ratio exp(x_center + u).
+    """Fieller confidence set of the ratio exp(x_center + u) at which the slope b1 + 2 b2 u is zero.
 
     Parameters
     ----------
@@ -156,7 +157,11 @@ def fieller_set(coefficients: Floats, covariance: Floats, critical: float, x_cen
     critical : float
         Critical value of |t|.
     x_center : float
-        What was subtracted from log ratio.
+        Log ratio at u = 0.
+
+    References
+    ----------
+    E. C. Fieller, J. Roy. Statist. Soc. B 16 (1954), 175-185.
 
     Examples
     --------
@@ -168,11 +173,11 @@ def fieller_set(coefficients: Floats, covariance: Floats, critical: float, x_cen
     a = 4 * (b2**2 - c2 * float(covariance[2, 2]))
     half_b = 2 * (b1 * b2 - c2 * float(covariance[1, 2]))
     c = b1**2 - c2 * float(covariance[1, 1])
-    # curvature that is told from zero means a > 0 and a bounded set around the vertex: no negative discriminant
+    # a > 0 is a significant curvature, where the set contains the vertex: a negative discriminant is rounding
     discriminant = max(half_b**2 - a * c, 0.0) if a > 0 else half_b**2 - a * c
     if a == 0 or (a < 0 and discriminant <= 0):
         return FiellerSet("unbounded", 0.0, float("inf"))
-    ends = sorted([(-half_b - np.sqrt(discriminant)) / a, (-half_b + np.sqrt(discriminant)) / a])
+    bounds = sorted([(-half_b - np.sqrt(discriminant)) / a, (-half_b + np.sqrt(discriminant)) / a])
     with np.errstate(over="ignore"):
-        low, high = (float(np.exp(x_center + end)) for end in ends)
+        low, high = (float(np.exp(x_center + bound)) for bound in bounds)
     return FiellerSet("bounded" if a > 0 else "exclusive", low, high)

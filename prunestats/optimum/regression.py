@@ -1,9 +1,10 @@
-"""Least squares with a covariance that survives unequal variances, on points grouped by original."""
+"""Least squares with a heteroscedasticity-consistent covariance (HC3), on points grouped by original."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,34 +22,43 @@ class Points:
     x : ndarray, shape (n,)
         Log of the ratio of FLOPs to parameter buckets.
     y : ndarray, shape (n,)
-        The response, seeds averaged.
+        The response, averaged over seeds.
     effects : ndarray, shape (n, originals - 1)
-        Indicators of all originals but one, each less its mean: at effects of zero a fitted curve is the average of
-        the originals' curves, weighted by their numbers of subnetworks.
+        Indicators of all originals but the first, each less its mean: at effects of zero a fitted curve is the average
+        of the originals' curves, weighted by their numbers of subnetworks.
     weights : ndarray, shape (n,), or None
-        Precision of each y relative to their average; None where all are alike.
+        Precision of each y divided by the mean precision; None where all are equal.
+    originals : tuple of str
+        Names of the originals that `effects` stand for, column by column.
     """
 
     x: Floats
     y: Floats
     effects: Floats
     weights: Floats | None = None
+    originals: tuple[str, ...] = ()
+
+    @cached_property
+    def x_middle(self) -> tuple[float, float]:
+        """The 10 % and 90 % quantiles of x, which bound the middle 80 % of the subnetworks."""
+        low, high = np.quantile(self.x, [0.1, 0.9])
+        return float(low), float(high)
 
     def columns(self, *terms: Floats) -> Floats:
-        """Return the columns 1, `terms`, effects."""
+        """Return the unweighted design matrix: 1, `terms`, effects."""
         return np.column_stack([np.ones_like(self.x), *terms, self.effects])
 
     def design(self, *terms: Floats) -> Floats:
-        """Return the columns as weighted least squares takes them."""
+        """Return the design matrix with each row multiplied by the square root of its weight."""
         return self.weigh(self.columns(*terms))
 
     @property
     def target(self) -> Floats:
-        """The response as weighted least squares takes it."""
+        """The response with each entry multiplied by the square root of its weight."""
         return self.weigh(self.y)
 
     def weigh(self, rows: Floats) -> Floats:
-        """Multiply rows, or the entries of a vector, by the square roots of the weights."""
+        """Multiply the rows of a matrix, or the entries of a vector, by the square roots of the weights."""
         if self.weights is None:
             return rows
         root = np.sqrt(self.weights)
@@ -63,11 +73,11 @@ class LinearFit:
     ----------
     coefficients : ndarray, shape (p,)
     covariance : ndarray, shape (p, p)
-        HC3.
+        HC3 covariance of `coefficients`.
     rss : float
         Residual sum of squares.
     df : int
-        n - p.
+        Residual degrees of freedom, n - p.
     """
 
     coefficients: Floats
@@ -76,7 +86,7 @@ class LinearFit:
     df: int
 
     def t(self, index: int) -> float:
-        """Return coefficient over standard error."""
+        """Return the t statistic of a coefficient."""
         variance = float(self.covariance[index, index])
         value = float(self.coefficients[index])
         if variance > 0:
@@ -84,12 +94,12 @@ class LinearFit:
         return float(np.copysign(np.inf, value)) if value else 0.0
 
     def p(self, index: int) -> float:
-        """Return the two-sided p-value of a coefficient, by Student's t with `df` degrees of freedom."""
+        """Return the two-sided p-value of a coefficient by Student's t with `df` degrees of freedom."""
         return float(2 * stats.t.sf(abs(self.t(index)), self.df))
 
 
 def points(x: ArrayLike, y: ArrayLike, originals: Sequence[object] | NDArray[np.generic] | None = None) -> Points:
-    """Put x, y and the fixed effects of the originals together.
+    """Return x, y and the fixed effects of the originals as `Points`.
 
     Examples
     --------
@@ -98,16 +108,20 @@ def points(x: ArrayLike, y: ArrayLike, originals: Sequence[object] | NDArray[np.
     """
     xs = np.asarray(x, dtype=float)
     if originals is None:
-        effects = np.empty((xs.size, 0))
-    else:
-        codes = np.unique(np.asarray(originals).astype(str), return_inverse=True)[1]
-        indicators = (codes[:, None] == np.arange(1, codes.max() + 1)).astype(float)
-        effects = indicators - indicators.mean(axis=0)
-    return Points(xs, np.asarray(y, dtype=float), effects)
+        return Points(xs, np.asarray(y, dtype=float), np.empty((xs.size, 0)))
+    names, codes = np.unique(np.asarray(originals).astype(str), return_inverse=True)
+    indicators = (codes[:, None] == np.arange(1, names.size)).astype(float)
+    effects = indicators - indicators.mean(axis=0)
+    return Points(xs, np.asarray(y, dtype=float), effects, originals=tuple(names[1:].tolist()))
 
 
 def full_rank(design: Floats) -> bool:
-    """Tell whether the columns are linearly independent, up to their own scales.
+    """Whether the columns are linearly independent, each scaled to norm 1.
+
+    Notes
+    -----
+    Singular values below 1e-9 count as zero: rounding leaves 1e-15 of a dependent column, and where less than 1e-9 of
+    a column is independent of the others, fewer than half of the digits of its coefficient are right.
 
     Examples
     --------
@@ -135,8 +149,11 @@ def least_squares(design: Floats, y: Floats) -> LinearFit:
 
     Notes
     -----
-    HC3 divides each residual by 1 - leverage. A point with leverage 1 is fitted by a parameter of its own, and says
-    nothing about the others: it gets weight 0.
+    HC3 divides each residual by 1 - leverage. A point with leverage 1, the only subnetwork of an original say, is
+    fitted exactly by a parameter of its own: its scaled residual is 0 / 0, and it is left out of the covariance. A
+    leverage within 1e-9 of 1 counts as 1: rounding errors are near 1e-15, other leverages far below. Elsewhere
+    `statsmodels.api.OLS` with HC3 gives the same; docs/decisions/0011-statsmodels-and-closed-forms.md says why it is
+    not called here.
 
     References
     ----------
@@ -153,9 +170,9 @@ def least_squares(design: Floats, y: Floats) -> LinearFit:
     q, r = np.linalg.qr(design)
     coefficients = linalg.solve_triangular(r, q.T @ y)
     residuals = y - design @ coefficients
-    room = 1 - np.einsum("ij,ij->i", q, q)
-    alone = room < 1e-9
-    scaled = np.where(alone, 0.0, residuals / np.where(alone, 1.0, room))
+    complement = 1 - np.einsum("ij,ij->i", q, q)
+    exact = complement < 1e-9
+    scaled = np.where(exact, 0.0, residuals / np.where(exact, 1.0, complement))
     projected = q * scaled[:, None]
     inverse = linalg.solve_triangular(r, np.eye(p))
     covariance = inverse @ (projected.T @ projected) @ inverse.T
@@ -163,12 +180,12 @@ def least_squares(design: Floats, y: Floats) -> LinearFit:
 
 
 def wald(fit: LinearFit, indices: Sequence[int]) -> tuple[float, float]:
-    """Test that several coefficients are all zero.
+    """Wald test that several coefficients are all zero.
 
     Returns
     -------
     f, p : float
-        Wald statistic over the number of coefficients, and its p-value by F(q, df).
+        Wald statistic divided by the number q of coefficients, and its p-value by F(q, df).
 
     Examples
     --------
@@ -190,7 +207,7 @@ def wald(fit: LinearFit, indices: Sequence[int]) -> tuple[float, float]:
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Return Pearson's correlation, nan where one does not vary.
+    """Return Pearson's correlation, nan where either is constant.
 
     Examples
     --------
@@ -201,7 +218,12 @@ def correlation(a: Floats, b: Floats) -> float:
 
 
 def orthonormal(columns: Floats) -> Floats:
-    """Return an orthonormal basis of what the columns span; columns that repeat others add nothing to it.
+    """Return an orthonormal basis of the column space.
+
+    Notes
+    -----
+    A pivot below 1e-7, columns being scaled to norm 1, counts as zero: centred logarithms of costs within 0.1 % carry
+    relative rounding errors near 1e-12, and the margin lets the terms of still narrower bands count as dependent.
 
     Examples
     --------

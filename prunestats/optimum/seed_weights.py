@@ -1,4 +1,4 @@
-"""How precisely subnetworks' means are known when their numbers of seeds differ."""
+"""Precision weights of subnetworks' means where their numbers of seeds differ, by REML."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ from scipy import optimize
 from prunestats.numeric.arrays import Floats
 from prunestats.optimum.regression import Points, full_rank
 
-_REACH = 12.0
+# the variance ratio is searched from exp(-12) to exp(12): beyond either the weights are constant or proportional to the
+# number of seeds within 0.01 %, for up to 16 seeds
+_LOG_RATIO_BOUND = 12.0
 
 
 def precision_weights(data: Points, seeds: Floats, seed_squares: float) -> Floats:
-    """Weigh means by their precision: subnetworks around a curve, seeds around subnetworks.
+    """Precision weights of means by REML: variance of subnetworks around a curve and of seeds within subnetworks.
 
     Parameters
     ----------
     data : Points
         y is the mean over the seeds of each subnetwork.
     seeds : ndarray, shape (n,)
-        Their numbers.
+        Numbers of seeds.
     seed_squares : float
-        Sum of squares of the seeds around their means, above 0.
+        Sum of squared deviations of the seeds from their subnetwork's mean, above 0.
 
     Returns
     -------
     ndarray, shape (n,)
-        1 / (t / s + 1 / seeds), over its mean.
+        1 / (t / s + 1 / seeds), divided by its mean.
 
     Notes
     -----
-    Model: y = quartic in log ratio + subnetwork (variance t) + seed (variance s). Both variances come from restricted
-    maximum likelihood over all runs, profiled to one dimension, t / s. A likelihood of all runs holds where seeds were
-    added because of what the first ones showed (to the winners, say); estimates from mean squares do not.
+    Model: response of a run = original + quartic in log ratio + subnetwork (variance t) + seed (variance s). Both
+    variances are estimated by restricted maximum likelihood over all runs, profiled to one parameter, t / s. The
+    likelihood of all runs stays valid where seeds were added depending on the first results (to the winners, say);
+    estimates from mean squares do not. `statsmodels.api.MixedLM` on the single runs gives the same, more slowly; see
+    docs/decisions/0011-statsmodels-and-closed-forms.md.
 
     References
     ----------
@@ -59,8 +63,10 @@ def precision_weights(data: Points, seeds: Floats, seed_squares: float) -> Float
         determinants = np.log(variance).sum() + 2 * np.log(np.abs(np.diag(r))).sum()
         return float((runs - columns.shape[1]) * np.log(squares) + determinants)
 
-    grid = np.linspace(-_REACH, _REACH, 13)
+    grid = np.linspace(-_LOG_RATIO_BOUND, _LOG_RATIO_BOUND, 13)
     best = grid[int(np.argmin([criterion(float(value)) for value in grid]))]
+    # the grid's step is 2: the minimum lies within one step of the best point; 1e-6 in the log of the variance ratio is
+    # 1e-6 or less in the weights
     found = optimize.minimize_scalar(criterion, bounds=(best - 2, best + 2), method="bounded", options={"xatol": 1e-6})
     precision = 1 / (np.exp(float(found.x)) + 1 / seeds)
     weights: Floats = precision / precision.mean()
@@ -68,11 +74,12 @@ def precision_weights(data: Points, seeds: Floats, seed_squares: float) -> Float
 
 
 def _curve(data: Points) -> Floats:
-    """Return the columns of a quartic in x and of the originals, of fewer powers where there are few points."""
+    """Return the design of a quartic in x and the originals, of a lower degree where points are few."""
     spread = float(np.ptp(data.x))
     u = (data.x - data.x.mean()) / (spread if spread > 0 else 1.0)
     for degree in range(4, 0, -1):
         columns = data.columns(*(u**power for power in range(1, degree + 1)))
+        # two points per coefficient leave as many degrees of freedom for the variance as the curve takes
         if full_rank(columns) and columns.shape[0] > 2 * columns.shape[1]:
             return columns
     return data.columns()

@@ -1,4 +1,4 @@
-"""Simonsohn's two-lines test: a U falls significantly, then rises significantly."""
+"""Simonsohn's two-lines test of a U: a significantly negative slope, then a significantly positive one."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from prunestats.optimum.regression import LinearFit, Points, full_rank, least_sq
 
 @dataclass(frozen=True)
 class TwoLines:
-    """Average slopes on either side of a breakpoint.
+    """Two-lines test: average slopes on either side of a breakpoint.
 
     Parameters
     ----------
     breakpoint_ratio : float
-        Where the lines are parted, on the ratio scale.
+        Breakpoint between the lines, on the ratio scale.
     slope_low, slope_high : float
         Response per unit of log ratio, below and above the breakpoint.
     z_low, z_high : float
-        Slopes over their HC3 standard errors.
+        Slopes divided by their HC3 standard errors.
     p_low, p_high : float
-        Two-sided p-values by the normal distribution, as published.
+        Two-sided p-values by the normal distribution, as in Simonsohn (2018).
     flat_low, flat_high : float
-        Ends, on the ratio scale, of the region that the smooth cannot tell from its extreme.
+        Bounds, on the ratio scale, of the region in which the smooth is within a standard error of its extreme.
     level : float
-        1 - level is what both p-values must stay under.
+        1 - level is the significance level of each line.
     """
 
     breakpoint_ratio: float
@@ -64,27 +64,27 @@ class TwoLines:
 
 
 def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
-    """Test for a U of the mean response in log ratio with two lines.
+    """Two-lines test of a U of the mean response in log ratio.
 
     Parameters
     ----------
     data : Points
         Subnetworks.
     level : float
-        Each line is tested at 1 - level.
+        1 - level is the significance level of each line.
 
     Returns
     -------
     TwoLines or None
-        None where the points leave no room for two lines: fewer than two distinct x on one side.
+        None where a line would have fewer than two distinct x.
 
     Notes
     -----
-    Null hypothesis: the regression is monotone (or flat) in x. A smooth (cubic regression spline, 10 knots, GCV)
-    finds the extreme within the middle 80 % of x and the region within one standard error of it; the breakpoint is
-    first the median of that region, then moves towards the stronger line ("Robin Hood"): to its quantile |z_high| /
-    (|z_low| + |z_high|). The lines may jump at the breakpoint; a point on it belongs to the line that is tested.
-    The breakpoint is chosen to give the weaker line more points, not to be an estimate of the optimum.
+    Null hypothesis: E(response | x) is monotone or constant in x. A smooth (cubic regression spline, 10 knots, GCV) has
+    its extreme in the middle 80 % of x, and a region within one standard error of it. The breakpoint is first the
+    median of that region, then its quantile |z_high| / (|z_low| + |z_high|) (the "Robin Hood" algorithm), which gives
+    the less significant line more points. The lines may jump at the breakpoint; a point on it belongs to the line under
+    test. The breakpoint serves the power of the test and is not an estimate of the optimum.
 
     References
     ----------
@@ -98,6 +98,7 @@ def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
     >>> fit_two_lines(points(x, np.abs(x) + 0.1 * np.cos(60 * x))).u_shaped
     True
     """
+    # two lines need four distinct x; two more leave the smooth something to find between them
     if np.unique(data.x).size < 6:
         return None
     candidates = flat_region(data)
@@ -108,13 +109,13 @@ def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
         return None
     z_low, z_high = abs(middle[0].t(1)), abs(middle[1].t(2))
     share = z_high / (z_low + z_high) if 0 < z_low + z_high < np.inf else 0.5
-    parting = float(np.quantile(candidates, share))
-    lines = _both_lines(data, parting)
+    at = float(np.quantile(candidates, share))
+    lines = _both_lines(data, at)
     if lines is None:
         return None
     z_low, z_high = lines[0].t(1), lines[1].t(2)
     return TwoLines(
-        breakpoint_ratio=float(np.exp(parting)),
+        breakpoint_ratio=float(np.exp(at)),
         slope_low=float(lines[0].coefficients[1]),
         slope_high=float(lines[1].coefficients[2]),
         z_low=z_low,
@@ -128,26 +129,26 @@ def fit_two_lines(data: Points, *, level: float = 0.95) -> TwoLines | None:
 
 
 def flat_region(data: Points) -> Floats | None:
-    """Return the x of the points whose smooth is within a standard error of its extreme in the middle 80 % of x."""
-    x10, x90 = np.quantile(data.x, [0.1, 0.9])
+    """Return the x at which the smooth is within a standard error of its extreme in the middle 80 % of x."""
+    x10, x90 = data.x_middle
     inside = data.x[(data.x > x10) & (data.x < x90)]
     if inside.size == 0:
         return None
     smooth, error = fit_spline(data, method="gcv").curve(inside)
-    sign = 1.0 if _falls_first(data) else -1.0
+    sign = 1.0 if _starts_falling(data) else -1.0
     return np.asarray(inside[sign * smooth - error <= (sign * smooth).min()])
 
 
-def _falls_first(data: Points) -> bool:
-    """Whether a quadratic falls at the least x: then a U is looked for, else an inverted U."""
+def _starts_falling(data: Points) -> bool:
+    """Whether a quadratic falls at the smallest x: then the extreme is a minimum, else a maximum."""
     u = data.x - data.x.mean()
     b = np.linalg.lstsq(data.design(u, u**2), data.target, rcond=None)[0]
     return bool(b[1] + 2 * b[2] * u.min() <= 0)
 
 
-def _both_lines(data: Points, parting: float) -> tuple[LinearFit, LinearFit] | None:
-    """Fit the interrupted regression twice: points on the parting go left, then right."""
-    u = data.x - parting
+def _both_lines(data: Points, at: float) -> tuple[LinearFit, LinearFit] | None:
+    """Fit the interrupted regression twice: points on the breakpoint belong to the low line, then to the high one."""
+    u = data.x - at
     fits = []
     for high in (u > 0, u >= 0):
         design = data.design(np.where(high, 0.0, u), np.where(high, u, 0.0), high.astype(float))

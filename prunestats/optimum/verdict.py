@@ -1,4 +1,4 @@
-"""The rules that turn the evidence about an optimum into one verdict with its reasons."""
+"""The rules that turn the fits of a population into one verdict on its optimum, with reasons."""
 
 from __future__ import annotations
 
@@ -7,43 +7,53 @@ from typing import Literal
 
 import numpy as np
 
-from prunestats.optimum.estimate import ONE_PLACE, Belief, basins_words, believe, of_spline, two_places
-from prunestats.optimum.fits import Evidence
+from prunestats.optimum.estimate import (
+    MIN_BASIN_SHARE,
+    ReportedEstimate,
+    describe_basins,
+    has_two_basins,
+    select_estimate,
+    spline_estimate,
+)
+from prunestats.optimum.fits import Fits
 from prunestats.optimum.regression import Points
 from prunestats.optimum.two_lines import TwoLines
 from prunestats.wording import p_words
 
 Verdict = Literal["interior", "edge", "monotone", "flat", "unidentified"]
 
-LEAST_SUBNETWORKS = 20
-"""Fewer subnetworks than this decide nothing."""
-LEAST_SPREAD = 0.02
-"""Ratios whose middle 80 % span less than this, relatively, barely vary."""
-FLAT_R2 = 0.1
-"""A ratio that explains less of the variance than this hardly matters."""
-IN_MIDDLE = 0.9
-"""Share of the curves that fit whose minimum must be among the middle 80 % of the ratios."""
+MIN_SUBNETWORKS = 20
+"""The fewest subnetworks in the simulations that hold the rate of false `interior` below 5 %: fewer get no verdict."""
+MIN_RATIO_SPREAD = 0.02
+"""Relative range of the middle 80 % of the ratios below which no verdict is given: over 2 % a curve is close to its
+tangent, and an optimum within that range would be of no practical use."""
+MAX_FLAT_R2 = 0.1
+"""Largest upper bound of the explained variance that counts as flat: a convention, a tenth of the variance being little
+beside what remains."""
+MIN_SHARE_IN_MIDDLE = 0.9
+"""Share of the spline draws with their minimum in the middle 80 % of the ratios that `interior` needs: without it up to
+12 % false `interior` on a parabola whose bottom is at the 92 % quantile; 0.95 would cost 5 points of power."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, its reasons, and the estimate to believe, None where there is none."""
+    """A verdict, its reasons, and the reported estimate, None where none is reported."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
-    belief: Belief | None = None
+    estimate: ReportedEstimate | None = None
 
 
-def judge(data: Points, evidence: Evidence | None, *, name: str = "the error") -> Judgement:
-    """Give the verdict on the optimum of a population.
+def judge(data: Points, fits: Fits | None, *, name: str = "the error") -> Judgement:
+    """Return the verdict on the optimum of a population.
 
     Parameters
     ----------
     data : Points
-    evidence : Evidence or None
-        None where there are too few points to fit every part.
+    fits : Fits or None
+        None where there are too few points for every fit.
     name : str
-        What the response is called in the reasons.
+        Name of the response in the reasons.
 
     Returns
     -------
@@ -57,165 +67,167 @@ def judge(data: Points, evidence: Evidence | None, *, name: str = "the error") -
     --------
     >>> from prunestats.optimum.regression import points
     >>> judge(points([1.0, 2.0], [3.0, 4.0]), None).reasons
-    ('Only 2 subnetworks: fewer than 20 decide nothing.',)
+    ('Only 2 subnetworks: a verdict needs at least 20.',)
     """
-    refusal = _too_little(data)
+    refusal = _too_few_data(data)
     if refusal is not None:
         return Judgement("unidentified", (refusal,))
     if np.ptp(data.y) == 0:
         return Judgement("flat", (f"All {data.y.size} subnetworks have the same value of {name}, {data.y[0]:.4g}.",))
-    if evidence is None:
+    if fits is None:
         distinct = np.unique(data.x).size
-        return Judgement("unidentified", (f"{data.x.size} subnetworks with {distinct} distinct ratios fit no curve.",))
-    lines = evidence.two_lines
+        return Judgement(
+            "unidentified",
+            (f"{data.x.size} subnetworks with {distinct} distinct ratios are too few for the regressions.",),
+        )
+    lines = fits.two_lines
     if lines is not None and lines.u_shaped:
-        return _turning(evidence, lines, name)
+        return _u_shaped(fits, lines, name)
     if lines is not None and lines.inverted:
-        return _hill(evidence, lines, name)
-    # two tests look for something, so each gets half of what may go wrong
-    if min(evidence.flatness.p, evidence.misfit_p) >= (1 - evidence.level) / 2:
-        return _nothing_seen(evidence, name)
-    return _one_sided(evidence, lines, name)
+        return _inverted_u(fits, lines, name)
+    # Bonferroni: an effect is claimed if either of two tests rejects, so each has half of the significance level
+    if min(fits.flatness.p, fits.lack_of_fit_p) >= (1 - fits.level) / 2:
+        return _not_significant(fits, name)
+    return _without_u(fits, lines, name)
 
 
-def _too_little(data: Points) -> str | None:
+def _too_few_data(data: Points) -> str | None:
     n = data.x.size
-    if n < LEAST_SUBNETWORKS:
-        return f"Only {n} subnetworks: fewer than {LEAST_SUBNETWORKS} decide nothing."
-    q10, q90 = np.exp(np.quantile(data.x, [0.1, 0.9]))
-    if q90 / q10 - 1 < LEAST_SPREAD:
+    if n < MIN_SUBNETWORKS:
+        return f"Only {n} subnetworks: a verdict needs at least {MIN_SUBNETWORKS}."
+    q10, q90 = np.exp(data.x_middle)
+    if q90 / q10 - 1 < MIN_RATIO_SPREAD:
         return (
-            f"The ratios barely vary: their middle 80 % reach from {q10:.4g} to {q90:.4g}, "
-            f"{100 * (q90 / q10 - 1):.2g} % apart, less than the {100 * LEAST_SPREAD:g} % that can carry a curve."
+            f"The ratios hardly vary: the middle 80 % range from {q10:.4g} to {q90:.4g}, by "
+            f"{100 * (q90 / q10 - 1):.2g} %, and a verdict needs at least {100 * MIN_RATIO_SPREAD:g} %."
         )
     return None
 
 
-def _turning(evidence: Evidence, lines: TwoLines, name: str) -> Judgement:
-    """A U is there: say where its bottom is, or that this is not settled."""
-    belief = believe(evidence)
-    turn = (
+def _u_shaped(fits: Fits, lines: TwoLines, name: str) -> Judgement:
+    """The two-lines test finds a U: report its minimum, if that is identified."""
+    estimate = select_estimate(fits)
+    shape = (
         f"Below a ratio of {lines.breakpoint_ratio:.4g} {name} falls (slope {lines.slope_low:.3g} per unit of log "
         f"ratio, p {p_words(lines.p_low)}) and above it rises (slope {lines.slope_high:.3g}, "
         f"p {p_words(lines.p_high)}): the two-lines test finds a U."
     )
-    if two_places(evidence):
-        return _two_places(evidence, turn, belief)
-    place = f"The optimum is estimated at {belief.ratio:.4g} [{belief.low:.4g}, {belief.high:.4g}]"
-    share = evidence.spline.in_middle
-    if not evidence.in_middle(belief.ratio):
-        where = f"{place}, outside {_middle(evidence)}."
-        return Judgement("edge", (turn, where, belief.reason), belief)
-    if share >= IN_MIDDLE:
-        where = f"{place}, within {_middle(evidence)}."
-        return Judgement("interior", (turn, where, belief.reason), belief)
+    if has_two_basins(fits):
+        return _two_basins(fits, shape, estimate)
+    optimum = f"The optimum is estimated at {estimate.ratio:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]"
+    share = fits.spline.in_middle
+    if not fits.in_middle(estimate.ratio):
+        where = f"{optimum}, outside {_middle(fits)}."
+        return Judgement("edge", (shape, where, estimate.reason), estimate)
+    if share >= MIN_SHARE_IN_MIDDLE:
+        where = f"{optimum}, within {_middle(fits)}."
+        return Judgement("interior", (shape, where, estimate.reason), estimate)
     where = (
-        f"Where it turns is not settled: {100 * (1 - share):.0f} % of the curves that fit have their minimum outside "
-        f"{_middle(evidence)}; {100 * (1 - IN_MIDDLE):.0f} % would be let pass."
+        f"The location of the minimum is not identified: {100 * (1 - share):.0f} % of the spline draws have it outside "
+        f"{_middle(fits)}, and at most {100 * (1 - MIN_SHARE_IN_MIDDLE):.0f} % may for an interior optimum."
     )
-    return Judgement("unidentified", (turn, where))
+    return Judgement("unidentified", (shape, where))
 
 
-def _hill(evidence: Evidence, lines: TwoLines, name: str) -> Judgement:
+def _inverted_u(fits: Fits, lines: TwoLines, name: str) -> Judgement:
     reason = (
         f"Below a ratio of {lines.breakpoint_ratio:.4g} {name} rises (slope {lines.slope_low:.3g} per unit of log "
         f"ratio, p {p_words(lines.p_low)}) and above it falls (slope {lines.slope_high:.3g}, "
-        f"p {p_words(lines.p_high)}): there is a worst ratio, not a best one, and the best ratios lie at the edges "
-        f"of what was sampled.{basins_words(evidence)}"
+        f"p {p_words(lines.p_high)}): the two-lines test finds an inverted U, with its maximum inside the sampled "
+        f"range and its minima at the ends.{describe_basins(fits)}"
     )
-    return Judgement("edge", (reason,), of_spline(evidence))
+    return Judgement("edge", (reason,), spline_estimate(fits))
 
 
-def _two_places(evidence: Evidence, shape: str, belief: Belief) -> Judgement:
-    """The minimum is in one of two places: at the edges when both are there, else no one ratio is identified."""
-    largest = max(share for _, _, share in evidence.spline.basins)
+def _two_basins(fits: Fits, shape: str, estimate: ReportedEstimate) -> Judgement:
+    """The minimum lies in either of two basins: "edge" where both are near the ends of the range."""
+    largest = max(share for _, _, share in fits.spline.basins)
     where = (
-        f"Which of two places is best is not settled: at most {100 * largest:.0f} % of the curves that fit have their "
-        f"minimum in one, {100 * ONE_PLACE:.0f} % would let it stand for the optimum."
+        f"Which of two basins holds the minimum is not identified: the larger share of the spline draws in one is "
+        f"{100 * largest:.0f} %, and a single ratio needs {100 * MIN_BASIN_SHARE:.0f} %."
     )
-    outside = not any(low <= evidence.q90 and high >= evidence.q10 for low, high in belief.pieces)
-    return Judgement("edge" if outside else "unidentified", (shape, where, belief.reason), belief)
+    outside = not any(low <= fits.q90 and high >= fits.q10 for low, high in estimate.pieces)
+    return Judgement("edge" if outside else "unidentified", (shape, where, estimate.reason), estimate)
 
 
-def _nothing_seen(evidence: Evidence, name: str) -> Judgement:
-    flat = evidence.flatness
+def _not_significant(fits: Fits, name: str) -> Judgement:
+    """Neither the quadratic nor higher terms are significant: "flat" needs the equivalence test as well."""
+    flat = fits.flatness
     nothing = (
-        f"Neither a slope nor a curvature of {name} is seen (p {p_words(flat.p)}; higher terms "
-        f"p {p_words(evidence.misfit_p)})"
+        f"Neither slope and curvature of {name} (p {p_words(flat.p)}) nor higher terms "
+        f"(p {p_words(fits.lack_of_fit_p)}) are significant"
     )
     bound = (
-        f"with {100 * flat.level:g} % confidence the ratio explains at most {100 * flat.r2_upper:.1f} % of its variance"
+        f"with {100 * flat.level:g} % confidence the ratio explains at most {100 * flat.r2_upper:.1f} % of the variance"
     )
-    if evidence.spline_r2 > FLAT_R2:
+    limit = f"{100 * MAX_FLAT_R2:g} %"
+    if fits.spline_r2 > MAX_FLAT_R2:
         return Judgement(
             "unidentified",
             (
-                f"{nothing}, but the spline explains {100 * evidence.spline_r2:.0f} % of its variance: a shape that "
-                f"these tests do not see, or noise.{basins_words(evidence)}",
+                f"{nothing}, but the spline explains {100 * fits.spline_r2:.0f} % of the variance, by noise or by a "
+                f"shape that these tests have no power against.{describe_basins(fits)}",
             ),
         )
-    if flat.r2_upper <= FLAT_R2:
-        return Judgement("flat", (f"{nothing}, and {bound}, under the {100 * FLAT_R2:g} % that would matter.",))
+    if flat.r2_upper <= MAX_FLAT_R2:
+        return Judgement("flat", (f"{nothing}, and {bound}, which is within the {limit} that count as flat.",))
     return Judgement(
-        "unidentified", (f"{nothing}, but {bound}, too much to call it flat: more subnetworks would settle it.",)
+        "unidentified",
+        (f"{nothing}, but {bound}, and flat is at most {limit}: more subnetworks would narrow the bound.",),
     )
 
 
-def _one_sided(evidence: Evidence, lines: TwoLines | None, name: str) -> Judgement:
-    """Something is there, but no turn was found."""
-    alpha = 1 - evidence.level
-    slope, p = evidence.trend.slope, evidence.trend.p
-    way = "falls" if slope < 0 else "rises"
-    trend = f"With the ratio {name} {way} (slope {slope:.3g} per unit of log ratio, p {p_words(p)})"
-    # a curve that surely bends back before the end is not monotone, even where the two lines are too coarse to see it
-    end = evidence.spline.at_low_end if slope > 0 else evidence.spline.at_high_end
-    to_the_end = p < alpha and end >= alpha / 2
-    if to_the_end and lines is not None and lines.same_direction and lines.slope_low * slope > 0:
-        return Judgement(
-            "monotone",
-            (
-                f"{trend}, and does so on both sides of {lines.breakpoint_ratio:.4g} (slopes {lines.slope_low:.3g} and "
-                f"{lines.slope_high:.3g}, p {p_words(lines.p_low)} and {p_words(lines.p_high)}).",
-            ),
+def _without_u(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
+    """An effect is significant, but the two-lines test finds neither a U nor an inverted U."""
+    alpha = 1 - fits.level
+    slope, p = fits.trend.slope, fits.trend.p
+    direction = "falls" if slope < 0 else "rises"
+    trend = (
+        f"{name[0].upper()}{name[1:]} {direction} with the ratio (slope {slope:.3g} per unit of log ratio, "
+        f"p {p_words(p)})"
+    )
+    # a curve whose draws turn before the end of the range is not monotone, even where two lines average over the turn
+    at_end = fits.spline.at_low_end if slope > 0 else fits.spline.at_high_end
+    if p < alpha and at_end >= alpha / 2 and lines is not None and lines.same_direction and lines.slope_low * slope > 0:
+        sides = (
+            f"{trend}, and so do both lines of the two-lines test, below and above {lines.breakpoint_ratio:.4g} "
+            f"(slopes {lines.slope_low:.3g} and {lines.slope_high:.3g}, p {p_words(lines.p_low)} and "
+            f"{p_words(lines.p_high)})."
         )
-    if p < alpha and evidence.quadratic.curvature_p >= alpha and evidence.misfit_p >= alpha:
-        return Judgement(
-            "monotone",
-            (
-                f"{trend}, and no curvature is seen (p {p_words(evidence.quadratic.curvature_p)}; higher terms "
-                f"p {p_words(evidence.misfit_p)}).",
-            ),
+        return Judgement("monotone", (sides,))
+    if p < alpha and fits.quadratic.curvature_p >= alpha and fits.lack_of_fit_p >= alpha:
+        straight = (
+            f"{trend}, and neither curvature (p {p_words(fits.quadratic.curvature_p)}) nor higher terms "
+            f"(p {p_words(fits.lack_of_fit_p)}) are significant."
         )
-    return _curved(evidence, lines, name)
+        return Judgement("monotone", (straight,))
+    return _by_spline(fits, lines, name)
 
 
-def _curved(evidence: Evidence, lines: TwoLines | None, name: str) -> Judgement:
-    """A curve without a turn that the data show: an edge when its minimum is there, else open."""
-    spline = evidence.spline
-    sides = "The points leave no room for the two-lines test."
+def _by_spline(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
+    """A significant shape that is neither a U nor monotone: "edge" where the spline's minimum is near an end."""
+    spline = fits.spline
+    sides = "Ties leave too few distinct ratios for the two-lines test."
     if lines is not None:
         sides = (
             f"The two-lines test finds no U: {name} has slope {lines.slope_low:.3g} (p {p_words(lines.p_low)}) below "
             f"{lines.breakpoint_ratio:.4g} and {lines.slope_high:.3g} (p {p_words(lines.p_high)}) above."
         )
-    curvature = evidence.quadratic.curvature_p
-    if curvature < 1 - evidence.level:
-        sides += f" A significant curvature (p {p_words(curvature)}) is no U: curves without a turn have it too."
-    if two_places(evidence):
-        return _two_places(evidence, sides, of_spline(evidence, basins_words(evidence).strip()))
-    if not evidence.in_middle(spline.ratio):
-        end = "low" if spline.ratio < evidence.q10 else "high"
-        where = (
-            f"{name[0].upper()}{name[1:]} is least at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}] by the "
-            f"spline, at the {end} end of what was sampled, outside {_middle(evidence)}.{basins_words(evidence)}"
+    curvature = fits.quadratic.curvature_p
+    if curvature < 1 - fits.level:
+        sides += (
+            f" A significant curvature (p {p_words(curvature)}) is no evidence of a U: monotone curves have it too."
         )
-        return Judgement("edge", (sides, where), of_spline(evidence))
-    where = (
-        f"The spline is least at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}], within {_middle(evidence)}, "
-        "but the ratios on its two sides are not both seen to be worse."
-    )
+    if has_two_basins(fits):
+        return _two_basins(fits, sides, spline_estimate(fits, describe_basins(fits).strip()))
+    minimum = f"The minimum of the spline is at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
+    if not fits.in_middle(spline.ratio):
+        end = "low" if spline.ratio < fits.q10 else "high"
+        where = f"{minimum}, near the {end} end of the sampled range, outside {_middle(fits)}.{describe_basins(fits)}"
+        return Judgement("edge", (sides, where), spline_estimate(fits))
+    where = f"{minimum}, within {_middle(fits)}, but the response is not significantly higher on both sides of it."
     return Judgement("unidentified", (sides, where))
 
 
-def _middle(evidence: Evidence) -> str:
-    return f"the middle 80 % of the ratios ({evidence.q10:.4g} to {evidence.q90:.4g})"
+def _middle(fits: Fits) -> str:
+    return f"the middle 80 % of the ratios ({fits.q10:.4g} to {fits.q90:.4g})"

@@ -1,4 +1,4 @@
-"""Where the best subnetworks are: RegNet's bootstrap of the winner, in closed form."""
+"""Distribution of the best subnetwork's ratio: RegNet's bootstrap of the winner, in closed form."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from prunestats.numeric.arrays import Floats
 from prunestats.numeric.plain_data import Result
 from prunestats.optimum.regression import Points
 
-SHARE = 0.25
-"""The share of the subnetworks that a bootstrap sample draws, as Radosavovic et al. chose it."""
-_LEAST_SAMPLE = 2
-_UNSEEN = 1e-9
+SAMPLE_SHARE = 0.25
+"""Size of a bootstrap sample relative to the population, the choice of Radosavovic et al."""
+# the best of a sample of one is a random subnetwork
+_MIN_SAMPLE = 2
+# subnetworks whose total probability of being the best is below this are left out, to sort no more than can win
+_NEGLIGIBLE = 1e-9
+# residuals of two originals that differ by less than this are ties: rounding of responses below 1 is near 1e-16
+_DECIMALS = 12
 
 
 @dataclass(frozen=True, repr=False)
 class Winners(Result):
-    """The ratio of the best of a bootstrap sample.
+    """Distribution of the ratio of the best subnetwork in a bootstrap sample.
 
     Parameters
     ----------
     ratio : float
-        Its median.
+        Median.
     low, high : float
-        The range that holds it with probability `level`; not a confidence interval.
+        Quantiles between which it lies with probability `level`; not a confidence interval of an optimum.
     ratios : ndarray, shape (m,)
-        Of the best subnetworks, best first, down to the last with a chance to be seen.
+        Ratios of the best subnetworks, best first, up to a remaining probability of 1e-9.
     chances : ndarray, shape (m,)
-        Probability that each is the best of a sample; equal responses share theirs.
+        Probability that each is the best of a sample; tied subnetworks share theirs equally.
     sample : int
-        Subnetworks in a bootstrap sample, drawn with replacement.
+        Size of a bootstrap sample, drawn with replacement.
     level : float
+        Probability between `low` and `high`.
     """
 
     ratio: float
@@ -47,29 +52,28 @@ class Winners(Result):
         return f"Winners(ratio={self.ratio:.4g}, range=[{self.low:.4g}, {self.high:.4g}], sample={self.sample})"
 
 
-def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SHARE) -> Winners | None:
-    """Return the law of the ratio of the best subnetwork in a bootstrap sample.
+def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SAMPLE_SHARE) -> Winners | None:
+    """Distribution of the ratio of the best subnetwork in a bootstrap sample, exactly.
 
     Parameters
     ----------
     data : Points
-        The responses of several originals are compared after their means are taken off.
+        Responses of several originals are compared as deviations from their original's mean.
     level : float
-        Probability of the range.
+        Probability between `low` and `high`.
     share : float
-        Size of a sample over the number of subnetworks.
+        Size of a sample relative to the number of subnetworks.
 
     Returns
     -------
     Winners or None
-        None where a sample would be of fewer than two.
+        None where a sample would have fewer than two subnetworks.
 
     Notes
     -----
-    With m draws out of n, the i-th best is the best of the sample with probability ((n - i + 1) / n)^m -
-    ((n - i) / n)^m: no draws are needed. It depends on the order of the responses alone. The range says which ratios
-    have winners; it narrows around the very best subnetworks, noise and all, and its coverage of an optimal ratio is
-    nobody's promise.
+    In a sample of m out of n, the i-th best is the best with probability ((n - i + 1) / n)^m - ((n - i) / n)^m, so
+    that no resampling is needed. The distribution depends on the ranks of the responses alone. It includes the noise of
+    training seeds and the winner's curse, and no coverage of an optimal ratio is claimed.
 
     References
     ----------
@@ -84,23 +88,23 @@ def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SHARE
     """
     n = data.x.size
     m = round(share * n)
-    if m < _LEAST_SAMPLE:
+    if m < _MIN_SAMPLE:
         return None
     response = data.y
     if data.effects.shape[1]:
         levels = data.columns()
         response = data.y - levels @ np.linalg.lstsq(levels, data.y, rcond=None)[0]
-        # the same response in two originals must stay a tie
-        response = np.round(response, 12)
-    # so few can win that the others need no sorting; all that are tied with the last of them are kept
-    few = min(int(np.ceil(n * (1 - _UNSEEN ** (1 / m)))) + 1, n - 1)
+        # equal responses in two originals must stay ties
+        response = np.round(response, _DECIMALS)
+    # only these can win with more than negligible probability; what is tied with the last of them is kept
+    few = min(int(np.ceil(n * (1 - _NEGLIGIBLE ** (1 / m)))) + 1, n - 1)
     best = np.flatnonzero(response <= np.partition(response, few)[few])
     order = best[np.lexsort((data.x[best], response[best]))]
     unseen = (np.arange(n, n - best.size - 1, -1) / n) ** m
     first = np.flatnonzero(np.r_[True, np.diff(response[order]) != 0])
     ties = np.diff(np.r_[first, best.size])
     chances = np.repeat((unseen[first] - unseen[first + ties]) / ties, ties)
-    kept = int(np.searchsorted(-np.minimum.accumulate(unseen), -_UNSEEN)) + 1
+    kept = int(np.searchsorted(-np.minimum.accumulate(unseen), -_NEGLIGIBLE)) + 1
     ratios, chances = np.exp(data.x[order])[:kept], chances[:kept]
     tail = (1 - level) / 2
     low, median, high = _quantiles(ratios, chances, np.array([tail, 0.5, 1 - tail]))
@@ -108,9 +112,10 @@ def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SHARE
 
 
 def _quantiles(values: Floats, chances: Floats, q: Floats) -> Floats:
-    """Return the smallest values whose cumulated chances reach q."""
+    """Return weighted quantiles: the smallest values whose cumulative probability reaches q."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(chances[order]) / chances.sum()
-    place = np.minimum(np.searchsorted(reached, q - 1e-12), values.size - 1)
-    result: Floats = values[order][place]
+    # cumulative sums miss a probability by rounding near 1e-16 a term: 1e-12 keeps a quantile that is just reached
+    index = np.minimum(np.searchsorted(reached, q - 1e-12), values.size - 1)
+    result: Floats = values[order][index]
     return result

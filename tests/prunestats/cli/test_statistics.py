@@ -48,7 +48,7 @@ def test_optimum_uses_the_first_space_and_gives_reasons(db, prunestats):
     found = json.loads(prunestats("optimum", "--db", db, "-f", "json").stdout)
     assert [(row["regime"], row["n_subnetworks"]) for row in found] == [(0.5, 8), (0.25, 8), (0.1, 8)]
     told = prunestats("optimum", "--db", db).stdout
-    assert "- 0.25: Only 8 subnetworks: fewer than 20 decide nothing." in told
+    assert "- 0.25: Only 8 subnetworks: a verdict needs at least 20." in told
 
 
 @pytest.mark.parametrize("seed", [0, 5])

@@ -1,4 +1,4 @@
-"""Does the envelope's set hold its vertex? Slow; numbers in docs/methods/envelope-winners.md."""
+"""Coverage of the envelope's confidence set; slow, numbers in docs/methods/envelope-winners.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = 200
 NOISES = {
     "normal": (lambda rng, n: rng.standard_normal(n), 0.93),
     "skewed": (lambda rng, n: rng.lognormal(0, 0.8, n), 0.95),
-    # below a heavy tail the kernel sees few points: the known weak spot
+    # in a heavy lower tail the kernel has few residuals near zero, and coverage is known to be too low
     "heavy tails": (lambda rng, n: rng.standard_t(3, n), 0.87),
 }
 
@@ -23,11 +23,11 @@ NOISES = {
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize(("n", "quantile"), [(200, 0.1), (400, 0.1), (1000, 0.05), (1000, 0.1)])
 def test_the_set_of_the_vertex_covers(noise, n, quantile):
-    draw, promised = NOISES[noise]
+    draw, nominal = NOISES[noise]
     rng = np.random.default_rng(n)
     covered = 0
     for _ in range(R):
         x = rng.uniform(-1, 1, n)
         found = fit_envelope(points(x, 4 * (x - 0.1) ** 2 + 0.5 * draw(rng, n)), quantile)
         covered += np.exp(0.1) in found.fieller
-    assert covered >= stats.binom.ppf(1e-4, R, promised)
+    assert covered >= stats.binom.ppf(1e-4, R, nominal)

@@ -1,4 +1,4 @@
-"""Do tests of equal populations reject no more often than they may? Simulations, marked slow."""
+"""Rejection rates of tests of equal populations under the null; slow."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ POPULATIONS = {
 }
 
 
-def at_least(count, promised, of=R):
-    """Whether a count is not significantly (1 in 10,000) below what was promised."""
-    return count >= stats.binom.ppf(1e-4, of, promised)
+def at_least(count, nominal, of=R):
+    """Whether a count is not significantly (at 1e-4) below its nominal rate."""
+    return count >= stats.binom.ppf(1e-4, of, nominal)
 
 
-def at_most(count, promised, of=R):
-    return count <= stats.binom.ppf(1 - 1e-4, of, promised)
+def at_most(count, nominal, of=R):
+    return count <= stats.binom.ppf(1 - 1e-4, of, nominal)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Do means that weigh by their precision keep their promise? Slow; more numbers in decision 0005."""
+"""Coverage with precision-weighted means; slow, more numbers in decision 0005."""
 
 from __future__ import annotations
 

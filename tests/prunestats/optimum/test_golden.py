@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunestats.optimum.broken_line import fit_corner
+from prunestats.optimum.broken_stick import fit_broken_stick
 from prunestats.optimum.cubic import cubic_optimum
 from prunestats.optimum.explained_variance import adjusted_r2
 from prunestats.optimum.flatness import noncentrality_bound
@@ -33,7 +33,7 @@ def test_quadratic_and_its_hc3_covariance_equal_r(golden, golden_points, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_where_the_slope_of_a_cubic_is_not_told_from_zero_equals_a_search_by_r(golden, golden_points, shape):
+def test_the_set_of_a_cubics_minimum_equals_a_search_in_r(golden, golden_points, shape):
     r = golden("quadratic")
     data = sample(golden_points, shape)
     found = cubic_optimum(data)
@@ -86,9 +86,9 @@ def test_noncentrality_bound_equals_r(golden, f):
 
 
 @pytest.mark.parametrize("shape", ["u", "skewed"])
-def test_corner_equals_a_search_in_r(golden, golden_points, shape):
+def test_broken_stick_equals_a_search_in_r(golden, golden_points, shape):
     r = golden("corner")
-    found = fit_corner(golden_points(shape))
+    found = fit_broken_stick(golden_points(shape))
     assert found is not None
     # both search on a grid, and ours reports the interval to its next grid point outwards
     close = 0.003

@@ -1,4 +1,4 @@
-"""Least squares, Fieller's set and the spline where their corners are."""
+"""Edge cases of least squares, Fieller's set and the spline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prunestats.optimum.regression import full_rank, least_squares, points
 from prunestats.optimum.two_lines import fit_two_lines
 
 
-def test_an_original_of_one_subnetwork_says_nothing_and_breaks_nothing():
+def test_an_original_with_one_subnetwork_has_no_influence():
     rng = np.random.default_rng(0)
     x = rng.random(40)
     y = x**2 + 0.1 * rng.standard_normal(40)
@@ -30,7 +30,7 @@ def test_a_perfect_fit_has_no_spread_and_no_warning():
     assert fit.p(1) < 1e-10
 
 
-def test_columns_that_repeat_each_other_are_seen():
+def test_dependent_columns_are_detected():
     x = np.linspace(1e6, 1e6 + 1, 20)
     assert full_rank(np.column_stack([np.ones(20), x - x.mean()]))
     assert not full_rank(np.column_stack([x, 2 * x]))
@@ -42,7 +42,7 @@ def test_columns_that_repeat_each_other_are_seen():
 def test_fieller_set_holds_exactly_what_the_test_does_not_reject(b1, b2, v1, v2, correlation):
     cross = correlation * np.sqrt(v1 * v2)
     b, v = np.array([0.0, b1, b2]), np.array([[1.0, 0, 0], [0, v1, cross], [0, cross, v2]])
-    # at exactly critical curvature the set is a half-line, which is told as unbounded
+    # at exactly critical curvature the set is a half-line, which is reported as unbounded
     assume(abs(b2**2 / v2 - 4.0) > 1e-9)
     found = fieller_set(b, v, 2.0)
     for at in np.linspace(-6, 6, 41):
@@ -52,7 +52,7 @@ def test_fieller_set_holds_exactly_what_the_test_does_not_reject(b1, b2, v1, v2,
             assert (np.exp(at) in found) == (t2 < 4.0)
 
 
-def test_fieller_set_knows_all_its_kinds():
+def test_fieller_set_has_all_three_kinds():
     kinds = {
         fieller_set(np.array([0, b1, b2]), np.diag([1.0, 0.01, v]), 2.0).kind
         for b1, b2, v in ((0.1, 1.0, 0.01), (1.0, 0.1, 1.0), (0.0, 0.1, 1.0))
