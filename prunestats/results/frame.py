@@ -10,7 +10,7 @@ import pandas as pd
 from prunestats.errors import InputError
 from prunestats.results import units
 from prunestats.results.checks import check_columns, check_results, require_columns
-from prunestats.results.units import Unit
+from prunestats.results.units import FlopsConvention, Unit
 
 __all__ = ["results_frame"]
 
@@ -33,7 +33,7 @@ def results_frame(
     error_unit: Literal["fraction", "percent"] = "fraction",
     flops_unit: Unit = "counts",
     params_unit: Unit = "counts",
-    flops_convention: Literal["multiply-adds", "separate"] = "multiply-adds",
+    flops_convention: FlopsConvention = "multiply-adds",
 ) -> pd.DataFrame:
     """Map the columns of an outside table to a results frame, one row a run.
 
@@ -51,8 +51,8 @@ def results_frame(
         Unit of the error column; the frame holds fractions.
     flops_unit, params_unit : {"counts", "thousands", "millions", "billions"}
         Units of these columns; the frame holds counts.
-    flops_convention : {"multiply-adds", "separate"}
-        Whether the counter counts a multiplication and its addition as one, or apart (then it is halved).
+    flops_convention : {"multiply-adds", "multiplications-and-additions"}
+        Whether a multiplication and its addition count as one FLOP or as two; FLOPs of the latter are halved.
 
     Returns
     -------
@@ -91,7 +91,8 @@ def results_frame(
     given = {name: column for name, column in names.items() if column is not None}
     require_columns(table, [*given.values(), *_listed(widths), *_listed(layer_params)])
     _refuse_shared(given)
-    factor = units.choice(flops_convention, units.CONVENTIONS, "flops_convention")
+    convention = units.check_convention(flops_convention)
+    factor = 1 / units.FLOPS_PER_MULTIPLY_ADD[convention]
     frame = pd.DataFrame({name: table[column].to_numpy() for name, column in given.items()})
     known = frame["subnetwork"].notna()
     frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object).where(known, None)
@@ -107,7 +108,7 @@ def results_frame(
             frame[name] = units.tuples(_rows(table, columns), name, least)
     check_results(frame)
     units.check_plausible(frame)
-    units.warn_of_units(errors, error_unit, counted, flops_convention == "separate")
+    units.warn_of_units(errors, error_unit, counted, convention)
     return frame
 
 
