@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, registry
 from benchmarks.measure import Comparison, seconds
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     load_results,
@@ -147,16 +148,17 @@ def _store_populations(path: Path, subnetworks: int) -> list[tuple[dict[str, int
         host = store_environment(connection, host="lab", platform="Linux", python="3.12", versions={})
         original = store_original(
             connection,
-            key=hashlib.sha256(b"original").hexdigest(),
-            network="net",
-            dataset="digits",
-            seed=0,
-            recipe={},
-            group_names=cost.group_names,
-            group_sizes=cost.group_sizes,
-            cost=cost.to_dict(),
-            flops=cost.flops(cost.sizes).item(),
-            params=cost.params(cost.sizes).item(),
+            OriginalRow(
+                key=hashlib.sha256(b"original").hexdigest(),
+                network="net",
+                dataset="digits",
+                seed=0,
+                group_names=cost.group_names,
+                group_sizes=cost.group_sizes,
+                cost=cost.to_dict(),
+                flops=cost.flops(cost.sizes).item(),
+                params=cost.params(cost.sizes).item(),
+            ),
         )
         protocol = store_protocol(connection, key="p" * 64, name="finetune", parameters={})
         store_plan(connection, study_id=study, protocol_id=protocol, seeds=SEEDS)

@@ -1,4 +1,4 @@
-"""The results database: every run of every study, open to SQL."""
+"""The results database (SQLite or PostgreSQL): one row per run of every study, readable by SQL."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from prunestats.db.sql.read_only import query
 from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
 from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
 from prunestats.db.storing.populations import store_population
-from prunestats.db.storing.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
+from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.storing.study import (
     find_original,
     store_environment,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from prunestats.db.reading.results import load_results
     from prunestats.db.upkeep.integrity import check_database
 
-# Where they are: pandas takes longer to import than a query takes.
+# Imported on first use: importing pandas takes longer than most queries.
 _LATER = {
     "ImportSummary": "exchange.import_summary",
     "check_database": "upkeep.integrity",
@@ -50,6 +50,7 @@ __all__ = [
     "ImportSummary",
     "MergeSummary",
     "MissingRun",
+    "OriginalRow",
     "Outcome",
     "QueryResult",
     "StatusRow",
@@ -94,7 +95,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs pandas when it is first used."""
+    """Import a name that needs pandas on first use."""
     if name not in _LATER:
         raise AttributeError(f"module 'prunestats.db' has no attribute {name!r}")
     return getattr(import_module(f"prunestats.db.{_LATER[name]}"), name)

@@ -19,6 +19,7 @@ from prunestats.cli.terminal import print_table
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     load_results,
@@ -110,18 +111,19 @@ def store_sample_study(url):
         for original_seed in (0, 1):
             original = store_original(
                 connection,
-                key=f"smallnet-{original_seed}",
-                network="smallnet",
-                dataset="digits",
-                seed=original_seed,
-                recipe={},
-                group_names=GROUPS,
-                group_sizes=SIZES,
-                cost=COST.to_dict(),
-                flops=FLOPS,
-                params=PARAMS,
-                val_error=0.025,
-                test_error=0.03,
+                OriginalRow(
+                    key=f"smallnet-{original_seed}",
+                    network="smallnet",
+                    dataset="digits",
+                    seed=original_seed,
+                    group_names=GROUPS,
+                    group_sizes=SIZES,
+                    cost=COST.to_dict(),
+                    flops=FLOPS,
+                    params=PARAMS,
+                    val_error=0.025,
+                    test_error=0.03,
+                ),
             )
             chance = random.Random(5)
             for place, regime in enumerate(REGIMES):

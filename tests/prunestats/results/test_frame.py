@@ -116,7 +116,10 @@ def test_an_outside_table_is_mapped_and_scaled():
 
 
 def test_multiplications_and_additions_counted_apart_are_halved():
-    assert results_frame(outside(), **NAMES, flops_convention="multiplications-and-additions")["flops"].tolist() == [1_000_000, 1_500_000]
+    assert results_frame(outside(), **NAMES, flops_convention="multiplications-and-additions")["flops"].tolist() == [
+        1_000_000,
+        1_500_000,
+    ]
 
 
 def test_widths_come_from_a_column_or_from_several():
@@ -231,7 +234,11 @@ def test_columns_of_one_name_are_refused():
         ({}, {"flops_unit": "billions"}, "ten million times the parameters"),
         ({}, {"params_unit": "millions"}, "far below parameters"),
         ({}, {"error_unit": "percents"}, "error_unit must be one of fraction, percent; found 'percents'"),
-        ({}, {"flops_convention": "separate"}, "must be multiply-adds or multiplications-and-additions; found 'separate'"),
+        (
+            {},
+            {"flops_convention": "separate"},
+            "must be multiply-adds or multiplications-and-additions; found 'separate'",
+        ),
         ({}, {"params": "macs"}, "found 'macs' given as flops and as params"),
         ({"ce": [0.5, np.nan]}, {"loss": "ce"}, "found nan in 1 of 2 rows"),
         ({"ce": [0.5, np.inf]}, {"loss": "ce"}, "found inf in 1 of 2 rows"),
@@ -258,7 +265,11 @@ def test_an_outside_table_is_refused_rather_than_guessed(change, arguments, word
     [
         ({"err": [0.07, 0.08]}, {"error_unit": "percent"}, r"every error is below 1 % \(largest 0\.08 %\)"),
         ({"err": [0.93, 0.94]}, {}, r"every error is above 0\.5 \(least 0\.93\)"),
-        ({"macs": [2_000_001, 3_000_000]}, {"flops_convention": "multiplications-and-additions"}, "are even; found odd ones"),
+        (
+            {"macs": [2_000_001, 3_000_000]},
+            {"flops_convention": "multiplications-and-additions"},
+            "found odd ones",
+        ),
     ],
 )
 def test_what_cannot_be_told_for_sure_is_warned_of(change, arguments, words):
