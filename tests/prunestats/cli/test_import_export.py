@@ -56,14 +56,14 @@ def table(tmp_path):
 def test_import_says_what_it_understands_then_stores_it_once(typed, table, tmp_path):
     db = tmp_path / "results.db"
     dry = typed("import", table, *SAID, "--db", db, "--dry-run").stdout
-    for told in ("accuracy: 'acc' (percent, goes to val_error)", "flops: 'macs' (counts, multiply-adds)"):
+    for told in ("accuracy: 'acc' (percent, stored as val_error)", "flops: 'macs' (counts, multiply-adds)"):
         assert told in dry
     assert "20 runs of 20 subnetworks, 1 seeds from 0 to 0" in dry
     assert "val_error from 0.081 to 0.1" in dry
     assert "A dry run: nothing was stored; there would be 20 new runs" in dry
     assert not db.exists()
     assert "Stored 20 new runs and 20 new subnetworks" in typed("import", table, *SAID, "--db", db).stdout
-    assert "All of it was there already: 0 new runs" in typed("import", table, *SAID, "--db", db).stdout
+    assert "All runs were stored already: 0 new runs" in typed("import", table, *SAID, "--db", db).stdout
 
 
 def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_path):
