@@ -98,7 +98,7 @@ class Meaning:
         return ("val_" if self.split == "validation" else "test_") + role.replace("accuracy", "error")
 
     @property
-    def test_chooses(self) -> bool:
+    def selects_by_test(self) -> bool:
         """Whether the table lacks a validation error, so that selection can only use the test error."""
         return not any(role in self.columns and self.of_split(role) == "val_error" for role in METRICS)
 

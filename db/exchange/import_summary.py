@@ -75,8 +75,8 @@ def summarise(
     seeds = {run["seed"] for run in runs}
     members: dict[tuple[str, str, str, float, float], set[tuple[str, str]]] = {}
     for run in runs:
-        place = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
-        members.setdefault(place, set()).add((run["original"], run["subnetwork"]))
+        population = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
+        members.setdefault(population, set()).add((run["original"], run["subnetwork"]))
     ranges = {}
     for column in _RANGED:
         values = [run[column] for run in runs if run.get(column) is not None]
@@ -88,7 +88,7 @@ def summarise(
         meaning=meaning,
         runs=len({(run["original"], run["subnetwork"], run["protocol_key"], run["seed"]) for run in runs}),
         subnetworks=len({(run["original"], run["subnetwork"]) for run in runs}),
-        populations=tuple((*place, len(found)) for place, found in members.items()),
+        populations=tuple((*population, len(found)) for population, found in members.items()),
         seeds=(min(seeds, default=0), max(seeds, default=0), len(seeds)),
         ranges=ranges,
         refused=tuple(refused),

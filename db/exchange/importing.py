@@ -262,7 +262,7 @@ def _convention(read: pd.DataFrame, found: Mapping[str, tuple[str, ...]], given:
 def _protocol(meaning: Meaning) -> dict[str, str]:
     # The key of the protocol is a hash of these words: other words would make another protocol of an earlier import.
     parameters = {"source": "results from outside"}
-    if meaning.test_chooses:
+    if meaning.selects_by_test:
         parameters["choices look at"] = "the test split, as there is no other error"
     return parameters
 

@@ -203,13 +203,13 @@ def _populations(
         tolerance = tolerances[study, regime]["tolerance"]
         ids["regime_id"] = store_regime(connection, study_id=studies[study], flops_fraction=regime, tolerance=tolerance)
         unrecorded = {"attempts": 0, "accepted": 0, "duplicates": 0}
-        _draw(connection, get_or_insert(connection, schema.population, ids, unrecorded), drawn)
+        _append_members(connection, get_or_insert(connection, schema.population, ids, unrecorded), drawn)
 
 
-def _draw(connection: Connection, population_id: int, drawn: Mapping[int, int | None]) -> None:
+def _append_members(connection: Connection, population_id: int, drawn: Mapping[int, int | None]) -> None:
     table = schema.draw
-    there = select(table.c.subnetwork_id, table.c.position).where(table.c.population_id == population_id)
-    known = {row.subnetwork_id: row.position for row in connection.execute(there)}
+    stored = select(table.c.subnetwork_id, table.c.position).where(table.c.population_id == population_id)
+    known = {row.subnetwork_id: row.position for row in connection.execute(stored)}
     taken = set(known.values())
     following = max(taken, default=-1) + 1
     rows = []

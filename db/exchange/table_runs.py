@@ -86,7 +86,7 @@ def parse_runs(
         shared = {"original_flops": flops, "original_params": params, **shared}
         for values in metrics:
             try:
-                run = _checked({"row": row, **shared, **values}, meaning.test_chooses)
+                run = _checked({"row": row, **shared, **values}, meaning.selects_by_test)
                 copies = [
                     {**run, "regime": regime, "tolerance": tolerance} for regime, tolerance in _regimes(run, bands)
                 ]
@@ -202,16 +202,16 @@ def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float
     return inside
 
 
-def _checked(run: Run, test_chooses: bool) -> Run:
-    if test_chooses:
+def _checked(run: Run, selects_by_test: bool) -> Run:
+    if selects_by_test:
         for name in ("error", "loss"):
             run.setdefault(f"val_{name}", run.get(f"test_{name}"))
     if run["state"] not in ("done", "failed"):
         raise RefusedError("state 'done' or 'failed'", short(run["state"]))
     if run["state"] == "done" and run.get("val_error") is None:
-        raise RefusedError("an error for every run that is done", "none")
+        raise RefusedError("an error for every completed run", "none")
     if run["state"] == "done" and run.get("failure") is not None:
-        raise RefusedError("no failure of a run that is done", short(run["failure"]))
+        raise RefusedError("no failure of a completed run", short(run["failure"]))
     if run["state"] == "failed" and not run.get("failure"):
         raise RefusedError("the reason of every failed run", "none")
     for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs", *OPTIONAL_METRICS):

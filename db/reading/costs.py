@@ -57,17 +57,17 @@ def add_widths(
     buckets = members["params"].to_numpy(copy=True)
     for original, cost in costs.items():
         rows = np.flatnonzero(originals == original)
-        there = rows[~pd.isna(texts[rows])]
+        known = rows[~pd.isna(texts[rows])]
         if cost is None:
             # parsed one by one: an import may contain networks of several depths
-            widths[there] = _objects([tuple(json.loads(text)) for text in texts[there]])
-        if cost is not None and len(there) == len(rows):
-            known = _matrix(texts[rows])
-            widths[rows] = _row_tuples(known)
+            widths[known] = _objects([tuple(json.loads(text)) for text in texts[known]])
+        if cost is not None and len(known) == len(rows):
+            matrix = _matrix(texts[rows])
+            widths[rows] = _row_tuples(matrix)
             if layers:
-                layer_params[rows] = _row_tuples(cost.layer_params(known))
+                layer_params[rows] = _row_tuples(cost.layer_params(matrix))
             if bucket > 1:
-                buckets[rows] = cost.buckets(known, bucket)
+                buckets[rows] = cost.buckets(matrix, bucket)
         elif bucket > 1 and len(rows):
             raise InputError(
                 f"expected widths and a cost model, as buckets of {bucket} are counted per layer; found subnetworks "

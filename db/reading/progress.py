@@ -105,7 +105,7 @@ def recent_rate(runs: Sequence[tuple[datetime, float | None]]) -> float | None:
 
     Notes
     -----
-    It counts the runs since the last pause, an interval longer than `longest_pause` without a run.
+    It counts the runs since the last pause: an interval without a run that is longer than `longest_gap`.
 
     Examples
     --------
@@ -117,15 +117,15 @@ def recent_rate(runs: Sequence[tuple[datetime, float | None]]) -> float | None:
     """
     recent = list(runs[:1])
     for earlier in runs[1:]:
-        if _seconds(earlier[0], recent[-1][0]) > longest_pause([*recent, earlier]):
+        if _seconds(earlier[0], recent[-1][0]) > longest_gap([*recent, earlier]):
             break
         recent.append(earlier)
     span = _seconds(recent[-1][0], recent[0][0]) if recent else 0.0
     return 60 * (len(recent) - 1) / span if span else None
 
 
-def longest_pause(runs: Sequence[tuple[datetime, float | None]]) -> float:
-    """Return the longest interval, in seconds, between two stored runs of a study that is running."""
+def longest_gap(runs: Sequence[tuple[datetime, float | None]]) -> float:
+    """Return the longest interval without a run, in seconds, in which a study still counts as running."""
     # while one worker is left, a run ends at least every longest run; twice that allows for slower runs to come
     return 2 * max((wall_s or 0.0 for _, wall_s in runs), default=0.0) + _STORING_S
 
@@ -159,7 +159,7 @@ def _progress(connection: Connection, study_id: int, name: str) -> StudyProgress
         failed=counts.failed,
         missing=asked - counts.stored,
         per_minute=recent_rate(runs),
-        running=bool(runs) and asked > counts.stored and _seconds(runs[0][0], now()) <= longest_pause(runs),
+        running=bool(runs) and asked > counts.stored and _seconds(runs[0][0], now()) <= longest_gap(runs),
         mean_wall_s=counts.wall_s,
         failures=failure_counts(failures),
     )

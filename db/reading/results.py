@@ -186,8 +186,8 @@ def _derive(found: Runs, prefix: str) -> None:
 
 def _label_protocols(protocols: Level) -> None:
     """Give protocols of one name different names: their runs are not replications of one another."""
-    there = protocols.frame.iloc[np.unique(protocols.rows)]
-    twice = there["protocol"][there["protocol"].duplicated()]
+    used = protocols.frame.iloc[np.unique(protocols.rows)]
+    twice = used["protocol"][used["protocol"].duplicated()]
     ambiguous = protocols.frame["protocol"].isin(twice)
     protocols.frame["protocol"] = protocols.frame["protocol"].mask(ambiguous, protocols.frame["labelled"])
 

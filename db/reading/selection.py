@@ -148,14 +148,14 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
                 )
             names += [name for name in connection.scalars(query) if name not in names]
         for name in wanted:
-            if not any(_is_same(name, there) for there in names):
+            if not any(_is_same(name, known) for known in names):
                 raise unknown_name(kind, name, names)
 
 
-def _is_same(wanted: Any, there: Any) -> bool:
-    if isinstance(wanted, float) and isinstance(there, float):
-        return abs(wanted - there) <= SAME_TARGET
-    return bool(wanted == there)
+def _is_same(wanted: Any, known: Any) -> bool:
+    if isinstance(wanted, float) and isinstance(known, float):
+        return abs(wanted - known) <= SAME_TARGET
+    return bool(wanted == known)
 
 
 @dataclass(frozen=True)
@@ -261,9 +261,9 @@ def _match(
     sorted_runs = runs[order]
     starts = np.flatnonzero(np.diff(sorted_runs, prepend=-1))
     bounds = np.append(starts, len(runs))
-    place = np.searchsorted(sorted_runs[starts], members)
-    there = np.append(sorted_runs[starts], -1)[place] == members
-    first, counts = bounds[place], np.where(there, np.diff(bounds, append=len(runs))[place], 0)
+    index = np.searchsorted(sorted_runs[starts], members)
+    has_runs = np.append(sorted_runs[starts], -1)[index] == members
+    first, counts = bounds[index], np.where(has_runs, np.diff(bounds, append=len(runs))[index], 0)
     of_member = np.repeat(np.arange(len(members)), counts)
     within = np.arange(len(of_member)) - np.repeat(np.cumsum(counts) - counts, counts)
     return of_member, order[first[of_member] + within]

@@ -143,7 +143,7 @@ space = Table(
     text_column("name", "its name in the study"),
     text_column("sampler", "family of the distribution over widths"),
     json_column("parameters", "parameters of the distribution, and constraints on the widths"),
-    text_column("law", "the distribution in words"),
+    text_column("law", "description of the distribution"),
     UniqueConstraint("study_id", "position"),
     UniqueConstraint("study_id", "id"),
     CheckConstraint("position >= 0", name="position"),

@@ -95,6 +95,6 @@ def _explain(connection: psycopg.Connection[tuple[object, ...]], sql: str, error
 
 
 def _names(connection: psycopg.Connection[tuple[object, ...]], kind: str) -> list[str]:
-    there = "WHERE table_schema = ANY (current_schemas(false))"
-    rows = connection.execute(f"SELECT DISTINCT {kind}_name FROM information_schema.{kind}s {there}".encode())
+    visible = "WHERE table_schema = ANY (current_schemas(false))"
+    rows = connection.execute(f"SELECT DISTINCT {kind}_name FROM information_schema.{kind}s {visible}".encode())
     return [str(row[0]) for row in rows]

@@ -53,7 +53,7 @@ def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, see
     stored = select(run.c.subnetwork_id, run.c.seed).where(
         run.c.protocol_id == protocol_id, run.c.subnetwork_id.in_(members)
     )
-    there = {(subnetwork_id, seed) for subnetwork_id, seed in connection.execute(stored)}
+    known = {(subnetwork_id, seed) for subnetwork_id, seed in connection.execute(stored)}
     subnetworks: dict[int, MissingRun] = {}
     for row_id, key, original_id, original_key, widths in connection.execute(drawn):
         # a subnetwork of two populations keeps its earlier position
@@ -62,7 +62,7 @@ def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, see
         replace(run, seed=int(seed))
         for seed in seeds
         for run in subnetworks.values()
-        if (run.subnetwork_id, seed) not in there
+        if (run.subnetwork_id, seed) not in known
     ]
 
 

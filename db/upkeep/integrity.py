@@ -64,10 +64,10 @@ def _damage(connection: Connection) -> list[str]:
 
 
 def _missing(connection: Connection) -> Iterator[str]:
-    there = inspect(connection)
+    inspected = inspect(connection)
     for kind, expected, names in (
-        ("table", schema.metadata.tables, there.get_table_names()),
-        ("view", VIEWS, there.get_view_names()),
+        ("table", schema.metadata.tables, inspected.get_table_names()),
+        ("view", VIEWS, inspected.get_view_names()),
     ):
         yield from (f"missing: {kind} {name}" for name in expected if name not in names)
 

@@ -192,16 +192,16 @@ def _merge_draws(source: Connection, target: Connection, ids: Ids) -> list[str]:
     }
     rows, conflicts = [], []
     for population, members in theirs.items():
-        there = ours.get(population, {})
-        new = [member for member in members if member not in there]
-        if there and new and attempts[population]:
+        known = ours.get(population, {})
+        new = [member for member in members if member not in known]
+        if known and new and attempts[population]:
             conflicts.append(
                 f"population {population}: {len(new)} subnetworks were sampled there that were not sampled here"
             )
             continue
-        following = max(there.values(), default=-1) + 1
+        following = max(known.values(), default=-1) + 1
         for offset, member in enumerate(new):
-            position = positions[population, member] if not there else following + offset
+            position = positions[population, member] if not known else following + offset
             rows.append({"population_id": population, "subnetwork_id": member, "position": position})
     insert_new(target, schema.draw, rows)
     return conflicts

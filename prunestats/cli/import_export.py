@@ -117,7 +117,7 @@ def _understood(summary: Any) -> list[str]:
     lines = [f"{summary.rows:,} rows in {summary.name}"]
     for role, columns in meaning.columns.items():
         lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")
-    if meaning.test_chooses:
+    if meaning.selects_by_test:
         lines.append("  no validation error: the test error is used for selection, and the protocol records that")
     first, last, n = summary.seeds
     lines.append(f"{summary.runs:,} runs of {summary.subnetworks:,} subnetworks, {n} seeds from {first} to {last}")

@@ -50,7 +50,7 @@ COST = CostModel(
 )
 LOG = (EpochMetric(0, None, 0.9, 2.5), EpochMetric(1, 0.8, 0.3, 0.9), EpochMetric(2, 0.5, 0.2, 0.6))
 _NUMBER = count()
-HANGS_S = 600
+HANGS_S = 240
 """Seconds to wait for PostgreSQL: it takes so long only if it hangs, whatever else the machine does."""
 
 

@@ -24,7 +24,7 @@ from prunestats.db.upkeep.integrity import check_database
 from prunestats.errors import DatabaseError
 
 HERE = Path(__file__).parent
-HANGS_S = 600
+HANGS_S = 240
 """Seconds after which a test gives up: none waits so long unless something hangs, whatever else the machine does."""
 
 

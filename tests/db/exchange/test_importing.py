@@ -298,7 +298,7 @@ def test_a_missing_file_is_one_line(tmp_path):
 def test_without_a_validation_error_the_test_error_chooses_and_the_protocol_says_so(engine, url):
     table = simple().rename(columns={"val_error": "test_error"})
     done = import_results(url, table, columns={"subnetwork": "arch"}, **SAID)
-    assert done.meaning.test_chooses
+    assert done.meaning.selects_by_test
     frame = load_results(url)
     assert frame["val_error"].tolist() == frame["test_error"].tolist() == table["test_error"].tolist()
     with read(engine) as connection:

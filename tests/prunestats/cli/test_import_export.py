@@ -73,7 +73,7 @@ def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_pat
     assert len(refused.splitlines()) == 1
     assert "found 3 that cannot" in refused
     dry = typed("import", table, *SAID, "--db", db, "--dry-run", code=1).stdout
-    assert "row 21: an error for every run that is done; found none" in dry
+    assert "row 21: an error for every completed run; found none" in dry
     assert "row 22: accuracy between 0 and 100; found 930" in dry
     assert "row 23: a number for accuracy; found 'n/a'" in dry
     assert "nothing would be" in dry
