@@ -11,13 +11,12 @@ from prunestats.db.schema.opening import open_database
 from prunestats.db.sql.answer import QueryResult
 from prunestats.db.sql.read_only import query
 from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
+from prunestats.db.storing.originals import find_original, store_original
 from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
 from prunestats.db.storing.populations import store_population
 from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.storing.study import (
-    find_original,
     store_environment,
-    store_original,
     store_plan,
     store_protocol,
     store_regime,

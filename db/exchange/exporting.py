@@ -117,6 +117,10 @@ def export_results(
     bit, and every name. A file lacks the cost models and training recipes of originals, the distributions of spaces,
     the parameters of protocols and the metrics per epoch; so a study cannot be resumed from it. `backup` and `merge`
     keep everything.
+
+    Examples
+    --------
+    >>> export_results("results.db", "results.csv", study="digits", regime=0.25)     # doctest: +SKIP
     """
     check_suffix(file)
     if state not in ("done", "failed", None):

@@ -12,10 +12,10 @@ from prunestats.db.exchange.storing_runs import store_external_runs
 from prunestats.db.exchange.table_runs import Run
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import content_hash, expect_same, find_row, get_or_insert, insert_new, short
+from prunestats.db.storing.originals import store_original
 from prunestats.db.storing.populations import store_subnetworks
 from prunestats.db.storing.records import OriginalRow, SubnetworkRow
 from prunestats.db.storing.study import (
-    store_original,
     store_plan,
     store_protocol,
     store_regime,

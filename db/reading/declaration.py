@@ -59,6 +59,11 @@ def refinements(connection: Connection) -> dict[str, str]:
     ----------
     connection : Connection
         From `read`.
+
+    Returns
+    -------
+    dict of str to str
+        The other study, by name of the study that follows from it.
     """
     return _following(connection, "refines")
 
@@ -70,6 +75,11 @@ def follow_ups(connection: Connection) -> dict[str, str]:
     ----------
     connection : Connection
         From `read`.
+
+    Returns
+    -------
+    dict of str to str
+        The other study, by name of the study that follows from it.
     """
     return _following(connection, "refines", "searches")
 
@@ -104,6 +114,10 @@ def declaration(connection: Connection, study: str) -> Declaration:
         From `read`.
     study : str
         Its name.
+
+    Returns
+    -------
+    Declaration
 
     Raises
     ------

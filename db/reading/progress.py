@@ -188,6 +188,12 @@ def study_status(connection: Connection, study: str | None = None) -> list[Statu
     ------
     InputError
         If there is no such study; the message lists the studies.
+
+    Examples
+    --------
+    >>> from prunestats.db import open_database, read
+    >>> with read(open_database("results.db", create=False)) as connection:     # doctest: +SKIP
+    ...     missing = sum(row.missing for row in study_status(connection, "digits"))
     """
     names = list(connection.scalars(select(schema.study.c.name).order_by(schema.study.c.id)))
     if study is not None and study not in names:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 from prunestats.db.reading.column_types import Begin, Fetch
 from prunestats.db.reading.costs import add_widths, cost_models
 from prunestats.db.reading.fetch import reading
-from prunestats.db.reading.selection import RUN_TYPES, Level, Runs, check_names, join_runs, select_members
+from prunestats.db.reading.joining import Level, Runs, join_runs
+from prunestats.db.reading.selection import RUN_TYPES, check_names, select_members
 from prunestats.db.schema.opening import read_only_engine
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.errors import InputError

@@ -54,6 +54,16 @@ def query(
         For an invalid statement: the message has the position, and similar names for an unknown one.
     DatabaseError
         For a statement that does more than read, or takes too long.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from prunestats.db import open_database
+    >>> with TemporaryDirectory() as folder:
+    ...     open_database(f"{folder}/results.db").dispose()
+    ...     answer = query(f"{folder}/results.db", "SELECT count(*) AS runs FROM run")
+    >>> answer
+    QueryResult(columns=('runs',), rows=[(0,)], truncated=False)
     """
     if limit is not None and limit < 1:
         raise InputError(f"limit must be 1 or more, or None for all rows; found {limit}: pass one of these")

@@ -91,6 +91,17 @@ def list_analyses(connection: Connection, *, study: str | None = None) -> list[A
 def find_analysis(connection: Connection, number: int) -> AnalysisRow:
     """Return one analysis by its number.
 
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    number : int
+        As `list_analyses` returns it.
+
+    Returns
+    -------
+    AnalysisRow
+
     Raises
     ------
     InputError

@@ -1,4 +1,4 @@
-"""Storing of studies, originals, regimes, spaces, protocols and plans.
+"""Storing of studies, regimes, spaces, protocols and plans.
 
 Every insert is idempotent: storing the same row again changes nothing and returns the same id.
 """
@@ -6,18 +6,13 @@ Every insert is idempotent: storing the same row again changes nothing and retur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import content_hash, expect_same, get_or_insert, insert_new, short
-from prunestats.db.storing.records import OriginalRow
 from prunestats.errors import DatabaseError
-
-_FIXED_OF_ORIGINAL = ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")
-"""Columns in which an original must agree with the stored one; metrics and seconds differ between machines."""
 
 
 def store_study(connection: Connection, *, name: str, text: str, fingerprint: str, seed: int) -> int:
@@ -57,53 +52,23 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
     return study_id
 
 
-def store_original(connection: Connection, original: OriginalRow) -> int:
-    """Store an original network; return its id.
+def store_regime(connection: Connection, *, study_id: int, flops_fraction: float, tolerance: float) -> int:
+    """Store a regime (a band of FLOPs) of a study; return its id.
 
     Parameters
     ----------
     connection : Connection
         From `write`.
-    original : OriginalRow
+    study_id : int
+        Row number of the study.
+    flops_fraction : float
+        Target: FLOPs as a fraction of the original's, in (0, 1].
+    tolerance : float
+        Relative tolerance, in [0, 1].
 
     Returns
     -------
     int
-
-    Raises
-    ------
-    DatabaseError
-        If another original has this key, or weights with another hash are stored for it.
-    """
-    values = {each.name: getattr(original, each.name) for each in fields(original) if each.name != "key"}
-    for name in ("group_names", "group_sizes"):
-        values[name] = None if values[name] is None else list(values[name])
-    original_id = get_or_insert(connection, schema.original, {"key": original.key}, values)
-    compared = {name: values[name] for name in _FIXED_OF_ORIGINAL}
-    expect_same(connection, schema.original, original_id, compared, f"original {short(original.key)}")
-    return original_id
-
-
-def find_original(connection: Connection, key: str) -> dict[str, Any] | None:
-    """Return the columns of the original with this key, or None.
-
-    Parameters
-    ----------
-    connection : Connection
-        From `read` or `write`.
-    key : str
-
-    Returns
-    -------
-    dict or None
-        The fields of `OriginalRow`, with id and created_at.
-    """
-    row = connection.execute(select(schema.original).where(schema.original.c.key == key)).mappings().one_or_none()
-    return None if row is None else dict(row)
-
-
-def store_regime(connection: Connection, *, study_id: int, flops_fraction: float, tolerance: float) -> int:
-    """Store a regime (a band of FLOPs) of a study; return its id.
 
     Raises
     ------
@@ -123,6 +88,25 @@ def store_space(
     """Store a space (a distribution over widths) of a study; return its id.
 
     The first space that is stored is the initial space.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    study_id : int
+        Row number of the study.
+    name : str
+        Unique within the study.
+    sampler : str
+        Family of the distribution.
+    parameters : mapping
+        Its parameters, and constraints on the widths.
+    law : str
+        Description of the distribution.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
@@ -146,6 +130,21 @@ def store_protocol(connection: Connection, *, key: str, name: str, parameters: M
 
     The first name that is stored for a key is kept.
 
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    key : str
+        Hash of the parameters.
+    name : str
+        Name for tables and reports.
+    parameters : mapping
+        How subnetworks are pruned, trained and evaluated.
+
+    Returns
+    -------
+    int
+
     Raises
     ------
     DatabaseError
@@ -165,7 +164,9 @@ def store_plan(connection: Connection, *, study_id: int, protocol_id: int, seeds
     connection : Connection
         From `write`.
     study_id, protocol_id : int
+        Row numbers of study and protocol.
     seeds : sequence of int
+        Training seeds.
 
     Notes
     -----
@@ -179,6 +180,20 @@ def store_plan(connection: Connection, *, study_id: int, protocol_id: int, seeds
 def store_environment(
     connection: Connection, *, host: str, platform: str, python: str, versions: Mapping[str, Any]
 ) -> int:
-    """Store an environment (a machine and its software); return its id."""
+    """Store an environment (a machine and its software); return its id.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `write`.
+    host, platform, python : str
+        Name of the machine; its operating system and processor; version of Python.
+    versions : mapping
+        Versions of packages and names of devices.
+
+    Returns
+    -------
+    int
+    """
     values = {"host": host, "platform": platform, "python": python, "versions": dict(versions)}
     return get_or_insert(connection, schema.environment, {"key": content_hash(values)}, values)

@@ -44,6 +44,15 @@ def check_database(source: Source) -> list[str]:
     Notes
     -----
     Constraints exclude most of this, but another program may write with constraints off, and a disk may fail.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from prunestats.db import open_database
+    >>> with TemporaryDirectory() as folder:
+    ...     open_database(f"{folder}/results.db").dispose()
+    ...     check_database(f"{folder}/results.db")
+    []
     """
     with reading(source) as connection:
         found = [f"damaged: {line}" for line in _damage(connection)]

@@ -81,6 +81,14 @@ def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.P
         For PostgreSQL, which has `pg_dump`, or a destination that exists.
     DatabaseError
         If the database cannot be read, or the copy cannot be written.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     open_database(f"{folder}/results.db").dispose()
+    ...     size = backup_database(f"{folder}/results.db", f"{folder}/copy.db")
+    ...     size == Path(folder, "copy.db").stat().st_size
+    True
     """
     url, target = parse_address(url_or_path), Path(destination)
     if url.get_backend_name() != "sqlite":

@@ -73,6 +73,19 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
     runs by subnetwork, protocol and seed. A run that both have is kept as in the target, and is reported as a conflict
     if its result differs. Inserts are idempotent: merging again changes nothing.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from prunestats.db import store_study, write
+    >>> with TemporaryDirectory() as folder:
+    ...     other = open_database(f"{folder}/other.db")
+    ...     with write(other) as connection:
+    ...         study = store_study(connection, name="digits", text="", fingerprint="f", seed=0)
+    ...     summary = merge_database(f"{folder}/results.db", other)
+    ...     other.dispose()
+    >>> summary.added["study"], summary.conflicts
+    (1, ())
     """
     _refuse_same_file(target, other)
     engine = target if isinstance(target, Engine) else open_database(target)
