@@ -56,7 +56,7 @@ _STORES_RUNS = ("demo", "run", "search")
 """Commands that store each run in its own transaction, and that resume where they were stopped."""
 
 _STOPPING = threading.Lock()
-"""Held by the first thread that stops the process, so that the reason is printed once."""
+"""Held by the first thread that stops the process, so that what was kept is printed once."""
 
 
 @app.callback(invoke_without_command=True)
@@ -115,7 +115,7 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 def _stop() -> NoReturn:
     """Say what was kept, and exit at once: transactions are rolled back, and workers end with their parent."""
-    _STOPPING.acquire()
+    _STOPPING.acquire(timeout=_PATIENCE_S)
     sys.stdout.flush()
     leave_progress()
     complain(_kept(sys.argv[1:]), "stopped")

@@ -1,4 +1,4 @@
-"""Exporting: what is taken out comes back the same, to the last bit and the last sign."""
+"""Export: what is exported is imported unchanged, bit for bit and character for character."""
 
 from __future__ import annotations
 

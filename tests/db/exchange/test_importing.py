@@ -1,4 +1,4 @@
-"""Importing: what a table says is understood and stored whole, or refused whole with the rows and the reasons."""
+"""Import: a table is stored as a whole, or refused as a whole with the rows and the reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study is declared before its runs, or it is said that it was not."""
+"""Preregistration: a study is stored before its runs, or the declaration says how many were stored before it."""
 
 from datetime import timedelta
 

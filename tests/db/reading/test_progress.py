@@ -1,4 +1,4 @@
-"""How far a study is: counted without repeats, with the rate since the last pause."""
+"""Progress of a study: runs are counted once, and the rate is that since the last pause."""
 
 from datetime import timedelta
 

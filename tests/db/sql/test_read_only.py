@@ -1,4 +1,4 @@
-"""Queries of users: they read, within limits, and learn what is wrong."""
+"""Queries of users: read-only, limited in rows and time, with errors that give the position."""
 
 import contextlib
 import sqlite3

@@ -1,4 +1,4 @@
-"""Storing: once is as good as twice, what is stored comes back, and wrong rows are refused."""
+"""Storing: inserts are idempotent, stored values are read back unchanged, and invalid rows are refused."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Looking after a database: backups, checks, vacuum, upgrades."""
+"""Maintenance: backups, checks, vacuum, upgrades."""
 
 from __future__ import annotations
 

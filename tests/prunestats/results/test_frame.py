@@ -248,7 +248,7 @@ def test_columns_of_one_name_are_refused():
         ({"w": [["a", "b"], [3, 4]]}, {"widths": "w"}, "convert its entries"),
         ({"w": [[1, 2], None]}, {"widths": "w"}, "found 'None': parse the column first"),
         ({"w": ["[1, 2]", "[3, 4]"]}, {"widths": "w"}, "parse the column first"),
-        ({"w": [[1, 2], [3]]}, {"widths": "w"}, "one entry a group of filters in every row; found 1 to 2"),
+        ({"w": [[1, 2], [3]]}, {"widths": "w"}, "one entry per group of filters in every row; found 1 to 2"),
         ({"w": [[1, 2], [3, 4]]}, {"layer_params": "w"}, "layer_params must add up to params"),
         ({"w": [[60_000, 60_000], [200_000]]}, {"layer_params": "w"}, "found 120000 of 100000 in subnetwork x"),
     ],
