@@ -36,8 +36,8 @@ _HIGH_ERROR = 0.5
 _LEAST_IN_LAYERS, _MOST_IN_LAYERS = 0.5, 1.001
 """The share of the parameters that those of the layers add up to.
 
-The limits are far from 1 on the side where layers may be left out, and close to it on the other; both are round numbers,
-as a slip of units is a factor of 1,000 or more.
+The lower limit is far from 1, as layers may be left out; the upper one is close to it, as nothing can be added. Both are
+round numbers: a slip of units is a factor of 1,000 or more.
 """
 
 
@@ -114,8 +114,8 @@ def tuples(rows: Sequence[Any], name: str, least: int) -> list[tuple[int, ...]]:
     lengths = sorted({len(row) for row in found})
     if name == "widths" and len(lengths) > 1:
         raise InputError(
-            f"widths must have one entry per group of filters in every row; found {lengths[0]} to {lengths[-1]}: analyse "
-            "originals of one design at a time"
+            f"widths must have one entry per group of filters in every row; found {lengths[0]} to {lengths[-1]}: "
+            "analyse originals of one design at a time"
         )
     return found
 
