@@ -36,7 +36,7 @@ _HIGH_ERROR = 0.5
 _LEAST_IN_LAYERS, _MOST_IN_LAYERS = 0.5, 1.001
 """The share of the parameters that those of the layers add up to.
 
-The lower limit is far from 1, as layers may be left out; the upper one is close to it, as nothing can be added. Both are
+The lower limit is far from 1, as layers may be left out; the upper one is close to it, as nothing is added. Both are
 round numbers: a slip of units is a factor of 1,000 or more.
 """
 
