@@ -106,7 +106,7 @@ def test_the_database_is_looked_after(typed, demo, tmp_path):
     merged = typed("db", "merge", db, "--db", tmp_path / "copy.db").stdout
     assert "nothing was added" in merged
     assert "48 rows of run" in typed("db", "merge", db, "--db", tmp_path / "new.db").stdout
-    assert "there already" in typed("db", "backup", tmp_path / "copy.db", "--db", db, code=2)
+    assert "exists already" in typed("db", "backup", tmp_path / "copy.db", "--db", db, code=2)
 
 
 def test_findings_and_conflicts_set_the_exit_code(typed, table, tmp_path):
