@@ -1,4 +1,4 @@
-"""The database over a million runs: storing, loading and asking, against what a user would otherwise do."""
+"""The database with a million runs: storing, loading and queries, against the usual alternatives."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, registry
 from benchmarks.measure import Comparison, seconds
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     load_results,
@@ -54,11 +55,11 @@ def comparisons(runs: int = RUNS) -> Iterator[Comparison]:
         path = Path(folder) / "results.db"
         yield _storing(path, runs)
         yield from _loading(path, Path(folder))
-        yield from _asking(path)
+        yield from _querying(path)
 
 
 def _storing(path: Path, runs: int) -> Comparison:
-    """Store outcomes in bulk; they are gone before anything is loaded, or the garbage collector would visit them."""
+    """Store outcomes in bulk; they are freed before anything is loaded, or the garbage collector would visit them."""
     outcomes = _store_populations(path, runs // len(SEEDS))
     stored = seconds(lambda: _store(path, outcomes), len(outcomes), repeats=1)
     size = path.stat().st_size / len(outcomes)
@@ -69,7 +70,7 @@ def _storing(path: Path, runs: int) -> Comparison:
 
 
 def _loading(path: Path, folder: Path) -> Iterator[Comparison]:
-    """One frame of every run: with and without ADBC, against pandas on the view, CSV and a pickle of dicts."""
+    """Load a frame of every run, with and without ADBC, against pandas on the view, CSV, and a pickle of dicts."""
     engine = create_engine(f"sqlite:///{path}")
     frame = pd.read_sql("SELECT * FROM results", engine)
     unit = f"{len(frame):,} runs"
@@ -91,8 +92,8 @@ def _loading(path: Path, folder: Path) -> Iterator[Comparison]:
             yield Comparison(f"load_results {way}", unit, ours, other, other_s)
 
 
-def _asking(path: Path) -> Iterator[Comparison]:
-    """Each view over every run, against loading all of it first and grouping in pandas."""
+def _querying(path: Path) -> Iterator[Comparison]:
+    """Query each view over every run, against loading all runs and grouping in pandas."""
     columns = ["original", "regime", "space", "subnetwork", "flops", "val_error"]
     grouped = seconds(lambda: _group(load_results(path, state=None, columns=columns)), repeats=1)
     for view in VIEWS:
@@ -115,7 +116,7 @@ def _store(path: Path, outcomes: list[tuple[dict[str, int], Outcome]]) -> None:
 
 
 def _add_all(folder: str, outcomes: list[tuple[dict[str, int], Outcome]]) -> None:
-    """The same rows through the ORM of SQLAlchemy, into the same table."""
+    """Store the same rows through the ORM of SQLAlchemy."""
     engine = create_engine(f"sqlite:///{folder}/orm.db")
     schema.metadata.create_all(engine)
     made = type("Run", (), {})
@@ -134,7 +135,7 @@ def _add_all(folder: str, outcomes: list[tuple[dict[str, int], Outcome]]) -> Non
 
 
 def _store_populations(path: Path, subnetworks: int) -> list[tuple[dict[str, int], Outcome]]:
-    """Store a study without its runs; return what is to be stored for each of them."""
+    """Store a study without runs; return the key and outcome of each run."""
     layers = tuple(
         Layer(f"conv{g}", "Conv2d", ((g, 1),), 0, ((min(g + 1, GROUPS - 1), 1),), 0, 9 * 64, 0, 9, 2)
         for g in range(GROUPS)
@@ -147,16 +148,17 @@ def _store_populations(path: Path, subnetworks: int) -> list[tuple[dict[str, int
         host = store_environment(connection, host="lab", platform="Linux", python="3.12", versions={})
         original = store_original(
             connection,
-            key=hashlib.sha256(b"original").hexdigest(),
-            network="net",
-            dataset="digits",
-            seed=0,
-            recipe={},
-            group_names=cost.group_names,
-            group_sizes=cost.group_sizes,
-            cost=cost.to_dict(),
-            flops=cost.flops(cost.sizes).item(),
-            params=cost.params(cost.sizes).item(),
+            OriginalRow(
+                key=hashlib.sha256(b"original").hexdigest(),
+                network="net",
+                dataset="digits",
+                seed=0,
+                group_names=cost.group_names,
+                group_sizes=cost.group_sizes,
+                cost=cost.to_dict(),
+                flops=cost.flops(cost.sizes).item(),
+                params=cost.params(cost.sizes).item(),
+            ),
         )
         protocol = store_protocol(connection, key="p" * 64, name="finetune", parameters={})
         store_plan(connection, study_id=study, protocol_id=protocol, seeds=SEEDS)

@@ -1,4 +1,4 @@
-"""The results database: every run of every study, open to SQL."""
+"""The results database (SQLite or PostgreSQL): one row per run of every study, readable by SQL."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,12 @@ from prunestats.db.schema.opening import open_database
 from prunestats.db.sql.answer import QueryResult
 from prunestats.db.sql.read_only import query
 from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
+from prunestats.db.storing.originals import find_original, store_original
 from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
 from prunestats.db.storing.populations import store_population
-from prunestats.db.storing.records import EpochMetric, MissingRun, Outcome, StatusRow, SubnetworkRow
+from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.storing.study import (
-    find_original,
     store_environment,
-    store_original,
     store_plan,
     store_protocol,
     store_regime,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from prunestats.db.reading.results import load_results
     from prunestats.db.upkeep.integrity import check_database
 
-# Where they are: pandas takes longer to import than a query takes.
+# Imported on first use: importing pandas takes longer than most queries.
 _LATER = {
     "ImportSummary": "exchange.import_summary",
     "check_database": "upkeep.integrity",
@@ -50,6 +49,7 @@ __all__ = [
     "ImportSummary",
     "MergeSummary",
     "MissingRun",
+    "OriginalRow",
     "Outcome",
     "QueryResult",
     "StatusRow",
@@ -94,7 +94,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs pandas when it is first used."""
+    """Import a name that needs pandas on first use."""
     if name not in _LATER:
         raise AttributeError(f"module 'prunestats.db' has no attribute {name!r}")
     return getattr(import_module(f"prunestats.db.{_LATER[name]}"), name)

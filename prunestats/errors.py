@@ -1,28 +1,28 @@
-"""Errors whose message says what was expected, what was found and what to do."""
+"""Errors; each message says what was expected, what was found and what to do."""
 
 
 class PrunestatsError(Exception):
-    """Anything that prunestats refuses or cannot do; the message is one line for the user."""
+    """Base class of all errors of prunestats; the message is one line for the user."""
 
 
 class InputError(PrunestatsError, ValueError):
-    """An argument, a table or a file that is not what it should be."""
+    """An invalid argument, table or file."""
 
 
 class StudyError(InputError):
-    """A study file that cannot be run as written; the message names the key."""
+    """A study file that cannot be run; the message names the key at fault."""
 
 
 class ResultsError(InputError):
-    """A results frame that cannot be analysed as it is."""
+    """A results frame that cannot be analysed."""
 
 
 class UnitWarning(UserWarning):
-    """Numbers that look as if they were in another unit, where that cannot be told for sure."""
+    """Values that suggest another unit, but do not prove it."""
 
 
 class TraceError(InputError):
-    """A network whose filters cannot be grouped; the message names the layer."""
+    """A network whose filters cannot be grouped for pruning; the message names the layer."""
 
 
 class DatabaseError(PrunestatsError):
@@ -30,15 +30,15 @@ class DatabaseError(PrunestatsError):
 
 
 class QueryError(DatabaseError):
-    """A query that is wrong at a place that the database names.
+    """A query with an error at a position that the database reports.
 
     Parameters
     ----------
     message : str
     sql : str
-        The query as it was asked.
+        The query.
     offset : int
-        The character of it, from 0.
+        Index of the character at the error, from 0.
     """
 
     def __init__(self, message: str, sql: str, offset: int) -> None:

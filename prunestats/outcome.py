@@ -1,4 +1,4 @@
-"""What one run brings back: the record that runners make and the database stores."""
+"""Outcome of one run: the record that runners return and the database stores."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class EpochMetric:
-    """Metrics after one epoch of fine-tuning; epoch 0 is the pruned network before any.
+    """Metrics after one epoch of training; epoch 0 is the pruned network before training.
 
     Parameters
     ----------
     epoch : int
-        Epochs trained so far.
+        Number of epochs trained so far.
     train_loss : float or None
-        Mean cross-entropy (nats) over the epoch's batches; None at epoch 0.
+        Mean cross-entropy over the minibatches of the epoch, nats; None at epoch 0.
     val_error, val_loss : float
-        Error (a fraction) and cross-entropy (nats) on the validation split.
+        1 - top-1 accuracy (a fraction in [0, 1]) and cross-entropy (nats) on the validation split.
     """
 
     epoch: int
@@ -28,30 +28,31 @@ class EpochMetric:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one run: metrics when it is done, the reason when it failed.
+    """Outcome of one run: its metrics, or the reason of its failure.
 
     Parameters
     ----------
     state : {"done", "failed"}
+        Whether the run was completed.
     val_error, test_error : float or None
         1 - top-1 accuracy, fractions in [0, 1].
     val_loss, test_loss, train_loss : float or None
         Cross-entropy in nats.
     epochs : int or None
-        Epochs trained.
+        Number of epochs trained.
     wall_s : float or None
-        Seconds from pruning to the last evaluation.
+        Wall-clock seconds from pruning to the last evaluation.
     failure : str or None
-        Why the run failed, in one line.
+        Reason of the failure, in one line.
     epochs_log : tuple of EpochMetric
-        One entry an epoch.
+        One entry per epoch.
     latency_ms_1, latency_ms_64 : float or None
-        Median milliseconds for a batch of 1 and of 64; None where the protocol does not ask.
+        Median milliseconds for a batch of 1 and of 64; None where the protocol does not measure it.
     speedup_1, speedup_64 : float or None
-        The original's latency, measured in turn with the subnetwork's, over it.
+        Latency of the original over that of the subnetwork, measured alternately, for a batch of 1 and of 64.
     pruned_val_error, recalibrated_val_error : float or None
-        Validation error before any training, and after batch norm's statistics were estimated anew; None where the
-        protocol does not ask.
+        Validation error after pruning and before training: as pruned, and after re-estimating the batch-normalisation
+        statistics; None where the protocol does not measure them.
     """
 
     state: Literal["done", "failed"]

@@ -1,4 +1,4 @@
-"""What a report says of a study besides its statistics: how it was made, as it is recorded."""
+"""Record of a study for its report: originals, spaces, populations, protocols and machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Original:
-    """A dense network, as trained: metrics are of its own, before any pruning."""
+    """An original: a dense, trained network, with its metrics before pruning."""
 
     key: str
     network: str
@@ -25,7 +25,7 @@ class Original:
 
 @dataclass(frozen=True)
 class SpaceLaw:
-    """A space as the study declared it."""
+    """A space: the distribution over widths that the study declared; `law` is its description in words."""
 
     name: str
     sampler: str
@@ -35,7 +35,7 @@ class SpaceLaw:
 
 @dataclass(frozen=True)
 class Population:
-    """How one population was drawn, and how far its runs have come."""
+    """A population: its regime, space and original, its size, and the proposals that were made and accepted."""
 
     regime: float
     space: str
@@ -47,7 +47,7 @@ class Population:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a subnetwork was pruned, trained and evaluated."""
+    """A protocol: how subnetworks were pruned, trained and evaluated."""
 
     key: str
     name: str
@@ -56,22 +56,24 @@ class Protocol:
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """Everything on record about a study that a report repeats.
+    """Record of a study that its report prints.
 
     Parameters
     ----------
     name, fingerprint : str
+        Its name, and the hash of everything that determines its results.
     seed : int
-        Seed of the study.
+        Seed from which all random numbers of the study derive.
     database : str
-        Name of the file, or the URL without its password.
+        Name of the database file, or the URL without its password.
     originals, spaces, populations, protocols : tuple
+        The records above.
     regimes : tuple of (float, float)
-        FLOPs fraction and relative tolerance, largest first.
+        FLOPs target (a fraction of the original's) and relative tolerance, largest target first.
     machines : tuple of str
-        Where the runs were made: platform and versions.
+        Platform and versions of the machines that executed the runs.
     missing : dict of (float, str) to int
-        Runs that are planned and not there, by regime and space.
+        Number of planned runs that are not stored, by regime and space.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them: rounding, units and the shape of a table live here and nowhere else."""
+"""Formatting of numbers, units and names for readers; rounding happens here and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 
-# Characters that turn the reading direction round, and with it the rest of the line.
-_TURNS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+_BIDI_CONTROLS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+"""Unicode's controls of the reading direction, which would reorder the rest of a line."""
 
 
 def fixed(value: float | None, digits: int) -> str:
-    """A number with `digits` decimals and a true minus sign; an en dash where there is none.
+    """A number with `digits` decimals and a minus sign (U+2212); an en dash for a missing number.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def fixed(value: float | None, digits: int) -> str:
 
 
 def count(value: int) -> str:
-    """A whole number with thousands apart.
+    """A whole number with thousands separators.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def count(value: int) -> str:
 
 
 def counted(value: int, noun: str, plural: str | None = None) -> str:
-    """A whole number and its noun.
+    """A whole number and its noun, in the singular or plural.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def counted(value: int, noun: str, plural: str | None = None) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A fraction in per cent.
+    """A fraction as a percentage.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def share(value: float) -> str:
-    """A regime or a level in per cent, with no more decimals than it has.
+    """A regime or a confidence level as a percentage, without trailing zeros.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def share(value: float) -> str:
 
 
 def p_value(value: float | None, name: str = "p") -> str:
-    """A p value, never as zero.
+    """A p-value with its symbol; below 0.001 as an inequality, never as zero.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def p_value(value: float | None, name: str = "p") -> str:
 
 
 def decimals(values: Iterable[float | None], significant: int = 3) -> int:
-    """Decimals that leave the largest of some numbers `significant` digits or more.
+    """Number of decimals, at most 8, with which the largest of some numbers has `significant` digits.
 
     Examples
     --------
@@ -107,13 +107,13 @@ def decimals(values: Iterable[float | None], significant: int = 3) -> int:
 
 
 def ratio_digits(values: Iterable[float | None]) -> int:
-    """Decimals of FLOPs-to-bucket ratios that are printed together: one more than three digits need, below 1000."""
+    """Number of decimals for FLOPs-to-bucket ratios that are printed together: four significant digits."""
     known = [v for v in values if v is not None]
     return decimals(known, 4)
 
 
 def ratio_unit(bucket: int) -> str:
-    """Unit of a ratio: FLOPs a parameter, or a bucket of so many.
+    """Unit of a ratio: FLOPs per parameter, or per bucket of parameters.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def ratio_unit(bucket: int) -> str:
 
 
 def size(value: float) -> str:
-    """A large number with its prefix, for a label.
+    """A large number with its SI prefix, three significant digits, for a label.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def size(value: float) -> str:
 
 
 def plain(text: object) -> str:
-    """A name as one line of printable text: whatever cannot be printed becomes U+FFFD.
+    """A name as one line of printable text: unprintable characters become U+FFFD.
 
     Examples
     --------
@@ -151,16 +151,16 @@ PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def _unprintable(character: str) -> bool:
-    return character in _TURNS or unicodedata.category(character) in {"Cc", "Cs", "Cn", "Co"}
+    return character in _BIDI_CONTROLS or unicodedata.category(character) in {"Cc", "Cs", "Cn", "Co"}
 
 
 def times100(value: float | None) -> float | None:
-    """A fraction in per cent; None stays None."""
+    """A fraction times 100; None for None."""
     return None if value is None else 100 * value
 
 
 def p_words(value: float) -> str:
-    """Write a p-value as it stands in a sentence, after the letter p.
+    """A p-value as it follows the letter p in a sentence; below 0.0001 as an inequality.
 
     Examples
     --------
@@ -171,13 +171,13 @@ def p_words(value: float) -> str:
 
 
 def shortened(text: object, length: int = 36) -> str:
-    """A name for a table, shortened in its middle."""
+    """A name for a table, shortened in the middle to `length` characters."""
     name = plain(text)
     return name if len(name) <= length else f"{name[: length // 2]}…{name[-(length // 2 - 1) :]}"
 
 
 def settings(values: Mapping[str, Any], prefix: str = "") -> str:
-    """Recorded settings in a line: names with their values, nested ones by dotted names."""
+    """Settings in one line: names with values; nested names are joined by dots."""
     parts = []
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -189,7 +189,7 @@ def settings(values: Mapping[str, Any], prefix: str = "") -> str:
 
 
 def ratio_range(low: float, high: float) -> str:
-    """Two ratios as a range, rounded alike."""
+    """A range of two ratios, with the same number of decimals."""
     digits = ratio_digits((low, high))
     return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
@@ -198,7 +198,7 @@ RESPONSE_NAMES = {"error": "error", "log_cross_entropy": "log cross-entropy"}
 
 
 def response_name(response: str) -> str:
-    """What a response is called in a sentence.
+    """The name of a response in a sentence.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from prunestats.db import (
     MissingRun,
+    OriginalRow,
     SubnetworkRow,
     find_original,
     missing_runs,
@@ -189,23 +190,25 @@ def _store_original(engine: Engine, planned: Plan, original: PlannedOriginal, re
     with write(engine) as connection:
         return store_original(
             connection,
-            key=task.key,
-            network=task.network,
-            dataset=f"{planned.study.data.name}-{planned.data.digest[:8]}",
-            seed=task.seed,
-            recipe=task.recipe,
-            group_names=original.cost.group_names,
-            group_sizes=original.cost.group_sizes,
-            cost=original.cost.to_dict(),
-            flops=original.flops,
-            params=original.params,
-            val_error=result.val_error,
-            test_error=result.test_error,
-            val_loss=result.val_loss,
-            test_loss=result.test_loss,
-            wall_s=result.wall_s,
-            weights_sha256=result.sha256,
-            environment_id=store_environment(connection, **result.environment),
+            OriginalRow(
+                key=task.key,
+                network=task.network,
+                dataset=f"{planned.study.data.name}-{planned.data.digest[:8]}",
+                seed=task.seed,
+                recipe=task.recipe,
+                group_names=original.cost.group_names,
+                group_sizes=original.cost.group_sizes,
+                cost=original.cost.to_dict(),
+                flops=original.flops,
+                params=original.params,
+                val_error=result.val_error,
+                test_error=result.test_error,
+                val_loss=result.val_loss,
+                test_loss=result.test_loss,
+                wall_s=result.wall_s,
+                weights_sha256=result.sha256,
+                environment_id=store_environment(connection, **result.environment),
+            ),
         )
 
 

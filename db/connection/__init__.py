@@ -1,1 +1,1 @@
-"""Addresses, engines, transactions and drivers' errors: no table is known here."""
+"""Addresses, engines, transactions and driver errors; no table is known here."""

@@ -1,4 +1,4 @@
-"""Where a results database is: from what a user writes to a URL, and what is wrong with a file before it is opened."""
+"""Address of a results database: parsing a path or URL, and checks of a SQLite file before it is opened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from prunestats.errors import DatabaseError
 
 _MAGIC = b"SQLite format 3\0"
+"""First 16 of the 100 bytes of the header of a SQLite file (sqlite.org/fileformat2.html, section 1.3)."""
 
 
 def parse_address(address: str | os.PathLike[str]) -> URL:
@@ -29,7 +30,7 @@ def parse_address(address: str | os.PathLike[str]) -> URL:
     Raises
     ------
     DatabaseError
-        For another kind of database, or none.
+        For an address of another kind of database, or one that cannot be parsed.
 
     Examples
     --------
@@ -48,12 +49,14 @@ def parse_address(address: str | os.PathLike[str]) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise DatabaseError(f"expected a path or a database URL; found one that cannot be read ({error})") from None
+        raise DatabaseError(
+            f"expected a path or a database URL; found one that cannot be parsed ({error}): check its spelling"
+        ) from None
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
         raise DatabaseError(
-            f"expected sqlite:///FILE or postgresql+psycopg://...; found {url.drivername}://: use one of these two"
+            f"expected sqlite:///FILE or postgresql+psycopg://...; found {url.drivername}://: use one of the two"
         )
     if not url.database or url.database == ":memory:":
         raise DatabaseError("expected a SQLite file; found a database in memory: name a file")
@@ -66,20 +69,20 @@ def file_of(url: URL) -> Path:
 
 
 def check_file(path: Path, *, create: bool) -> bool:
-    """Refuse a path that cannot be, or become, a SQLite database; return whether it holds anything yet.
+    """Refuse a path that is not, and cannot become, a SQLite database; return whether the file has content.
 
     Raises
     ------
     DatabaseError
-        For a missing or read-only folder, a folder in place of a file, a missing file that is not to be created, a
-        file of another format, or a truncated one.
+        For a missing or read-only folder, a folder in place of a file, a missing file with ``create=False``, a file of
+        another format, or a truncated file.
     """
     try:
         if path.is_dir():
             raise DatabaseError(f"expected a database file; found the folder {str(path)!r}: name a file in it")
         if not path.parent.is_dir():
             raise DatabaseError(
-                f"expected the database {path.name!r} in a folder; found no folder {str(path.parent)!r}: make it"
+                f"expected the database {path.name!r} in a folder; found no folder {str(path.parent)!r}: make it first"
             )
         filled = path.exists() and path.stat().st_size > 0
         if filled:
@@ -94,7 +97,7 @@ def check_file(path: Path, *, create: bool) -> bool:
             f"expected a database at {str(path)!r}; found {found}: check the path, or run a study first"
         )
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise DatabaseError(f"expected to create {str(path)!r}; found its folder read-only: choose another place")
+        raise DatabaseError(f"expected to create {str(path)!r}; found its folder read-only: choose another folder")
     return False
 
 
@@ -111,7 +114,7 @@ def _check_header(path: Path, header: bytes) -> None:
     changes, pages = struct.unpack(">II", header[24:32])
     (valid_for,) = struct.unpack(">I", header[92:96])
     log = path.with_name(path.name + "-wal")
-    # while a write-ahead log is being copied back, the file may be shorter than its first page says
+    # while a write-ahead log is copied back, the file may be shorter than its header states
     if changes != valid_for or (log.exists() and log.stat().st_size > 0):
         return
     expected = pages * (65536 if page == 1 else page)

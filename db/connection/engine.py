@@ -1,4 +1,4 @@
-"""Opening a results database, and the two doors to it: `write` and `read`."""
+"""Engines and transactions: every access to a results database goes through `write` or `read`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from prunestats.db.connection.plain_values import json_text
 from prunestats.errors import DatabaseError
 
 TIMEOUT_S = 30
-# Most memory for pages of a SQLite file, in KiB: in the usual 2 MB, a million runs are read again and again.
+"""Seconds that a writer waits for another: storing a run takes milliseconds; only a long import or merge takes more."""
+
 _CACHE_KIB = 262_144
+"""Page cache of SQLite, KiB: with the default of 2 MB, queries over a million runs read the same pages repeatedly."""
+
 _WRITES = "prunestats_writes"
 
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes; it is committed at the end, or undone as a whole.
+    """Open a write transaction: committed at the end of the block, rolled back on an error.
 
     Parameters
     ----------
@@ -40,13 +43,13 @@ def write(engine: Engine) -> Iterator[Connection]:
     Raises
     ------
     DatabaseError
-        If the database refuses: a wrong row, a full disk, a lock held for more than 30 s.
+        For a row that violates a constraint, a full disk, or a lock held for more than 30 s.
 
     Notes
     -----
-    On SQLite it begins with BEGIN IMMEDIATE, so that writers wait for one another instead of failing in the middle.
+    SQLite begins it with BEGIN IMMEDIATE: writers wait for one another at the start instead of failing in the middle.
     """
-    with _faults(engine), engine.connect() as connection:
+    with _translated_errors(engine), engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})
         with connection.begin():
             yield connection
@@ -54,7 +57,7 @@ def write(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that reads: all its queries see the database at one moment.
+    """Open a read transaction: all its queries see one snapshot of the database.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def read(engine: Engine) -> Iterator[Connection]:
     DatabaseError
         If the database cannot be read.
     """
-    with _faults(engine), engine.connect() as connection:
+    with _translated_errors(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
@@ -78,7 +81,7 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 def read_only_connection(path: Path) -> sqlite3.Connection:
-    """Connect to a SQLite file such that SQLite itself refuses to write."""
+    """Open a SQLite file read-only: SQLite itself refuses to write."""
     connection = sqlite3.connect(
         read_only_uri(path), uri=True, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
@@ -88,20 +91,20 @@ def read_only_connection(path: Path) -> sqlite3.Connection:
 
 
 def read_only_uri(path: Path) -> str:
-    """Return the URI by which SQLite opens a file to read alone."""
+    """Return the URI by which SQLite opens a file read-only."""
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     log = path.with_name(path.name + "-wal")
-    # without a log to read, and where none can be made beside it, the file is all there is
+    # without a write-ahead log, and in a folder where none can be created, the file alone is the database
     return uri if log.exists() or os.access(path.parent, os.W_OK) else uri + "&immutable=1"
 
 
 def make_engine(url: URL) -> Engine:
-    """An engine for an address, whatever the database."""
+    """Return an engine for an address of either kind."""
     return sqlite_engine(url) if url.get_backend_name() == "sqlite" else postgresql_engine(url)
 
 
 def sqlite_engine(url: URL, **options: Any) -> Engine:
-    """An engine for a SQLite file, whose transactions begin when asked to."""
+    """Return an engine for a SQLite file with explicit transactions."""
     if "creator" not in options:
         options["connect_args"] = {"timeout": TIMEOUT_S}
     engine = create_engine(url, poolclass=QueuePool, json_serializer=json_text, **options)
@@ -111,7 +114,7 @@ def sqlite_engine(url: URL, **options: Any) -> Engine:
 
 
 def postgresql_engine(url: URL) -> Engine:
-    """An engine for a PostgreSQL server."""
+    """Return an engine for a PostgreSQL server."""
     try:
         return create_engine(url, json_serializer=json_text)
     except (ImportError, NoSuchModuleError):
@@ -121,7 +124,7 @@ def postgresql_engine(url: URL) -> Engine:
 
 
 def _prepare_connection(connection: sqlite3.Connection, record: Any) -> None:
-    # the driver's own transactions begin too late: a row selected before an update could be out of date
+    # the driver would begin a transaction at the first write: rows selected before it could be out of date
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -134,7 +137,7 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _faults(engine: Engine) -> Iterator[None]:
+def _translated_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:

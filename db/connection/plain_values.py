@@ -1,4 +1,4 @@
-"""Values as both databases hold them: 64-bit integers, finite numbers, clean text, JSON, UTC times."""
+"""Conversion of values to what SQLite and PostgreSQL both store: 64-bit integers, finite floats, text, JSON, UTC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from prunestats.errors import DatabaseError
 
 
 def whole(value: Any) -> int:
-    """Return a 64-bit int.
+    """Return an int of at most 64 bits.
 
     Raises
     ------
@@ -34,17 +34,17 @@ def whole(value: Any) -> int:
             raise DatabaseError(f"expected a whole number; found {value!r}: round it first") from None
         number = int(value)
     if not -LARGEST <= number <= LARGEST:
-        raise DatabaseError(f"expected a whole number below 2**63; found {number}: take a smaller one")
+        raise DatabaseError(f"expected a whole number below 2**63; found {number}: use a smaller one")
     return number
 
 
 def text_value(value: Any) -> str:
-    r"""Return plain text.
+    r"""Return text that both databases store unchanged.
 
     Raises
     ------
     DatabaseError
-        If it is not text, or holds NUL or unpaired surrogates.
+        If it is not text, or contains NUL or unpaired surrogates.
 
     Examples
     --------
@@ -63,17 +63,17 @@ def text_value(value: Any) -> str:
     return str(value)
 
 
-def plain(value: Any) -> Any:
-    """Return plain JSON types.
+def json_value(value: Any) -> Any:
+    """Return a value as JSON types; numpy scalars and arrays become numbers and lists.
 
     Raises
     ------
     DatabaseError
-        For anything that JSON cannot hold, NaN and infinities included.
+        For anything that JSON cannot represent, including NaN and infinities.
 
     Examples
     --------
-    >>> plain({"widths": np.array([3, 5]), "rate": np.float64(0.5)})
+    >>> json_value({"widths": np.array([3, 5]), "rate": np.float64(0.5)})
     {'widths': [3, 5], 'rate': 0.5}
     """
     if isinstance(value, str):
@@ -83,15 +83,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return _finite(float(value))
     if isinstance(value, Mapping):
-        return {text_value(str(key)): plain(item) for key, item in value.items()}
+        return {text_value(str(key)): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        # widths are many, and plain already
+        # a shortcut for widths, by far the most frequent lists
         if set(map(type, value)) == {int}:
             return list(value)
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     if isinstance(value, np.generic | np.ndarray):
-        return plain(value.tolist())
-    raise DatabaseError(f"expected plain values to store as JSON; found {value!r} ({type(value).__name__}): convert it")
+        return json_value(value.tolist())
+    raise DatabaseError(
+        f"expected a value that JSON can represent; found {value!r} ({type(value).__name__}): convert it"
+    )
 
 
 def _finite(number: float) -> float:
@@ -101,7 +103,7 @@ def _finite(number: float) -> float:
 
 
 def json_text(value: Any) -> str:
-    """Return compact JSON text with a fixed order of keys, so that equal values give equal text.
+    """Return compact JSON text with sorted keys: equal values give equal text, and so equal hashes.
 
     Examples
     --------
@@ -112,7 +114,7 @@ def json_text(value: Any) -> str:
 
 
 def now() -> datetime:
-    """Return this moment in UTC, to the second, without a time zone."""
+    """Return the current time in UTC, truncated to seconds, without a time zone."""
     return datetime.now(UTC).replace(microsecond=0, tzinfo=None)
 
 
@@ -120,3 +122,4 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 LARGEST = 2**63 - 1
+"""Largest integer that both databases store."""

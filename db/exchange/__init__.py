@@ -1,1 +1,1 @@
-"""Results from other software in, and ours out, the same to the last bit."""
+"""Import of results of other software, and export that is read back bit for bit."""

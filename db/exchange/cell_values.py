@@ -1,4 +1,4 @@
-"""Values of an outside table as the database takes them, or why it does not."""
+"""Conversion of the cells of an external table to database values; a cell that cannot be converted is refused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from prunestats.db.connection.plain_values import LARGEST
-from prunestats.db.exchange.column_roles import MEASURED, METRICS, SCALE, SEEDED, Meaning
+from prunestats.db.exchange.column_roles import METRICS, SEEDED, Meaning
 from prunestats.db.exchange.refused_rows import RefusedError
+from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import short
+from prunestats.results.units import ERROR_UNITS, FLOPS_PER_MULTIPLY_ADD, SCALE
 
 _NAMES = ("study", "space", "original", "network", "dataset", "protocol", "protocol_key", "subnetwork")
 _TEXT = (*_NAMES, "state", "failure", "host", "platform", "python", "flops_convention")
@@ -23,16 +25,16 @@ Convert = Callable[[str, Any], Any]
 
 
 def converters(meaning: Meaning) -> dict[str, Convert]:
-    """Return what makes a value of each role into what the database stores; it takes the role and the value."""
-    halved = 2 if meaning.flops_convention == "multiplications-and-additions" else 1
+    """Return a converter per role: a function of the role and a cell that returns the database value."""
+    per_multiply_add = FLOPS_PER_MULTIPLY_ADD[meaning.flops_convention]
     convert: dict[str, Convert] = dict.fromkeys(_TEXT, _text)
-    convert |= dict.fromkeys(("seed", "draw", "epochs", "original_seed"), _whole)
-    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED, *MEASURED), _real)
-    convert |= dict.fromkeys(("flops", "original_flops"), _scaled(SCALE[meaning.flops_unit], halved, "flops"))
+    convert |= dict.fromkeys(("seed", "draw", "epochs", "original_seed"), _integer)
+    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED, *OPTIONAL_METRICS), _float)
+    convert |= dict.fromkeys(("flops", "original_flops"), _scaled(SCALE[meaning.flops_unit], per_multiply_add, "flops"))
     convert |= dict.fromkeys(("params", "original_params"), _scaled(SCALE[meaning.params_unit], 1, "params"))
-    whole = 100 if meaning.error_unit == "percent" else 1
+    whole = ERROR_UNITS[meaning.error_unit]
     convert |= dict.fromkeys(METRICS, lambda role, value: _error(role, value, whole))
-    return convert | {"versions": _versions, "planned": _truth, "created_at": _moment}
+    return convert | {"versions": _versions, "planned": _boolean, "created_at": _timestamp}
 
 
 def _missing(value: Any) -> bool:
@@ -68,12 +70,12 @@ def _parsed_number(role: str, text: str) -> int | float:
         raise RefusedError(f"a number for {role}", short(text)) from None
 
 
-def _real(role: str, value: Any) -> float | None:
+def _float(role: str, value: Any) -> float | None:
     number = _number(role, value)
     return None if number is None else float(number)
 
 
-def _whole(role: str, value: Any) -> int | None:
+def _integer(role: str, value: Any) -> int | None:
     number = _number(role, value)
     if number is not None and (number != int(number) or abs(number) > LARGEST):
         raise RefusedError(f"a whole number for {role}", f"{number:g}")
@@ -108,17 +110,17 @@ def _error(role: str, value: Any, whole: int) -> float | None:
     return error
 
 
-def listed(values: list[Any]) -> list[Any]:
-    """The values of a metric, one a seed."""
+def seed_values(values: list[Any]) -> list[Any]:
+    """Return the values of a metric, one per seed, from several columns or from one cell that may hold a list."""
     if len(values) > 1:
         return values
-    value = _parsed(values[0])
+    value = _decoded(values[0])
     if isinstance(value, list) and not value:
         raise RefusedError("a metric for at least one seed", "an empty list")
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _parsed(value: Any) -> Any:
+def _decoded(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
@@ -129,14 +131,14 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def widths_of(values: list[Any]) -> list[int] | None:
-    """Return the widths of a subnetwork, from one column of arrays or from one column a group."""
-    listed = _parsed(values[0]) if len(values) == 1 else values
+def parse_widths(values: list[Any]) -> list[int] | None:
+    """Return the widths of a subnetwork, from one cell that holds an array or from one cell per group."""
+    listed = _decoded(values[0]) if len(values) == 1 else values
     if _missing(listed):
         return None
     if not isinstance(listed, list | tuple) or not listed:
         raise RefusedError("widths as an array", short(listed))
-    widths = [_whole("widths", value) for value in listed]
+    widths = [_integer("widths", value) for value in listed]
     found = [width for width in widths if width is not None and width >= 1]
     if len(found) < len(widths):
         raise RefusedError("widths of 1 or more", short(listed))
@@ -144,13 +146,13 @@ def widths_of(values: list[Any]) -> list[int] | None:
 
 
 def _versions(role: str, value: Any) -> dict[str, Any] | None:
-    found = None if _missing(value) else _parsed(value)
+    found = None if _missing(value) else _decoded(value)
     if found is not None and not isinstance(found, dict):
         raise RefusedError("versions as a JSON object", short(value))
     return found
 
 
-def _truth(role: str, value: Any) -> bool | None:
+def _boolean(role: str, value: Any) -> bool | None:
     known = {"true": True, "false": False, "1": True, "0": False}
     if _missing(value):
         return None
@@ -159,7 +161,7 @@ def _truth(role: str, value: Any) -> bool | None:
     return known[str(value).lower()]
 
 
-def _moment(role: str, value: Any) -> datetime | None:
+def _timestamp(role: str, value: Any) -> datetime | None:
     if _missing(value):
         return None
     try:

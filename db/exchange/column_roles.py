@@ -1,4 +1,4 @@
-"""Which columns of an outside table hold what: roles, and how they are found."""
+"""Roles of the columns of an external table (error, FLOPs, seed, ...), and how columns are mapped to them."""
 
 from __future__ import annotations
 
@@ -9,119 +9,114 @@ from typing import Literal
 
 from prunestats.db.exchange.table_files import KEY_COLUMN
 from prunestats.db.schema import tables as schema
-from prunestats.db.schema.types import Real
 from prunestats.errors import InputError
+from prunestats.results.units import ERROR_UNITS, SCALE, FlopsConvention, Unit, check_convention
 
-# What a column may be, and what is said of it.
 ROLES = {
     "subnetwork": "key of the subnetwork",
-    "widths": "kept filters: a column of arrays, or one column a group",
+    "widths": "kept filters: a column of arrays, or one column per group of filters",
     "flops": "FLOPs for one input",
     "params": "parameters",
-    "error": "error; --split says of which split",
-    "accuracy": "1 - error; --split says of which split",
+    "error": "1 - top-1 accuracy, on the split that --split names",
+    "accuracy": "top-1 accuracy, on the split that --split names",
     "val_error": "error on the validation split",
     "val_accuracy": "accuracy on the validation split",
     "test_error": "error on the test split",
     "test_accuracy": "accuracy on the test split",
-    "loss": "cross-entropy in nats; --split says of which split",
+    "loss": "cross-entropy in nats, on the split that --split names",
     "val_loss": "cross-entropy on the validation split, nats",
     "test_loss": "cross-entropy on the test split, nats",
     "train_loss": "cross-entropy in training, nats",
-    "seed": "seed of the run",
+    "seed": "training seed of the run",
     "study": "name of the study",
     "space": "name of the space",
     "regime": "FLOPs target as a fraction of the original's",
     "tolerance": "relative tolerance of the regime",
-    "original": "name of the original; its key where `network` is given too",
+    "original": "name of the original network; its key where `network` is mapped too",
     "network": "name of the original's network",
     "dataset": "name of the data set",
-    "original_seed": "seed of the original",
+    "original_seed": "training seed of the original",
     "original_flops": "FLOPs of the original",
     "original_params": "parameters of the original",
-    "draw": "order of drawing",
+    "draw": "order in which the population was sampled",
     "protocol": "name of the protocol",
     "protocol_key": "key of the protocol",
     "state": "'done' or 'failed'",
-    "failure": "why it failed",
+    "failure": "reason of a failed run",
     "epochs": "epochs trained",
-    "wall_s": "seconds of the run",
-    "host": "machine",
+    "wall_s": "wall-clock seconds of the run",
+    "host": "name of the machine",
     "platform": "operating system and processor",
     "python": "version of Python",
     "versions": "versions of packages, a JSON object",
-    "created_at": "when it was stored, UTC",
-    "planned": "whether the study planned the run",
+    "created_at": "time of storing, UTC",
+    "planned": "whether the plan of the study contains the run",
     "flops_convention": "'multiply-adds' in every row",
 }
-# whatever else a run measures, by the names of its columns
-MEASURED = {
-    column.name: str(column.comment)
-    for column in schema.run.columns
-    if isinstance(column.type, Real) and column.name not in ROLES
-}
+"""Meaning of a column by its role."""
+
+OPTIONAL_ROLES = {name: str(schema.run.c[name].comment) for name in schema.OPTIONAL_METRICS}
+"""Roles of latencies and proxies, named as the columns of the table `run`."""
+
 METRICS = ("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy")
 LOSSES = ("loss", "val_loss", "test_loss", "train_loss")
-# a seed each: several columns, or lists
 SEEDED = (*METRICS, *LOSSES)
+"""Roles with one value per seed: several columns, or a column of lists."""
 _SEVERAL = (*SEEDED, "widths")
 
-Unit = Literal["counts", "thousands", "millions", "billions"]
-Split = Literal["validation", "test"]
-Convention = Literal["multiply-adds", "multiplications-and-additions"]
-SCALE: dict[str, int] = {"counts": 1, "thousands": 10**3, "millions": 10**6, "billions": 10**9}
+SplitName = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an outside table says, and by which units.
+    """Columns of an external table by role, and the units of these columns.
 
     Parameters
     ----------
     columns : dict of str to tuple of str
         The columns of each role.
     flops_convention : {"multiply-adds", "multiplications-and-additions"}
-        What its FLOPs count; the latter are halved.
+        What one FLOP is in the table; the database stores multiply-adds, so the latter are halved.
     flops_unit, params_unit : {"counts", "thousands", "millions", "billions"}
     error_unit : {"fraction", "percent"}
     split : {"validation", "test"} or None
-        Which split `error`, `accuracy` and `loss` are of.
+        Split on which `error`, `accuracy` and `loss` were measured.
     """
 
     columns: dict[str, tuple[str, ...]]
-    flops_convention: Convention
+    flops_convention: FlopsConvention
     flops_unit: Unit = "counts"
     params_unit: Unit = "counts"
     error_unit: Literal["fraction", "percent"] = "fraction"
-    split: Split | None = None
+    split: SplitName | None = None
 
     def of_split(self, role: str) -> str:
-        """The column of the database that a metric goes to."""
+        """Return the database column of a metric."""
         for prefix in ("val_", "test_", "train_"):
             if role.startswith(prefix):
                 return role.replace("accuracy", "error")
         return ("val_" if self.split == "validation" else "test_") + role.replace("accuracy", "error")
 
     @property
-    def test_chooses(self) -> bool:
-        """Whether the table has no validation error, so that choices can only look at the test split."""
+    def selects_by_test(self) -> bool:
+        """Whether the table lacks a validation error, so that selection can only use the test error."""
         return not any(role in self.columns and self.of_split(role) == "val_error" for role in METRICS)
 
 
 def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each role: those that were given, and else those of the same name.
+    """Return the columns of each role: the given ones, else the column of the same name.
 
     Parameters
     ----------
     names : sequence of str
         Columns of the table.
     given : mapping
-        A column, or several, by role; a comma stands between several in one string.
+        By role, one column or several; in a string, commas separate several.
 
     Raises
     ------
     InputError
-        For a role or a column that is not there, and for roles that contradict one another.
+        For an unknown role, a missing column, or roles that contradict one another.
 
     Examples
     --------
@@ -132,7 +127,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]])
     used = {name for columns in found.values() for name in columns}
     skipped = set(METRICS) if any(role in found for role in METRICS) else set()
     skipped |= set(LOSSES) if any(role in found for role in LOSSES) else set()
-    for role in (*ROLES, *MEASURED):
+    for role in (*ROLES, *OPTIONAL_ROLES):
         if role not in found and role not in skipped and role in names and role not in used:
             found[role] = (role,)
     if not {"subnetwork", "widths"} & set(found) and KEY_COLUMN in names:
@@ -142,9 +137,9 @@ def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]])
 
 
 def _columns_of(role: str, value: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    if role not in ROLES and role not in MEASURED:
+    if role not in ROLES and role not in OPTIONAL_ROLES:
         near = get_close_matches(role, ROLES, n=1)
-        hint = f"do you mean {near[0]}?" if near else f"one of {', '.join(ROLES)}"
+        hint = f"do you mean {near[0]}?" if near else f"use one of {', '.join(ROLES)}"
         raise InputError(f"expected a role of a column; found {role!r}: {hint}")
     listed: list[str] = []
     for part in [value] if isinstance(value, str) else value:
@@ -165,29 +160,33 @@ def _check_roles(found: dict[str, tuple[str, ...]], names: Sequence[str]) -> Non
     for role in ("flops", "params"):
         if role not in found:
             raise InputError(
-                f"expected a column for {role}; found none among {', '.join(map(repr, names[:12]))}: map it, as in "
+                f"expected a column for {role}; found none among {', '.join(map(repr, names[:12]))}: map it: "
                 f"{role}=NAME"
             )
     if not {"subnetwork", "widths"} & set(found):
         raise InputError(
-            "expected what tells subnetworks apart; found neither: map a column to subnetwork or to widths"
+            "expected a column that identifies the subnetworks; found none: map a column to subnetwork or to widths"
         )
     if not any(role in found for role in METRICS):
-        raise InputError("expected an error or an accuracy; found neither: map a column, as in accuracy=NAME")
+        raise InputError("expected an error or an accuracy; found neither: map a column, for example accuracy=NAME")
     if "seed" in found and any(len(found.get(role, ())) > 1 for role in SEEDED):
-        raise InputError("expected one row a seed, or one column a seed; found both: leave one of them out")
+        raise InputError("expected one row per seed or one column per seed; found both: leave one of them out")
 
 
 def check_meaning(meaning: Meaning) -> None:
-    """Refuse units that are none, metrics without a split, and two columns for one metric."""
-    choices = {"flops_unit": tuple(SCALE), "params_unit": tuple(SCALE), "error_unit": ("fraction", "percent")}
+    """Refuse unknown units, metrics without a split, and two roles for one metric."""
+    check_convention(meaning.flops_convention)
+    choices = {"flops_unit": tuple(SCALE), "params_unit": tuple(SCALE), "error_unit": tuple(ERROR_UNITS)}
     for name, known in {**choices, "split": ("validation", "test", None)}.items():
         if getattr(meaning, name) not in known:
-            raise InputError(f"{name} must be one of {', '.join(map(str, known))}; found {getattr(meaning, name)!r}")
+            choice = ", ".join(map(str, known))
+            raise InputError(f"{name} must be one of {choice}; found {getattr(meaning, name)!r}: pass one of these")
     bare = [role for role in ("error", "accuracy", "loss") if role in meaning.columns]
     if bare and meaning.split is None:
-        raise InputError(f"expected which split the {bare[0]} is of; found nothing: say validation or test (--split)")
+        raise InputError(
+            f"expected the split on which the {bare[0]} was measured; found none: pass --split validation or test"
+        )
     targets = [meaning.of_split(role) for role in SEEDED if role in meaning.columns]
     for target in targets:
         if targets.count(target) > 1:
-            raise InputError(f"expected one column for {target}; found several roles that say it: leave one out")
+            raise InputError(f"expected one column for {target}; found several roles that map to it: leave one out")

@@ -1,4 +1,4 @@
-"""Results in a file that any tool reads, and that `import_results` reads back the same."""
+"""Export of results to CSV, JSON or parquet, which `import_results` reads back unchanged."""
 
 from __future__ import annotations
 
@@ -8,59 +8,61 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, text
 
-from prunestats.db.exchange.column_roles import MEASURED
 from prunestats.db.exchange.table_files import check_suffix, write_table
-from prunestats.db.reading.selection import check_names
+from prunestats.db.reading.selection import SAME_TARGET, check_names
 from prunestats.db.schema.opening import Source, reading
+from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.schema.types import Json, utc
 from prunestats.errors import InputError
 
-# What a file holds, each named as its role in an import, and of which kind it is.
 COLUMNS = {
     "study": "text",
     "original": "text",
     "network": "text",
     "dataset": "text",
-    "original_seed": "whole",
-    "original_flops": "whole",
-    "original_params": "whole",
+    "original_seed": "integer",
+    "original_flops": "integer",
+    "original_params": "integer",
     "flops_convention": "text",
     "space": "text",
-    "regime": "real",
-    "tolerance": "real",
-    "draw": "whole",
+    "regime": "float",
+    "tolerance": "float",
+    "draw": "integer",
     "subnetwork": "text",
     "widths": "widths",
-    "flops": "whole",
-    "params": "whole",
+    "flops": "integer",
+    "params": "integer",
     "protocol": "text",
     "protocol_key": "text",
-    "planned": "truth",
-    "seed": "whole",
+    "planned": "boolean",
+    "seed": "integer",
     "state": "text",
-    "val_error": "real",
-    "test_error": "real",
-    "val_loss": "real",
-    "test_loss": "real",
-    "train_loss": "real",
-    "epochs": "whole",
-    "wall_s": "real",
+    "val_error": "float",
+    "test_error": "float",
+    "val_loss": "float",
+    "test_loss": "float",
+    "train_loss": "float",
+    "epochs": "integer",
+    "wall_s": "float",
     "failure": "text",
     "host": "text",
     "platform": "text",
     "python": "text",
     "versions": "json",
     "created_at": "text",
-    **dict.fromkeys(MEASURED, "real"),
+    **dict.fromkeys(OPTIONAL_METRICS, "float"),
 }
-_HOME = {
+"""Type of each column of a file; names are the roles of an import."""
+
+# Columns that the view `results` lacks; every other column is one of the view.
+_EXPRESSIONS = {
     "flops_convention": "o.flops_convention",
     "tolerance": "g.tolerance",
     "planned": "EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id)",
     "platform": "e.platform",
     "python": "e.python",
     "versions": "e.versions",
-    **{name: f"u.{name}" for name in MEASURED},
+    **{name: f"u.{name}" for name in OPTIONAL_METRICS},
 }
 _ORDER = ("p.study_id", "sp.position", "p.id", "r.draw", "r.protocol_key", "r.seed")
 _JOINED = """
@@ -83,20 +85,20 @@ def export_results(
     regime: float | Sequence[float] | None = None,
     state: Literal["done", "failed"] | None = None,
 ) -> int:
-    """Write results to a file, one row a run in a population; return how many.
+    """Write results to a file, one row per run and population; return the number of rows.
 
     Parameters
     ----------
     source : Engine, str or Path
         The database.
     file : str or Path
-        ``.csv``, ``.json`` or ``.parquet``; it is replaced in one step.
+        ``.csv``, ``.json`` or ``.parquet``; an existing file is replaced atomically.
     study, space : str or sequence of str, optional
-        Names; all when not given.
+        Names; all by default.
     regime : float or sequence of float, optional
-        FLOPs targets as fractions of the original's.
+        FLOPs targets as fractions of the original's; all by default.
     state : {"done", "failed"}, optional
-        Both when not given.
+        Both by default.
 
     Returns
     -------
@@ -105,16 +107,20 @@ def export_results(
     Raises
     ------
     InputError
-        For a name that is not in the database, a file of another suffix, or a place that cannot be written.
+        For a name that is not in the database, another suffix, or a path that cannot be written.
     DatabaseError
         If the database cannot be read.
 
     Notes
     -----
-    `import_results` reads such a file without being told anything, and an export of what it stored has the same
-    content: every number to the last bit, and every name. What a file does not hold are cost models and recipes of
-    originals, laws of spaces, parameters of protocols and the course of runs over their epochs, so that a study cannot
-    be gone on with from it: `backup` and `merge` keep everything.
+    `import_results` reads such a file without options, and exporting again gives the same content: every number bit for
+    bit, and every name. A file lacks the cost models and training recipes of originals, the distributions of spaces,
+    the parameters of protocols and the metrics per epoch; so a study cannot be resumed from it. `backup` and `merge`
+    keep everything.
+
+    Examples
+    --------
+    >>> export_results("results.db", "results.csv", study="digits", regime=0.25)     # doctest: +SKIP
     """
     check_suffix(file)
     if state not in ("done", "failed", None):
@@ -133,7 +139,9 @@ def _select(connection: Connection, given: dict[str, list[Any]], state: str | No
     values: dict[str, Any] = {}
     for name, wanted in given.items():
         if name == "regime":
-            conditions.append(f"({' OR '.join(f'abs(r.regime - :regime_{n}) <= 1e-9' for n in range(len(wanted)))})")
+            conditions.append(
+                f"({' OR '.join(f'abs(r.regime - :regime_{n}) <= {SAME_TARGET}' for n in range(len(wanted)))})"
+            )
             values |= {f"regime_{n}": value for n, value in enumerate(wanted)}
         else:
             conditions.append(f"r.{name} IN :{name}")
@@ -141,13 +149,13 @@ def _select(connection: Connection, given: dict[str, list[Any]], state: str | No
     if state is not None:
         conditions.append("r.state = :state")
         values["state"] = state
-    columns = [f"{_HOME.get(name, f'r.{name}')} AS {name}" for name in COLUMNS]
-    columns += [f"{place} AS order_{number}" for number, place in enumerate(_ORDER)]
+    columns = [f"{_EXPRESSIONS.get(name, f'r.{name}')} AS {name}" for name in COLUMNS]
+    columns += [f"{key} AS order_{number}" for number, key in enumerate(_ORDER)]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     query = text(f"SELECT {', '.join(columns)} {_JOINED} {where}")
     query = query.bindparams(*(bindparam(name, expanding=True) for name in given if name != "regime"))
     typed = query.columns(widths=Json(), versions=Json(), created_at=utc())
-    # sorted here, as databases do not agree on the order of text
+    # sorted here: SQLite and PostgreSQL collate text differently
     found = sorted(connection.execute(typed, values), key=lambda row: tuple(row)[len(COLUMNS) :])
     planned, created = list(COLUMNS).index("planned"), list(COLUMNS).index("created_at")
     rows = [list(row)[: len(COLUMNS)] for row in found]

@@ -1,4 +1,4 @@
-"""What an import understood, and what it stored."""
+"""Summary of an import: how the table was read, what was stored, and which rows were refused."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ _RANGED = ("flops", "params", "val_error", "test_error", "val_loss", "test_loss"
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What an import understood, and what it stored.
+    """How an external table was read, what was stored, and which rows were refused.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        Name of the file, without its suffix.
     rows : int
-        In the table.
+        Rows of the table.
     meaning : Meaning
-        Columns and units.
+        Columns by role, and units.
     runs : int
         Distinct runs in the rows that can be stored.
     subnetworks : int
+        Distinct subnetworks of these runs.
     populations : tuple of (str, str, str, float, float, int)
-        Study, network, space, regime, its tolerance, and subnetworks.
+        Study, network, space, regime (fraction of the original's FLOPs), relative tolerance, number of subnetworks.
     seeds : tuple of int
-        Lowest and highest, and how many there are.
+        Lowest seed, highest seed, number of distinct seeds.
     ranges : dict of str to (float, float)
-        Lowest and highest of flops, params, val_error and test_error, in the units of the database.
+        Lowest and highest value of flops, params, errors (fractions) and losses (nats), in the units of the database.
     refused : tuple of Refusal
-        What cannot be stored.
+        Rows that cannot be stored.
     new_runs, new_subnetworks : int
-        What was not there before; of a dry run, what would be new.
+        Runs and subnetworks that the database lacked; after a dry run, those that it lacks.
     doubts : tuple of str
-        What looks like another unit than was said, and cannot be told for sure.
+        Warnings of values that suggest another unit but do not prove it.
     stored : bool
         False after a dry run.
     """
@@ -70,12 +71,12 @@ def summarise(
     *,
     kept: bool,
 ) -> ImportSummary:
-    """Return the summary of an import from its runs and what storing them gave."""
+    """Return the summary of an import from its runs and the outcome of storing them."""
     seeds = {run["seed"] for run in runs}
     members: dict[tuple[str, str, str, float, float], set[tuple[str, str]]] = {}
     for run in runs:
-        place = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
-        members.setdefault(place, set()).add((run["original"], run["subnetwork"]))
+        population = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
+        members.setdefault(population, set()).add((run["original"], run["subnetwork"]))
     ranges = {}
     for column in _RANGED:
         values = [run[column] for run in runs if run.get(column) is not None]
@@ -87,7 +88,7 @@ def summarise(
         meaning=meaning,
         runs=len({(run["original"], run["subnetwork"], run["protocol_key"], run["seed"]) for run in runs}),
         subnetworks=len({(run["original"], run["subnetwork"]) for run in runs}),
-        populations=tuple((*place, len(found)) for place, found in members.items()),
+        populations=tuple((*population, len(found)) for population, found in members.items()),
         seeds=(min(seeds, default=0), max(seeds, default=0), len(seeds)),
         ranges=ranges,
         refused=tuple(refused),

@@ -1,4 +1,4 @@
-"""Rows of an outside table that cannot be stored, and why."""
+"""Rows of an external table that cannot be stored, with the reasons."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """Why a value cannot be stored; it becomes a `Refusal` at the row."""
+    """A value that cannot be stored: what was expected, and what was found; the caller adds the row."""
 
 
 def refuse_all(refusals: Sequence[Refusal], n_rows: int) -> InputError:
@@ -43,7 +43,7 @@ def refuse_all(refusals: Sequence[Refusal], n_rows: int) -> InputError:
 
 
 def counted_reasons(refusals: Sequence[Refusal]) -> str:
-    """Return how many rows are refused for each reason, the most frequent first."""
+    """Return the number of refused rows per reason, most frequent first."""
     counts: dict[str, int] = {}
     for refusal in refusals:
         counts[refusal.reason] = counts.get(refusal.reason, 0) + 1

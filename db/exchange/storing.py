@@ -1,4 +1,4 @@
-"""Storing runs from outside: studies without a file, spaces without a law, originals without a cost model."""
+"""Storing of imported runs: their studies have no file, their spaces no distribution, their originals no cost model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 
 from prunestats.db.exchange.refused_rows import Refusal
-from prunestats.db.exchange.storing_runs import store_outside_runs
+from prunestats.db.exchange.storing_runs import store_external_runs
 from prunestats.db.exchange.table_runs import Run
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import content_hash, expect_same, find_row, get_or_insert, insert_new, short
+from prunestats.db.storing.originals import store_original
 from prunestats.db.storing.populations import store_subnetworks
-from prunestats.db.storing.records import SubnetworkRow
+from prunestats.db.storing.records import OriginalRow, SubnetworkRow
 from prunestats.db.storing.study import (
-    store_original,
     store_plan,
     store_protocol,
     store_regime,
@@ -26,31 +26,31 @@ from prunestats.errors import InputError
 
 
 class Stored(NamedTuple):
-    """What storing runs gave.
+    """Outcome of storing runs.
 
     Parameters
     ----------
     new_runs, new_subnetworks : int
-    clashes : list of Refusal
-        Runs that are stored with another result, which stays.
+    conflicts : list of Refusal
+        Runs that are stored with another result; the stored result is kept.
     """
 
     new_runs: int
     new_subnetworks: int
-    clashes: list[Refusal]
+    conflicts: list[Refusal]
 
 
 def store_runs(connection: Connection, runs: Sequence[Run], origin: str) -> Stored:
-    """Store runs with all that they belong to; what is there stays.
+    """Store runs with their studies, populations and protocols; stored rows are kept.
 
     Parameters
     ----------
     connection : Connection
         From `write`.
     runs : sequence of dict
-        From `runs_of`.
+        From `parse_runs`.
     origin : str
-        Where they come from, kept with their study.
+        Description of the source, stored as the text of their study.
 
     Returns
     -------
@@ -59,37 +59,37 @@ def store_runs(connection: Connection, runs: Sequence[Run], origin: str) -> Stor
     Raises
     ------
     InputError
-        For runs that a study which was run here did not make.
+        For runs that would be added to a study that was run, not imported.
     DatabaseError
         For a subnetwork or an original that is stored with another cost.
     """
     closed = _closed_studies(connection, runs)
-    before = _census(connection, closed)
+    before = _row_counts(connection, closed)
     subnetworks_before = _count(connection, schema.subnetwork)
     studies = {name: _study(connection, name, origin) for name in _first(runs, "study")}
     originals = {key: _original(connection, run) for key, run in _first(runs, "original").items()}
     protocols = {key: _protocol(connection, run) for key, run in _first(runs, "protocol_key").items()}
     subnetworks = _subnetworks(connection, runs, originals)
     _populations(connection, runs, studies, originals, subnetworks)
-    clashes, new_runs = store_outside_runs(connection, runs, protocols, subnetworks)
+    conflicts, new_runs = store_external_runs(connection, runs, protocols, subnetworks)
     for (study, key, seed), run in _first(runs, "study", "protocol_key", "seed").items():
         if run.get("planned"):
             store_plan(connection, study_id=studies[study], protocol_id=protocols[key], seeds=[seed])
-    if _census(connection, closed) != before:
+    if _row_counts(connection, closed) != before:
         raise InputError(
             f"expected results of another study than {short(closed[0])}, which was run and not imported; found runs "
-            "that it does not have: give the import another name with --study"
+            "that it does not contain: give the import another name with --study"
         )
-    return Stored(new_runs, _count(connection, schema.subnetwork) - subnetworks_before, clashes)
+    return Stored(new_runs, _count(connection, schema.subnetwork) - subnetworks_before, conflicts)
 
 
 def imported_fingerprint(name: str) -> str:
-    """Return the fingerprint of a study that was imported: it may grow, as nothing but its rows says what it is."""
+    """Return the fingerprint of an imported study: a hash of its name, so that further imports can extend it."""
     return content_hash(["imported", name])
 
 
 def _first(runs: Sequence[Run], *names: str) -> dict[Any, Run]:
-    """The first run of every value, or of every combination of values."""
+    """Return the first run of each value, or of each combination of values."""
     found: dict[Any, Run] = {}
     for run in runs:
         found.setdefault(run[names[0]] if len(names) == 1 else tuple(run[name] for name in names), run)
@@ -101,15 +101,15 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _closed_studies(connection: Connection, runs: Sequence[Run]) -> list[str]:
-    """Studies that were run here, to which an import adds nothing."""
+    """Return the studies that were run, not imported: an import must not add to them."""
     table = schema.study
     rows = connection.execute(select(table.c.name, table.c.fingerprint)).all()
     mine = _first(runs, "study")
     return [name for name, fingerprint in rows if name in mine and fingerprint != imported_fingerprint(name)]
 
 
-def _census(connection: Connection, studies: Sequence[str]) -> list[int]:
-    """How many results, plans, regimes and spaces studies have."""
+def _row_counts(connection: Connection, studies: Sequence[str]) -> list[int]:
+    """Return the numbers of results, planned seeds, regimes and spaces of studies."""
     if not studies:
         return []
     results = text("SELECT count(*) FROM results WHERE study IN :names").bindparams(bindparam("names", expanding=True))
@@ -134,25 +134,21 @@ def _study(connection: Connection, name: str, origin: str) -> int:
 
 
 def _original(connection: Connection, run: Run) -> int:
-    said = {"network": run["network"], "dataset": run["dataset"], "seed": run.get("original_seed")}
-    said |= {"flops": run["original_flops"], "params": run["original_params"]}
-    known = find_row(connection, schema.original, {"key": run["original"]})
-    if known is not None:
-        expect_same(connection, schema.original, known, said, f"original {short(run['network'])}")
-        return known
-    return store_original(
-        connection,
+    row = OriginalRow(
         key=run["original"],
         network=run["network"],
         dataset=run["dataset"],
         seed=run.get("original_seed"),
-        recipe={},
-        group_names=None,
-        group_sizes=None,
-        cost=None,
         flops=run["original_flops"],
         params=run["original_params"],
     )
+    known = find_row(connection, schema.original, {"key": row.key})
+    if known is None:
+        return store_original(connection, row)
+    # not store_original: a stored original may have groups and weights, which an import lacks
+    compared = {name: getattr(row, name) for name in ("network", "dataset", "seed", "flops", "params")}
+    expect_same(connection, schema.original, known, compared, f"original {short(row.network)}")
+    return known
 
 
 def _protocol(connection: Connection, run: Run) -> int:
@@ -167,14 +163,14 @@ def _space(connection: Connection, study_id: int, name: str) -> int:
     known = find_row(connection, schema.space, {"study_id": study_id, "name": name})
     if known is not None:
         return known
-    law = "not recorded: results from outside"
-    return store_space(connection, study_id=study_id, name=name, sampler="outside", parameters={}, law=law)
+    distribution = "not recorded: results from outside"
+    return store_space(connection, study_id=study_id, name=name, sampler="outside", parameters={}, law=distribution)
 
 
 def _subnetworks(
     connection: Connection, runs: Sequence[Run], originals: Mapping[str, int]
 ) -> dict[tuple[str, str], int]:
-    """Store the subnetworks; return their ids by the keys of original and subnetwork."""
+    """Store the subnetworks; return their ids by (key of the original, key of the subnetwork)."""
     rows: dict[str, list[SubnetworkRow]] = {}
     for (original, key), run in _first(runs, "original", "subnetwork").items():
         widths = run.get("widths")
@@ -194,11 +190,11 @@ def _populations(
     originals: Mapping[str, int],
     subnetworks: Mapping[tuple[str, str], int],
 ) -> None:
-    """Store regimes, spaces and populations, and put each subnetwork into its own, behind those that are there."""
+    """Store regimes, spaces and populations; append each subnetwork to its populations."""
     members: dict[tuple[str, str, str, float], dict[int, int | None]] = {}
     for run in runs:
-        place = (run["study"], run["original"], run["space"], run["regime"])
-        drawn = members.setdefault(place, {})
+        population = (run["study"], run["original"], run["space"], run["regime"])
+        drawn = members.setdefault(population, {})
         drawn.setdefault(subnetworks[run["original"], run["subnetwork"]], run.get("draw"))
     tolerances = _first(runs, "study", "regime")
     for (study, original, space, regime), drawn in members.items():
@@ -206,14 +202,14 @@ def _populations(
         ids["space_id"] = _space(connection, studies[study], space)
         tolerance = tolerances[study, regime]["tolerance"]
         ids["regime_id"] = store_regime(connection, study_id=studies[study], flops_fraction=regime, tolerance=tolerance)
-        unknown = {"attempts": 0, "accepted": 0, "duplicates": 0}
-        _draw(connection, get_or_insert(connection, schema.population, ids, unknown), drawn)
+        unrecorded = {"attempts": 0, "accepted": 0, "duplicates": 0}
+        _append_members(connection, get_or_insert(connection, schema.population, ids, unrecorded), drawn)
 
 
-def _draw(connection: Connection, population_id: int, drawn: Mapping[int, int | None]) -> None:
+def _append_members(connection: Connection, population_id: int, drawn: Mapping[int, int | None]) -> None:
     table = schema.draw
-    there = select(table.c.subnetwork_id, table.c.position).where(table.c.population_id == population_id)
-    known = {row.subnetwork_id: row.position for row in connection.execute(there)}
+    stored = select(table.c.subnetwork_id, table.c.position).where(table.c.population_id == population_id)
+    known = {row.subnetwork_id: row.position for row in connection.execute(stored)}
     taken = set(known.values())
     following = max(taken, default=-1) + 1
     rows = []

@@ -1,4 +1,4 @@
-"""Storing the runs of an outside table: what is new, what is there, and what contradicts it."""
+"""Storing of the runs of an external table: new ones are inserted, contradicting ones are returned."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from prunestats.db.connection.plain_values import json_text, now
-from prunestats.db.exchange.column_roles import MEASURED
 from prunestats.db.exchange.refused_rows import Refusal
 from prunestats.db.exchange.table_runs import Run
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import chunks, insert_new, short
+from prunestats.db.storing.insert_once import batches, insert_new, short
 from prunestats.db.storing.records import RESULT
 from prunestats.db.storing.study import store_environment
 
 _UNKNOWN = "not recorded"
 
 
-def store_outside_runs(
+def store_external_runs(
     connection: Connection,
     runs: Sequence[Run],
     protocols: Mapping[str, int],
     subnetworks: Mapping[tuple[str, str], int],
 ) -> tuple[list[Refusal], int]:
-    """Store the runs; return those that are stored with another result, and how many are new."""
+    """Store the runs; return those that are stored with another result, and the number of new runs."""
     known = _known_runs(connection, sorted(set(subnetworks.values())))
-    clashes: list[Refusal] = []
+    conflicts: list[Refusal] = []
     rows: dict[tuple[int, int, int], dict[str, Any]] = {}
     environments = {key: _environment(connection, run) for key, run in _environments(runs).items()}
     for run in runs:
@@ -35,27 +34,27 @@ def store_outside_runs(
         result = tuple(run.get(name) for name in RESULT)
         if key not in known:
             row: dict[str, Any] = dict(zip(("subnetwork_id", "protocol_id", "seed"), key, strict=True))
-            row |= {name: run.get(name) for name in (*RESULT, "wall_s", *MEASURED)}
+            row |= {name: run.get(name) for name in (*RESULT, "wall_s", *schema.OPTIONAL_METRICS)}
             row["created_at"] = run.get("created_at") or now()
             rows[key] = row | {"environment_id": environments[_machine(run)]}
         elif known[key] != result:
-            place, value, there = next(
-                (name, value, there)
-                for name, value, there in zip(RESULT, result, known[key], strict=True)
-                if value != there
+            column, value, stored = next(
+                (name, value, stored)
+                for name, value, stored in zip(RESULT, result, known[key], strict=True)
+                if value != stored
             )
-            clashes.append(
-                Refusal(run["row"], "the result that is stored", f"{place} {short(value)}, not {short(there)}")
+            conflicts.append(
+                Refusal(run["row"], "the result that is stored", f"{column} {short(value)}, not {short(stored)}")
             )
-    return clashes, insert_new(connection, schema.run, list(rows.values()))
+    return conflicts, insert_new(connection, schema.run, list(rows.values()))
 
 
 def _known_runs(connection: Connection, subnetwork_ids: Sequence[int]) -> dict[tuple[int, int, int], tuple[Any, ...]]:
     table = schema.run
     columns = [table.c[name] for name in ("subnetwork_id", "protocol_id", "seed", *RESULT)]
     found: dict[tuple[int, int, int], tuple[Any, ...]] = {}
-    for some in chunks(subnetwork_ids):
-        rows = connection.execute(select(*columns).where(table.c.subnetwork_id.in_(some)))
+    for batch in batches(subnetwork_ids):
+        rows = connection.execute(select(*columns).where(table.c.subnetwork_id.in_(batch)))
         found |= {(row[0], row[1], row[2]): tuple(row[3:]) for row in rows}
     return found
 
@@ -74,5 +73,5 @@ def _environments(runs: Sequence[Run]) -> dict[str, Run]:
 def _environment(connection: Connection, run: Run) -> int | None:
     if run.get("host") is None:
         return None
-    said = {name: run.get(name) or _UNKNOWN for name in ("platform", "python")}
-    return store_environment(connection, host=run["host"], versions=run.get("versions") or {}, **said)
+    software = {name: run.get(name) or _UNKNOWN for name in ("platform", "python")}
+    return store_environment(connection, host=run["host"], versions=run.get("versions") or {}, **software)

@@ -1,4 +1,4 @@
-"""Tables in files, CSV, JSON and parquet: read as they are, and written such that they are read back the same."""
+"""Tables in CSV, JSON and parquet files, written such that reading them returns the same values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from prunestats.errors import InputError
 from prunestats.files import atomic_file
 
 SUFFIXES = (".csv", ".json", ".parquet")
-# the column that the outer keys of a dictionary of dictionaries make
 KEY_COLUMN = "key"
+"""Column of the outer keys of a dictionary of dictionaries."""
+
 _NO_PYARROW = "expected pyarrow for parquet; found it missing: pip install 'prunestats[parquet]'"
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table as Python values, one row a record, numbered from 1.
+    """Read a table as Python values; the index numbers its rows from 1.
 
     Parameters
     ----------
@@ -32,12 +33,12 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Of objects, with None where there is no value; text in a CSV file stays text.
+        Columns of dtype object; None where there is no value; the cells of a CSV file stay text.
 
     Raises
     ------
     InputError
-        If the file cannot be read as what its suffix says.
+        If the file cannot be read in the format of its suffix.
     """
     file = Path(path)
     read = {".csv": _read_csv, ".json": _read_json, ".parquet": _read_parquet}[check_suffix(file)]
@@ -50,26 +51,26 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     if twice:
         raise InputError(f"expected columns of different names in {file.name!r}; found {twice[0]!r} twice: rename one")
     if not rows:
-        raise InputError(f"expected a table with rows in {file.name!r}; found none")
+        raise InputError(f"expected a table with rows in {file.name!r}; found none: check the file")
     return pd.DataFrame(rows, columns=pd.Index(columns), index=pd.RangeIndex(1, len(rows) + 1), dtype=object)
 
 
 def write_table(path: str | os.PathLike[str], columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write a table in one step: a file of this name is replaced as a whole, or not at all.
+    """Write a table atomically: an existing file is replaced as a whole, or not at all.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix says how: ``.csv``, ``.json`` or ``.parquet``.
+        Its suffix gives the format: ``.csv``, ``.json`` or ``.parquet``.
     columns : mapping
-        Names, and what they hold: ``text``, ``whole``, ``real``, ``truth``, ``widths`` or ``json``.
+        Type by name: ``text``, ``integer``, ``float``, ``boolean``, ``widths`` or ``json``.
     rows : sequence of sequences
-        Python values in the order of `columns`; None is no value.
+        Python values in the order of `columns`; None is a missing value.
 
     Raises
     ------
     InputError
-        For another suffix, or a place that cannot be written.
+        For another suffix, or a path that cannot be written.
     """
     file = Path(path)
     write = {".csv": _write_csv, ".json": _write_json, ".parquet": _write_parquet}[check_suffix(file)]
@@ -81,7 +82,7 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, str], rows: 
 
 
 def check_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the suffix of a table that can be read and written, or refuse it."""
+    """Return the suffix in lower case; refuse one that is not in `SUFFIXES`."""
     file = Path(path)
     if file.suffix.lower() not in SUFFIXES:
         raise InputError(f"expected a file that ends in {', '.join(SUFFIXES)}; found {file.name!r}: rename it")
@@ -144,15 +145,15 @@ def _read_parquet(file: Path) -> tuple[list[str], list[list[Any]]]:
 
 
 def _write_csv(file: Path, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-    nested = [place for place, kind in enumerate(columns.values()) if kind in {"widths", "json"}]
+    nested = [index for index, kind in enumerate(columns.values()) if kind in {"widths", "json"}]
     with file.open("w", encoding="utf-8", newline="") as text:
-        # text is quoted, so that no name can be taken for a number or for two lines
+        # text is quoted: a reader must not take a name for a number or for two lines
         writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow(columns)
         for row in rows:
             values = list(row)
-            for place in nested:
-                values[place] = None if values[place] is None else _json_text(values[place])
+            for index in nested:
+                values[index] = None if values[index] is None else _json_text(values[index])
             writer.writerow([str(value).lower() if isinstance(value, bool) else value for value in values])
 
 
@@ -168,12 +169,18 @@ def _write_parquet(file: Path, columns: Mapping[str, str], rows: Sequence[Sequen
         from pyarrow import parquet
     except ImportError:
         raise InputError(_NO_PYARROW) from None
-    types = {"text": pa.string(), "whole": pa.int64(), "real": pa.float64(), "truth": pa.bool_(), "json": pa.string()}
+    types = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "float": pa.float64(),
+        "boolean": pa.bool_(),
+        "json": pa.string(),
+    }
     types["widths"] = pa.list_(pa.int64())
     values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
-    for place, kind in enumerate(columns.values()):
+    for index, kind in enumerate(columns.values()):
         if kind == "json":
-            values[place] = [None if value is None else _json_text(value) for value in values[place]]
+            values[index] = [None if value is None else _json_text(value) for value in values[index]]
     arrays = [pa.array(column, types[kind]) for column, kind in zip(values, columns.values(), strict=True)]
     parquet.write_table(pa.table(dict(zip(columns, arrays, strict=True))), file)
 

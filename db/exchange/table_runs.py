@@ -1,4 +1,4 @@
-"""From an outside table to runs as the database stores them, and the rows that cannot be stored, with the reason."""
+"""Parsing of an external table: runs as the database stores them, and refused rows with their reasons."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from prunestats.db.exchange.cell_values import converters, listed, widths_of
-from prunestats.db.exchange.column_roles import MEASURED, SEEDED, Meaning
+from prunestats.db.exchange.cell_values import converters, parse_widths, seed_values
+from prunestats.db.exchange.column_roles import SEEDED, Meaning
 from prunestats.db.exchange.refused_rows import Refusal, RefusedError
+from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import content_hash, short
 from prunestats.db.storing.records import RESULT
 from prunestats.errors import UnitWarning
@@ -19,20 +20,30 @@ from prunestats.results.frame import results_frame
 Run = dict[str, Any]
 Costs = Mapping[str, tuple[int, int]]
 
-# what tells a run from all others, and what tells its copies in several populations
 _RUN = ("original", "subnetwork", "protocol_key", "seed")
-_PLACE = ("study", "space", "regime", *_RUN)
+"""Key of a run; with study, space and regime it identifies the copy of a run in one population."""
+
+_MEMBER_RUN = ("study", "space", "regime", *_RUN)
+_KEY_LENGTH = 500
+"""Characters of a key: an index entry of PostgreSQL holds at most 2,700 bytes; the tables check the same length."""
+
+_LARGEST_METRIC = 1e300
+"""Losses, seconds and latencies above it are refused as infinite, as the checks of the tables do."""
+
+_BAND_ROUNDING = 1e-9
+"""Relative slack at the edge of a band: many times the rounding error of a quotient, far below one FLOP."""
+
 _ORIGINAL = ("network", "dataset", "original_seed", "original_flops", "original_params")
 
 
-def runs_of(
+def parse_runs(
     table: pd.DataFrame,
     meaning: Meaning,
     defaults: Mapping[str, Any],
     bands: Sequence[tuple[float, float]],
     stored: Costs,
 ) -> tuple[list[Run], list[Refusal]]:
-    """Return the runs of a table, one a population that they are in, and its rows that cannot be stored.
+    """Return the runs of a table, once per population that contains them, and the rows that cannot be stored.
 
     Parameters
     ----------
@@ -40,16 +51,16 @@ def runs_of(
         From `read_table`.
     meaning : Meaning
     defaults : mapping
-        What stands where the table says nothing.
+        Values of roles for which a row has none.
     bands : sequence of (float, float)
-        Regimes that runs are put into, target and tolerance, where the table says nothing.
+        Regimes (target, relative tolerance) for rows that name none.
     stored : mapping
         FLOPs and parameters of the originals in the database, by key.
 
     Returns
     -------
     runs : list of dict
-        Named as the columns of the view `results`, and `row`.
+        Keys are the columns of the view `results`, and `row`, the number of the row.
     refusals : list of Refusal
         In the order of the table.
     """
@@ -67,19 +78,19 @@ def runs_of(
             refusals.append(Refusal(row, *refused.args))
             continue
         records.append((row, shared, metrics))
-    costs = {**_largest([shared for _, shared, _ in records]), **stored}
-    once = _Once()
+    costs = {**_largest_costs([shared for _, shared, _ in records]), **stored}
+    consistency = _Consistency()
     runs: list[Run] = []
     for row, shared, metrics in records:
         flops, params = costs[shared["original"]]
         shared = {"original_flops": flops, "original_params": params, **shared}
         for values in metrics:
             try:
-                run = _checked({"row": row, **shared, **values}, meaning.test_chooses)
+                run = _checked({"row": row, **shared, **values}, meaning.selects_by_test)
                 copies = [
                     {**run, "regime": regime, "tolerance": tolerance} for regime, tolerance in _regimes(run, bands)
                 ]
-                once.check(copies)
+                consistency.check(copies)
             except RefusedError as refused:
                 refusals.append(Refusal(row, *refused.args))
             else:
@@ -88,12 +99,12 @@ def runs_of(
 
 
 def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Refuse runs whose units cannot be what they are said to be, by the door of all statistics.
+    """Check the units of runs by `prunestats.results_frame`, which every statistic starts from.
 
     Returns
     -------
     tuple of str
-        What looks like another unit, and cannot be told for sure.
+        Warnings of values that suggest another unit but do not prove it.
 
     Raises
     ------
@@ -121,7 +132,7 @@ def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]]]:
-    """A function from a record to what its runs share, and the seed and metrics of each."""
+    """Return a function that splits a record into the values that its runs share, and seed and metrics of each run."""
     single = {role: columns[0] for role, columns in meaning.columns.items() if role not in (*SEEDED, "widths")}
     seeded = {role: meaning.columns[role] for role in SEEDED if role in meaning.columns}
     convert = converters(meaning)
@@ -129,24 +140,24 @@ def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]
     def read(record: dict[str, Any]) -> tuple[Run, list[Run]]:
         shared = {role: convert[role](role, record[column]) for role, column in single.items()}
         if "widths" in meaning.columns:
-            shared["widths"] = widths_of([record[column] for column in meaning.columns["widths"]])
-        values = {role: listed([record[column] for column in columns]) for role, columns in seeded.items()}
+            shared["widths"] = parse_widths([record[column] for column in meaning.columns["widths"]])
+        values = {role: seed_values([record[column] for column in columns]) for role, columns in seeded.items()}
         n = max(map(len, values.values()))
         for role, found in values.items():
             if len(found) != n:
-                raise RefusedError("as many values of every metric as seeds", f"{n} and {len(found)} of {role}")
+                raise RefusedError("one value per seed of every metric", f"{n} and {len(found)} of {role}")
         if n > 1 and shared.get("seed") is not None:
-            raise RefusedError("one row a seed, or one value a seed", "both")
-        runs: list[Run] = [{"seed": place} if shared.get("seed") is None else {} for place in range(n)]
-        for place, run in enumerate(runs):
-            run |= {meaning.of_split(role): convert[role](role, found[place]) for role, found in values.items()}
+            raise RefusedError("one row per seed, or several values per row", "both")
+        runs: list[Run] = [{"seed": number} if shared.get("seed") is None else {} for number in range(n)]
+        for number, run in enumerate(runs):
+            run |= {meaning.of_split(role): convert[role](role, found[number]) for role, found in values.items()}
         return shared, runs
 
     return read
 
 
 def _identify(shared: Run) -> None:
-    """Refuse what has no cost or name, and fill in the keys that follow from the rest."""
+    """Refuse a record without cost or name; derive missing keys by hashing the content that they stand for."""
     for name in ("flops", "params"):
         if shared.get(name) is None:
             raise RefusedError(f"{name} in every row", "none")
@@ -164,12 +175,12 @@ def _identify(shared: Run) -> None:
     if shared.get("protocol_key") is None:
         shared["protocol_key"] = content_hash([shared["protocol"], shared["protocol_parameters"]])[:16]
     for name in ("original", "subnetwork", "protocol_key"):
-        if len(shared[name]) > 500:
-            raise RefusedError(f"a key of at most 500 characters for {name}", f"{len(shared[name])}")
+        if len(shared[name]) > _KEY_LENGTH:
+            raise RefusedError(f"a key of at most {_KEY_LENGTH} characters for {name}", f"{len(shared[name])}")
 
 
-def _largest(records: Sequence[Run]) -> dict[str, tuple[int, int]]:
-    """The most FLOPs and parameters of each original's subnetworks: for its own where that is not known."""
+def _largest_costs(records: Sequence[Run]) -> dict[str, tuple[int, int]]:
+    """Return the largest FLOPs and parameters among the subnetworks of each original: its default cost."""
     found: dict[str, tuple[int, int]] = {}
     for shared in records:
         flops, params = found.get(shared["original"], (0, 0))
@@ -185,49 +196,49 @@ def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float
             raise RefusedError("the relative tolerance of every regime", f"{run.get('tolerance')}: pass --tolerance")
         return [(run["regime"], run["tolerance"])]
     fraction = run["flops"] / run["original_flops"]
-    inside = [band for band in bands if abs(fraction - band[0]) <= band[0] * band[1] * (1 + 1e-9)]
+    inside = [band for band in bands if abs(fraction - band[0]) <= band[0] * band[1] * (1 + _BAND_ROUNDING)]
     if not inside:
         raise RefusedError("FLOPs inside one of the regimes", f"{fraction:.4g} of the original's")
     return inside
 
 
-def _checked(run: Run, test_chooses: bool) -> Run:
-    if test_chooses:
+def _checked(run: Run, selects_by_test: bool) -> Run:
+    if selects_by_test:
         for name in ("error", "loss"):
             run.setdefault(f"val_{name}", run.get(f"test_{name}"))
     if run["state"] not in ("done", "failed"):
         raise RefusedError("state 'done' or 'failed'", short(run["state"]))
     if run["state"] == "done" and run.get("val_error") is None:
-        raise RefusedError("an error for every run that is done", "none")
+        raise RefusedError("an error for every completed run", "none")
     if run["state"] == "done" and run.get("failure") is not None:
-        raise RefusedError("no failure of a run that is done", short(run["failure"]))
+        raise RefusedError("no failure of a completed run", short(run["failure"]))
     if run["state"] == "failed" and not run.get("failure"):
         raise RefusedError("the reason of every failed run", "none")
-    for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs", *MEASURED):
-        if run.get(name) is not None and not 0 <= run[name] <= 1e300:
+    for name in ("val_loss", "test_loss", "train_loss", "wall_s", "epochs", *OPTIONAL_METRICS):
+        if run.get(name) is not None and not 0 <= run[name] <= _LARGEST_METRIC:
             raise RefusedError(f"{name} of 0 or more", f"{run[name]:g}")
     return run
 
 
-class _Once:
-    """What was seen so far: a run has one result, a subnetwork one cost, an original one size."""
+class _Consistency:
+    """Consistency of the rows: one result per run, one cost per subnetwork, one description per original."""
 
     def __init__(self) -> None:
-        self.places: dict[tuple[Any, ...], int] = {}
+        self.row_of: dict[tuple[Any, ...], int] = {}
         self.known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def check(self, copies: Sequence[Run]) -> None:
-        """Refuse copies of what was there before, and what contradicts it."""
+        """Refuse runs that repeat or contradict an earlier row."""
         for run in copies:
             original, subnetwork = (run["original"],), (run["original"], run["subnetwork"])
             self._same(
                 original, [run.get(name) for name in _ORIGINAL], "one name, data set, seed and cost of an original"
             )
             self._same(subnetwork, [run["flops"], run["params"]], "one cost of every subnetwork")
-            place = tuple(run[name] for name in _PLACE)
-            if place in self.places:
-                raise RefusedError("each run once", f"that of row {self.places[place]} again")
-            self.places[place] = run["row"]
+            member = tuple(run[name] for name in _MEMBER_RUN)
+            if member in self.row_of:
+                raise RefusedError("each run once", f"that of row {self.row_of[member]} again")
+            self.row_of[member] = run["row"]
             result = [run.get(name) for name in RESULT]
             self._same(tuple(run[name] for name in _RUN), result, "one result of every run")
 

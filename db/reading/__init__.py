@@ -1,1 +1,1 @@
-"""Rows out: results frames, progress, declarations and what a report needs; nothing is written."""
+"""Queries: results frames, progress, declarations, and the record of a study for a report; nothing is written."""

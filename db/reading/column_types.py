@@ -1,4 +1,4 @@
-"""Types of the columns of a query, and the values of a column as an array of its type."""
+"""Types of the columns of a query, and conversion of their values."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-Kind = Literal["whole", "real", "text"]
+Kind = Literal["integer", "float", "text"]
 
 
 Types = Mapping[str, Kind]
+"""Type of each column of a query, in their order."""
 
-
-# From the text of a query without parameters, and the types of its columns, to a frame.
 Fetch = Callable[[str, Types], pd.DataFrame]
+"""Executes a query without parameters, given the types of its columns, and returns a frame."""
 
-
-# The same for what is called to have the frame: until then nothing else may be fetched.
 Begin = Callable[[str, Types], Callable[[], pd.DataFrame]]
+"""Starts a query and returns a function that returns its frame; until that is called, no other query may start."""
 
-
-# str from pandas 3 on, object before
 TEXT = pd.Series(["text"]).dtype
+"""Type of columns of text: `str` from pandas 3 on, `object` before."""
 
 
 def typed(values: tuple[Any, ...], kind: Kind) -> pd.Series[Any]:
-    """The values of a column, of the type of its kind."""
+    """Return the values of a column as a series of its type."""
     if kind == "text":
         return pd.Series(values, dtype=TEXT)
-    return pd.Series(np.array(values, dtype=np.int64 if kind == "whole" else np.float64))
+    return pd.Series(np.array(values, dtype=np.int64 if kind == "integer" else np.float64))

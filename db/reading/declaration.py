@@ -1,4 +1,4 @@
-"""When a study was declared: its hash is stored before its first run, so that what it compares is confirmatory."""
+"""Preregistration: the hash of a study is stored before its first run, so that its comparisons are confirmatory."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SELECT count(*) AS runs, sum(CASE WHEN r.created_at < s.created_at THEN 1 ELSE 0
 
 @dataclass(frozen=True)
 class Declaration:
-    """What was stored of a study before its runs.
+    """When a study was stored, relative to its runs.
 
     Parameters
     ----------
     study, fingerprint : str
-        Its name, and the hash of everything that decides its results.
+        Its name, and the hash of everything that determines its results.
     declared_at : datetime
-        When they were stored, UTC.
+        Time at which these were stored, UTC.
     runs, runs_before : int
-        Its runs by now, and those of them that were stored earlier, by other studies.
+        Number of its runs, and of those that other studies had stored before `declared_at`.
     """
 
     study: str
@@ -47,29 +47,39 @@ class Declaration:
         if self.runs_before == 0:
             return f"{stored}, before any of its {self.runs:,} runs."
         return (
-            f"{stored}; {self.runs_before:,} of its {self.runs:,} runs were there before it: what they show may have "
-            "been known when it was written."
+            f"{stored}; {self.runs_before:,} of its {self.runs:,} runs were stored before it, so their results may "
+            "have been known when it was written."
         )
 
 
 def refinements(connection: Connection) -> dict[str, str]:
-    """Return the studies that refine another's space, in the order of storing, each with the study that it refines.
+    """Return the studies that refine a space of another study, in storing order, each with that other study.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
+
+    Returns
+    -------
+    dict of str to str
+        The other study, by name of the study that follows from it.
     """
     return _following(connection, "refines")
 
 
 def follow_ups(connection: Connection) -> dict[str, str]:
-    """Return the studies that another led to, each with that other: those that refine it, and rounds of searches in it.
+    """Return the studies that follow from another (refinements and rounds of searches), each with that other study.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
+
+    Returns
+    -------
+    dict of str to str
+        The other study, by name of the study that follows from it.
     """
     return _following(connection, "refines", "searches")
 
@@ -77,7 +87,7 @@ def follow_ups(connection: Connection) -> dict[str, str]:
 def _following(connection: Connection, *keys: str) -> dict[str, str]:
     rows = connection.execute(select(schema.study.c.name, schema.study.c.text).order_by(schema.study.c.id)).all()
     content = {row.name: _content(row.text) for row in rows}
-    return {name: str(said[key]) for name, said in content.items() for key in keys if said.get(key) is not None}
+    return {name: str(file[key]) for name, file in content.items() for key in keys if file.get(key) is not None}
 
 
 def stored_text(connection: Connection, study: str) -> str | None:
@@ -87,7 +97,7 @@ def stored_text(connection: Connection, study: str) -> str | None:
 
 
 def _content(text: str) -> dict[str, Any]:
-    """What a study file says; nothing where the results came from outside."""
+    """Return the content of a study file; an empty dict for an imported study, which has none."""
     try:
         content = json.loads(text)
     except json.JSONDecodeError:
@@ -96,7 +106,7 @@ def _content(text: str) -> dict[str, Any]:
 
 
 def declaration(connection: Connection, study: str) -> Declaration:
-    """Return when a study was declared, and whether it had runs by then.
+    """Return when a study was declared, and how many of its runs were stored before.
 
     Parameters
     ----------
@@ -104,6 +114,10 @@ def declaration(connection: Connection, study: str) -> Declaration:
         From `read`.
     study : str
         Its name.
+
+    Returns
+    -------
+    Declaration
 
     Raises
     ------
@@ -115,6 +129,6 @@ def declaration(connection: Connection, study: str) -> Declaration:
         select(table.c.id, table.c.fingerprint, table.c.created_at).where(table.c.name == study)
     ).one_or_none()
     if found is None:
-        raise DatabaseError(f"expected study {study!r}; found none of this name: `prunestats status` lists them")
+        raise DatabaseError(f"expected study {study!r}; found none of this name: `prunestats status` lists the studies")
     counts = connection.execute(text(_BEFORE), {"study": found.id}).one()
     return Declaration(study, found.fingerprint, found.created_at, int(counts.runs), int(counts.before or 0))

@@ -1,4 +1,4 @@
-"""Whole columns through ADBC: no object of Python's is made for a value."""
+"""Frames through ADBC: columns arrive as Arrow arrays, without a Python object per value."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from prunestats.db.connection.engine import TIMEOUT_S, read_only_uri
 from prunestats.db.reading.column_types import TEXT, Fetch, Types
 from prunestats.errors import DatabaseError
 
-_ARROW = {"whole": pa.int64(), "real": pa.float64(), "text": pa.string()}
-# SQLite's driver decides the types by the first batch: all rows are one batch
+_ARROW = {"integer": pa.int64(), "float": pa.float64(), "text": pa.string()}
 _BATCH_ROWS = 10**9
+"""More rows than a frame can have: the driver infers types from the first batch, which must therefore hold all rows."""
 
 
 @contextmanager
 def arrow_reader(url: URL) -> Iterator[Fetch]:
-    """Open a transaction of its own that reads, all at one moment.
+    """Open a read transaction on a connection of its own; all its queries see one snapshot.
 
     Raises
     ------
@@ -37,11 +37,13 @@ def arrow_reader(url: URL) -> Iterator[Fetch]:
             yield lambda sql, types: _fetch(connection, sql, types, options)
     except Error as error:
         found = " ".join(str(error).split())
-        raise DatabaseError(f"expected a database that can be read; found: {found}: check it") from error
+        raise DatabaseError(
+            f"expected a database that can be read; found: {found}: see `prunestats db check`"
+        ) from error
 
 
 def _connect(url: URL) -> dbapi.Connection:
-    # each driver by its name: neither is needed for the other's database
+    # imported by name: a user of SQLite need not have PostgreSQL's driver, and vice versa
     driver = import_module(f"adbc_driver_{url.get_backend_name()}.dbapi")
     if url.get_backend_name() == "sqlite":
         address, first = read_only_uri(file_of(url)), f"PRAGMA busy_timeout = {1000 * TIMEOUT_S}"

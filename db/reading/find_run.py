@@ -1,4 +1,4 @@
-"""Finding one subnetwork, and its runs, by the beginning of its key."""
+"""Finding the runs of one subnetwork by a prefix of its key."""
 
 from __future__ import annotations
 
@@ -26,32 +26,33 @@ ORDER BY res.seed, st.id
 
 
 def find_runs(connection: Connection, beginning: str) -> list[Row[Any]]:
-    """Return the runs of the one subnetwork whose key begins so.
+    """Return the runs of the one subnetwork whose key begins with a prefix.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
     beginning : str
-        As many characters of the key as tell it from the others.
+        As many characters of the key as identify it.
 
     Returns
     -------
     list of Row
-        By seed: key, cost and metrics as in the view `results`, with the text of the study, the widths, the parameters
-        of the protocol and the hash of the original's weights. A run of several studies comes once for each.
+        Sorted by seed: key, cost and metrics as in the view `results`, with the text of the study, the widths, the
+        parameters of the protocol and the hash of the original's weights. A run of several studies comes once per
+        study.
 
     Raises
     ------
     InputError
-        If no subnetwork that was run has such a key, or several have.
+        If no subnetwork with runs has such a key, or several have.
     """
     query = text(_RUNS).columns(widths=Json, parameters=Json)
     rows = list(connection.execute(query, {"length": len(beginning), "beginning": beginning}))
     keys = sorted({row.subnetwork for row in rows})
     if not beginning or not keys:
         raise InputError(
-            f"expected the key of a subnetwork that was run; found none that begins with {beginning!r}: "
+            f"expected the key of a subnetwork with runs; found none that begins with {beginning!r}: "
             '`prunestats sql "SELECT subnetwork, val_error FROM leaderboard"` lists them'
         )
     if len(keys) > 1:

@@ -1,4 +1,4 @@
-"""How far each study is, how fast it goes, and what failed in it."""
+"""Progress of studies: numbers of runs, their rate, and reasons of failures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from sqlalchemy import Connection, select, text
 from prunestats.db.connection.plain_values import now
 from prunestats.db.schema import tables as schema
 from prunestats.db.schema.types import utc
-from prunestats.db.storing.insert_once import unknown
+from prunestats.db.storing.insert_once import unknown_name
 from prunestats.db.storing.records import StatusRow
 
-# While a study runs, something ends at least as often as the longest run takes; this is what storing may add to it.
-_SLACK_S = 30.0
+_STORING_S = 30.0
+"""Seconds that storing may add between two runs: as long as a writer waits for another (`engine.TIMEOUT_S`)."""
+
 _RECENT = 200
+"""Runs over which the rate is averaged: if they ended at random times, its standard error would be about 7 %."""
 
 PLANNED = """
 FROM run r
@@ -41,22 +43,24 @@ SELECT
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far a study is.
+    """Progress of a study.
 
     Parameters
     ----------
     study : str
+        Its name.
     runs : int
-        Runs that it asks for; a subnetwork of two populations is run once.
+        Planned runs; a subnetwork of two populations counts once.
     done, failed, missing : int
+        Numbers of runs.
     per_minute : float or None
-        Runs stored a minute since the last pause, over at most the last 200; None before there are two to compare.
+        Runs stored per minute since the last pause, over at most the last 200; None with fewer than two.
     running : bool
-        Whether a run was stored so recently that the study seems to go on.
+        Whether the last run was stored so recently that the study seems to be running.
     mean_wall_s : float or None
-        Mean seconds of a run.
+        Mean wall-clock seconds of a run.
     failures : tuple of (str, int)
-        Reasons, the most frequent first; those that differ in numbers alone are one.
+        Reasons and their numbers, most frequent first; reasons that differ in numbers only are merged.
     """
 
     study: str
@@ -71,24 +75,24 @@ class StudyProgress:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until it is complete, if it goes on as it did."""
+        """Estimated seconds until it is complete, at the recent rate."""
         return 60 * self.missing / self.per_minute if self.per_minute else None
 
 
 def study_progress(connection: Connection, study: str | None = None) -> list[StudyProgress]:
-    """Return how far each study with a plan is, or the one that is named.
+    """Return the progress of each study with a plan, or of one study.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
     study : str, optional
-        Name of one study.
+        Name of one study; all by default.
 
     Returns
     -------
     list of StudyProgress
-        In the order in which they were begun.
+        In storing order.
     """
     table = schema.study
     studies = connection.execute(select(table.c.id, table.c.name).order_by(table.c.id)).all()
@@ -97,11 +101,11 @@ def study_progress(connection: Connection, study: str | None = None) -> list[Stu
 
 
 def recent_rate(runs: Sequence[tuple[datetime, float | None]]) -> float | None:
-    """Return runs a minute from when each was stored and its seconds, the last one first.
+    """Return the rate in runs per minute, from the time of storing and the seconds of each run, latest first.
 
     Notes
     -----
-    It looks back to the last pause: a time in which no run ended, of more than twice the longest run.
+    It counts the runs since the last pause: an interval without a run that is longer than `longest_gap`.
 
     Examples
     --------
@@ -113,24 +117,25 @@ def recent_rate(runs: Sequence[tuple[datetime, float | None]]) -> float | None:
     """
     recent = list(runs[:1])
     for earlier in runs[1:]:
-        if _seconds(earlier[0], recent[-1][0]) > longest_silence([*recent, earlier]):
+        if _seconds(earlier[0], recent[-1][0]) > longest_gap([*recent, earlier]):
             break
         recent.append(earlier)
     span = _seconds(recent[-1][0], recent[0][0]) if recent else 0.0
     return 60 * (len(recent) - 1) / span if span else None
 
 
-def longest_silence(runs: Sequence[tuple[datetime, float | None]]) -> float:
-    """Return the most seconds that may pass between two runs of a study that goes on."""
-    return 2 * max((wall_s or 0.0 for _, wall_s in runs), default=0.0) + _SLACK_S
+def longest_gap(runs: Sequence[tuple[datetime, float | None]]) -> float:
+    """Return the longest interval without a run, in seconds, in which a study still counts as running."""
+    # while one worker is left, a run ends at least every longest run; twice that allows for slower runs to come
+    return 2 * max((wall_s or 0.0 for _, wall_s in runs), default=0.0) + _STORING_S
 
 
-def reasons(failures: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Return reasons and how often each came, the most frequent first, with numbers that differ left out.
+def failure_counts(failures: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Return the reasons of failures with their numbers, most frequent first; differing numbers become an ellipsis.
 
     Examples
     --------
-    >>> reasons([("loss became nan in epoch 1", 2), ("loss became nan in epoch 2", 1), ("no memory", 1)])
+    >>> failure_counts([("loss became nan in epoch 1", 2), ("loss became nan in epoch 2", 1), ("no memory", 1)])
     (('loss became nan in epoch …', 3), ('no memory', 1))
     """
     texts: dict[str, Counter[str]] = {}
@@ -154,9 +159,9 @@ def _progress(connection: Connection, study_id: int, name: str) -> StudyProgress
         failed=counts.failed,
         missing=asked - counts.stored,
         per_minute=recent_rate(runs),
-        running=bool(runs) and asked > counts.stored and _seconds(runs[0][0], now()) <= longest_silence(runs),
+        running=bool(runs) and asked > counts.stored and _seconds(runs[0][0], now()) <= longest_gap(runs),
         mean_wall_s=counts.wall_s,
-        failures=reasons(failures),
+        failures=failure_counts(failures),
     )
 
 
@@ -165,28 +170,34 @@ def _seconds(earlier: datetime, later: datetime) -> float:
 
 
 def study_status(connection: Connection, study: str | None = None) -> list[StatusRow]:
-    """Return how far each population of a study, or of all, is.
+    """Return the numbers of stored and missing runs of each population, of one study or of all.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
     study : str, optional
-        Name of one study.
+        Name of one study; all by default.
 
     Returns
     -------
     list of StatusRow
-        By study, space, regime (largest first) and original.
+        Sorted by study, space, regime (largest first) and original.
 
     Raises
     ------
     InputError
-        If there is no such study; the message names those that there are.
+        If there is no such study; the message lists the studies.
+
+    Examples
+    --------
+    >>> from prunestats.db import open_database, read
+    >>> with read(open_database("results.db", create=False)) as connection:     # doctest: +SKIP
+    ...     missing = sum(row.missing for row in study_status(connection, "digits"))
     """
     names = list(connection.scalars(select(schema.study.c.name).order_by(schema.study.c.id)))
     if study is not None and study not in names:
-        raise unknown("study", study, names)
+        raise unknown_name("study", study, names)
     made = {row.population_id: row for row in connection.execute(text(_MADE))}
     rows = []
     for row in connection.execute(text(_DRAWN)):

@@ -1,4 +1,4 @@
-"""From the database to the results frame that the statistics take."""
+"""Loading of the results frame, from which every statistic starts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Engine
 from prunestats.db.reading.column_types import Begin, Fetch
 from prunestats.db.reading.costs import add_widths, cost_models
 from prunestats.db.reading.fetch import reading
-from prunestats.db.reading.selection import OF_A_RUN, Level, Runs, check_names, place_runs, select_members
+from prunestats.db.reading.joining import Level, Runs, join_runs
+from prunestats.db.reading.selection import RUN_TYPES, check_names, select_members
 from prunestats.db.schema.opening import read_only_engine
-from prunestats.db.schema.tables import MEASURED
+from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.errors import InputError
 
 Source = Engine | str | os.PathLike[str]
@@ -58,7 +59,7 @@ COLUMNS = (
     "wall_s",
     "failure",
     "host",
-    *MEASURED,
+    *OPTIONAL_METRICS,
 )
 
 
@@ -75,14 +76,14 @@ def load_results(
     bucket: int = 1,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Load runs as a results frame, one row a run in a population.
+    """Load runs as a results frame, one row per run and population.
 
     Parameters
     ----------
     source : Engine, str or Path
         From `open_database`, or the path or URL of a database.
     study, space : str or sequence of str, optional
-        Names; all when not given.
+        Names; all by default.
     original : str or sequence of str, optional
         Keys of originals, or names of networks.
     regime : float or sequence of float, optional
@@ -90,43 +91,43 @@ def load_results(
     protocol : str or sequence of str, optional
         Names or keys.
     state : {"done", "failed"} or None
-        None loads both; failed runs have NaN where there is no metric.
+        None loads both; missing metrics of failed runs are NaN.
     split : {"validation", "test"}
-        Which split `error`, `loss` and `log_cross_entropy` are of.
+        Split of the columns `error`, `loss` and `log_cross_entropy`.
     bucket : int
-        Parameters a bucket, for the columns `buckets` and `ratio`.
+        Parameters per bucket, for the columns `buckets` and `ratio`.
     columns : sequence of str, optional
-        Only these, in this order.
+        Columns to return, in this order; all of `COLUMNS` by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs a bucket,
-        `wall_s` seconds, latencies milliseconds; latencies and proxies are NaN where the protocol does not ask for
-        them. `widths` and `layer_params` hold tuples, or None where an import has none. Two protocols of one name are
-        told apart by the beginning of their keys.
+        Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs per bucket,
+        `wall_s` seconds, latencies milliseconds; latencies and proxies are NaN where the protocol does not measure
+        them. `widths` and `layer_params` hold tuples, or None where an import has none. Names of protocols that are
+        not unique are followed by the first characters of their keys.
 
     Raises
     ------
     InputError
-        For a name that is not in the database (the message says which are), or buckets that cannot be counted.
+        For a name that is not in the database (the message lists those that are), or buckets that cannot be counted.
     DatabaseError
         If the database cannot be read.
 
     Notes
     -----
-    Without `study`, a run that belongs to several studies comes once for each.
+    Without `study`, a run that belongs to several studies comes once per study.
 
     Examples
     --------
     >>> frame = load_results("results.db", study="digits", regime=0.25)     # doctest: +SKIP
     """
     if split not in ("validation", "test"):
-        raise InputError(f"split must be 'validation' or 'test'; found {split!r}")
+        raise InputError(f"split must be 'validation' or 'test'; found {split!r}: pass one of these")
     if state not in ("done", "failed", None):
-        raise InputError(f"state must be 'done', 'failed' or None for both; found {state!r}")
+        raise InputError(f"state must be 'done', 'failed' or None for both; found {state!r}: pass one of these")
     if bucket != int(bucket) or bucket < 1:
-        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket}")
+        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket}: round it")
     chosen = list(COLUMNS if columns is None else columns)
     for name in chosen:
         if name not in COLUMNS:
@@ -140,15 +141,15 @@ def load_results(
         populations, members, of_population = selected.populations, selected.members, selected.of_population
         originals = populations["original_id"].to_numpy()
         costs = cost_models(fetch, originals) if needs_widths else {}
-        runs = begin(selected.runs, OF_A_RUN)
+        runs = begin(selected.runs, RUN_TYPES)
         add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
         members["flops_fraction"] = (
             members["flops"].to_numpy() / populations["original_flops"].to_numpy()[of_population]
         )
-        found = place_runs(selected, runs())
+        found = join_runs(selected, runs())
     _derive(found, "val" if split == "validation" else "test")
-    with ThreadPoolExecutor() as beside:
-        return pd.DataFrame(dict(zip(chosen, beside.map(partial(_spread, found), chosen), strict=True)), copy=False)
+    with ThreadPoolExecutor() as pool:
+        return pd.DataFrame(dict(zip(chosen, pool.map(partial(_column, found), chosen), strict=True)), copy=False)
 
 
 @contextmanager
@@ -174,7 +175,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _derive(found: Runs, prefix: str) -> None:
-    """Add what follows from the columns that were read, where it is the same for most runs."""
+    """Add derived columns to the frames in which each value stands once, before they are expanded to runs."""
     populations, runs = found.populations.frame, found.runs.frame
     populations["original_ratio"] = populations["original_flops"] / populations["original_params"]
     runs["error"] = runs[f"{prefix}_error"]
@@ -185,15 +186,15 @@ def _derive(found: Runs, prefix: str) -> None:
 
 
 def _label_protocols(protocols: Level) -> None:
-    """Tell protocols of one name apart: they are not replications of one another."""
-    there = protocols.frame.iloc[np.unique(protocols.places)]
-    twice = there["protocol"][there["protocol"].duplicated()]
+    """Give protocols of one name different names: their runs are not replications of one another."""
+    used = protocols.frame.iloc[np.unique(protocols.rows)]
+    twice = used["protocol"][used["protocol"].duplicated()]
     ambiguous = protocols.frame["protocol"].isin(twice)
     protocols.frame["protocol"] = protocols.frame["protocol"].mask(ambiguous, protocols.frame["labelled"])
 
 
-def _spread(found: Runs, name: str) -> Any:
+def _column(found: Runs, name: str) -> Any:
     for level in (found.populations, found.members, found.protocols, found.environments, found.runs):
         if name in level.frame.columns:
-            return level.spread(name)
+            return level.per_run(name)
     raise KeyError(name)

@@ -1,6 +1,6 @@
-"""Which runs a filter names, read a table at a time and put together as whole columns.
+"""Runs that pass the filters: each table is read once, and joined in memory by row numbers.
 
-A join in the database would bring the names, widths and costs with every run again: three times the work.
+A join in the database would transfer names, widths and costs again with every run, which takes three times as long.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from sqlalchemy import Connection, func, select
 
 from prunestats.db.reading.column_types import Fetch, Types
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import unknown
+from prunestats.db.storing.insert_once import unknown_name
 
-_OF_A_POPULATION: Types = {
-    "population_id": "whole",
-    "study_id": "whole",
-    "original_id": "whole",
+_POPULATION_TYPES: Types = {
+    "population_id": "integer",
+    "study_id": "integer",
+    "original_id": "integer",
     "study": "text",
     "original": "text",
     "network": "text",
     "dataset": "text",
     "original_seed": "text",
-    "original_flops": "whole",
-    "original_params": "whole",
+    "original_flops": "integer",
+    "original_params": "integer",
     "space": "text",
-    "regime": "real",
+    "regime": "float",
 }
 _POPULATIONS = """
 SELECT p.id, p.study_id, p.original_id, st.name, o.key, o.network, o.dataset, CAST(o.seed AS TEXT), o.flops, o.params,
@@ -42,13 +42,13 @@ JOIN regime g ON g.id = p.regime_id
 JOIN space sp ON sp.id = p.space_id
 ORDER BY p.id
 """
-_OF_A_MEMBER: Types = {
-    "population_id": "whole",
-    "subnetwork_id": "whole",
-    "draw": "whole",
+_MEMBER_TYPES: Types = {
+    "population_id": "integer",
+    "subnetwork_id": "integer",
+    "draw": "integer",
     "subnetwork": "text",
-    "flops": "whole",
-    "params": "whole",
+    "flops": "integer",
+    "params": "integer",
     "widths": "text",
 }
 _MEMBERS = """
@@ -56,76 +56,46 @@ SELECT d.population_id, d.subnetwork_id, d.position, s.key, s.flops, s.params, C
 FROM draw d
 JOIN subnetwork s ON s.id = d.subnetwork_id
 """
-OF_A_RUN: Types = {
-    "subnetwork_id": "whole",
-    "protocol_id": "whole",
-    "environment_id": "whole",
-    "seed": "whole",
+RUN_TYPES: Types = {
+    "subnetwork_id": "integer",
+    "protocol_id": "integer",
+    "environment_id": "integer",
+    "seed": "integer",
     "state": "text",
-    "val_error": "real",
-    "test_error": "real",
-    "val_loss": "real",
-    "test_loss": "real",
-    "train_loss": "real",
-    "epochs": "real",
-    "wall_s": "real",
+    "val_error": "float",
+    "test_error": "float",
+    "val_loss": "float",
+    "test_loss": "float",
+    "train_loss": "float",
+    "epochs": "float",
+    "wall_s": "float",
     "failure": "text",
-    **dict.fromkeys(schema.MEASURED, "real"),
+    **dict.fromkeys(schema.OPTIONAL_METRICS, "float"),
 }
-_RUNS = f"SELECT {', '.join(OF_A_RUN).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
-_OF_A_PROTOCOL: Types = {"protocol_id": "whole", "protocol": "text", "protocol_key": "text"}
+_RUNS = f"SELECT {', '.join(RUN_TYPES).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
+_PROTOCOL_TYPES: Types = {"protocol_id": "integer", "protocol": "text", "protocol_key": "text"}
 _PROTOCOLS = "SELECT id, name, key FROM protocol ORDER BY id"
-_OF_AN_ENVIRONMENT: Types = {"environment_id": "whole", "host": "text"}
-# a run whose worker died has no environment
+_ENVIRONMENT_TYPES: Types = {"environment_id": "integer", "host": "text"}
+# row 0: a run whose worker died has no environment
 _ENVIRONMENTS = "SELECT 0 AS id, CAST(NULL AS TEXT) AS host UNION ALL SELECT id, host FROM environment ORDER BY id"
-_OF_A_PLAN: Types = {"study_id": "whole", "protocol_id": "whole", "seed": "whole"}
+_PLAN_TYPES: Types = {"study_id": "integer", "protocol_id": "integer", "seed": "integer"}
 _PLANS = "SELECT study_id, protocol_id, seed FROM plan"
 
 
-@dataclass(frozen=True)
-class Level:
-    """What is the same for many runs, once, and for each run where it is.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row each.
-    places : array of int, shape (n_runs,)
-        The row of each run.
-    """
-
-    frame: pd.DataFrame
-    places: NDArray[np.int64]
-
-    def spread(self, name: str) -> Any:
-        """Return a column with one value a run."""
-        return self.frame[name].array.take(self.places)
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Runs in populations, in the order of studies, populations, drawing, protocols and seeds."""
-
-    populations: Level
-    members: Level
-    runs: Level
-    protocols: Level
-    environments: Level
-
-
-# What each filter looks at.
-_LOOKS_AT = {
+_FILTER_COLUMNS = {
+    # by filter: the columns that a given value may match
     "study": ("study",),
     "original": ("original", "network"),
     "space": ("space",),
     "regime": ("regime",),
     "protocol": ("protocol", "protocol_key", "labelled"),
 }
-_SAME = 1e-9
+SAME_TARGET = 1e-9
+"""Largest difference between two values of one FLOPs target: allows for rounding, far below any step of targets."""
 
 
 def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
-    """Refuse names that are not in the database, looking inside the studies that were asked for."""
+    """Refuse names that are not in the database; spaces and regimes must belong to the given studies."""
     tables = {"study": schema.study, "original": schema.original, "space": schema.space, "regime": schema.regime}
     protocol = schema.protocol
     columns: dict[str, list[Any]] = {
@@ -147,28 +117,28 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
                 )
             names += [name for name in connection.scalars(query) if name not in names]
         for name in wanted:
-            if not any(_same(name, there) for there in names):
-                raise unknown(kind, name, names)
+            if not any(_is_same(name, known) for known in names):
+                raise unknown_name(kind, name, names)
 
 
-def _same(wanted: Any, there: Any) -> bool:
-    if isinstance(wanted, float) and isinstance(there, float):
-        return abs(wanted - there) <= _SAME
-    return bool(wanted == there)
+def _is_same(wanted: Any, known: Any) -> bool:
+    if isinstance(wanted, float) and isinstance(known, float):
+        return abs(wanted - known) <= SAME_TARGET
+    return bool(wanted == known)
 
 
 @dataclass(frozen=True)
 class Members:
-    """Subnetworks in populations that filters name, in the order of drawing, and what else is known before their runs.
+    """Subnetworks of the selected populations, in sampling order, and the tables that their runs refer to.
 
     Parameters
     ----------
     populations, members, protocols, environments, plans : pandas.DataFrame
-        One row each.
+        One row per population, subnetwork in a population, protocol, environment, planned seed.
     of_population : array of int, shape (n_members,)
-        The row of the population of each member.
+        Index of the population of each member.
     runs : str
-        The query of their runs, for `OF_A_RUN`.
+        Query of their runs, with columns `RUN_TYPES`.
     """
 
     populations: pd.DataFrame
@@ -181,15 +151,15 @@ class Members:
 
 
 def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Members:
-    """Read what the filters name; `widths` says whether their texts are read, too."""
-    populations = _chosen(fetch(_POPULATIONS, _OF_A_POPULATION), given, ("study", "original", "space", "regime"))
-    populations["original_seed"] = _whole_where_known(populations["original_seed"])
-    protocols = fetch(_PROTOCOLS, _OF_A_PROTOCOL)
+    """Read all selected rows except the runs; `widths` says whether to read the widths of subnetworks."""
+    populations = _filtered(fetch(_POPULATIONS, _POPULATION_TYPES), given, ("study", "original", "space", "regime"))
+    populations["original_seed"] = _integers_where_known(populations["original_seed"])
+    protocols = fetch(_PROTOCOLS, _PROTOCOL_TYPES)
     protocols["labelled"] = protocols["protocol"] + "-" + protocols["protocol_key"].str[:8]
-    protocols = _chosen(protocols, given, ("protocol",))
+    protocols = _filtered(protocols, given, ("protocol",))
     drawn = _ids("population_id", populations) if {"study", "original", "space", "regime"} & set(given) else ""
     of_members = _MEMBERS if widths else _MEMBERS.replace("s.widths", "NULL")
-    members = fetch(of_members + (f"WHERE {drawn}" if drawn else ""), _OF_A_MEMBER)
+    members = fetch(of_members + (f"WHERE {drawn}" if drawn else ""), _MEMBER_TYPES)
     conditions = [f"subnetwork_id IN (SELECT subnetwork_id FROM draw WHERE {drawn})"] if drawn else []
     conditions += [_ids("protocol_id", protocols)] if "protocol" in given else []
     conditions += [f"state = '{state}'"] if state is not None else []
@@ -199,39 +169,21 @@ def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None,
         populations,
         members,
         protocols,
-        fetch(_ENVIRONMENTS, _OF_AN_ENVIRONMENT),
-        fetch(_PLANS, _OF_A_PLAN),
-        _places(populations["population_id"], members["population_id"]),
+        fetch(_ENVIRONMENTS, _ENVIRONMENT_TYPES),
+        fetch(_PLANS, _PLAN_TYPES),
+        positions(populations["population_id"], members["population_id"]),
         _RUNS + where,
     )
 
 
-def place_runs(found: Members, runs: pd.DataFrame) -> Runs:
-    """Give each run its member, population, protocol and environment, as often as it is in a population."""
-    keys = [runs[name].to_numpy() for name in ("seed", "protocol_id", "subnetwork_id")]
-    # what is the same everywhere orders nothing, and sorting by it takes as long
-    order = np.lexsort([key for key in keys[:-1] if len(key) and (key[0] != key).any()] + keys[-1:])
-    of_member, of_run = _matches(found.members["subnetwork_id"].to_numpy(), runs["subnetwork_id"].to_numpy(), order)
-    studies = found.populations["study_id"].to_numpy()[found.of_population][of_member]
-    planned = _planned(found.plans, studies, runs, of_run)
-    of_member, of_run = of_member[planned], of_run[planned]
-    return Runs(
-        Level(found.populations, found.of_population[of_member]),
-        Level(found.members, of_member),
-        Level(runs, of_run),
-        Level(found.protocols, _places(found.protocols["protocol_id"], runs["protocol_id"])[of_run]),
-        Level(found.environments, _places(found.environments["environment_id"], runs["environment_id"])[of_run]),
-    )
-
-
-def _chosen(rows: pd.DataFrame, given: dict[str, list[Any]], kinds: Iterable[str]) -> pd.DataFrame:
-    """Rows that pass the filters: any name of a filter, and all filters."""
+def _filtered(rows: pd.DataFrame, given: dict[str, list[Any]], kinds: Iterable[str]) -> pd.DataFrame:
+    """Return the rows that match all filters, each by any of its values."""
     for kind in kinds:
         if kind in given:
             passes = np.zeros(len(rows), dtype=bool)
-            for column in _LOOKS_AT[kind]:
+            for column in _FILTER_COLUMNS[kind]:
                 if kind == "regime":
-                    passes |= np.any([np.abs(rows[column] - name) <= _SAME for name in given[kind]], axis=0)
+                    passes |= np.any([np.abs(rows[column] - name) <= SAME_TARGET for name in given[kind]], axis=0)
                 else:
                     passes |= rows[column].isin(given[kind]).to_numpy()
             rows = rows[passes]
@@ -242,45 +194,12 @@ def _ids(name: str, rows: pd.DataFrame) -> str:
     return f"{name} IN ({', '.join(map(str, rows[name].tolist())) or 'NULL'})"
 
 
-def _whole_where_known(texts: pd.Series[Any]) -> Any:
+def _integers_where_known(texts: pd.Series[Any]) -> Any:
     if texts.isna().any():
         return texts.astype("float64")
     return np.array([int(text) for text in texts], dtype=np.int64)
 
 
-def _places(ids: pd.Series[Any], wanted: pd.Series[Any]) -> NDArray[np.int64]:
-    """Where in `ids`, which are in order, each of the others is."""
+def positions(ids: pd.Series[Any], wanted: pd.Series[Any]) -> NDArray[np.int64]:
+    """Return the index in `ids`, which are sorted, of each wanted id."""
     return np.searchsorted(ids.to_numpy(), wanted.to_numpy())
-
-
-def _matches(
-    members: NDArray[np.int64], runs: NDArray[np.int64], order: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each run of each member, the row of the member and the row of the run; `order` sorts the runs."""
-    sorted_runs = runs[order]
-    starts = np.flatnonzero(np.diff(sorted_runs, prepend=-1))
-    bounds = np.append(starts, len(runs))
-    place = np.searchsorted(sorted_runs[starts], members)
-    there = np.append(sorted_runs[starts], -1)[place] == members
-    first, counts = bounds[place], np.where(there, np.diff(bounds, append=len(runs))[place], 0)
-    of_member = np.repeat(np.arange(len(members)), counts)
-    within = np.arange(len(of_member)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return of_member, order[first[of_member] + within]
-
-
-def _planned(
-    plans: pd.DataFrame, studies: NDArray[np.int64], runs: pd.DataFrame, of_run: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Whether each run is one that its study planned; a study without a plan owns every run of its subnetworks."""
-    pairs = list(zip(plans["protocol_id"], plans["seed"], strict=True))
-    numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
-    known = np.unique(studies)
-    allowed = np.zeros((len(known), len(numbers) + 1), dtype=bool)
-    allowed[~np.isin(known, plans["study_id"])] = True
-    for study, pair in zip(plans["study_id"], pairs, strict=True):
-        allowed[known == study, numbers[pair]] = True
-    of_pair = np.full(len(runs), len(numbers))
-    for (protocol, seed), number in numbers.items():
-        of_pair[(runs["protocol_id"] == protocol) & (runs["seed"] == seed)] = number
-    planned: NDArray[np.bool_] = allowed[np.searchsorted(known, studies), of_pair[of_run]]
-    return planned

@@ -1,4 +1,4 @@
-"""All rows that a report looks at, whether it is built or built again."""
+"""The record of a study that a report needs, when it is built and when it is rebuilt."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from prunestats.wording import plain, settings
 
 
 def find_study(connection: Connection, name: str | None) -> dict[str, Any]:
-    """The row of a study; without a name, of the only one that no other led to."""
+    """Return the row of a study; without a name, of the only study that does not follow from another."""
     rows = [dict(row) for row in connection.execute(select(t.study).order_by(t.study.c.id)).mappings()]
     others = follow_ups(connection)
     wanted = [row for row in rows if (name is None and row["name"] not in others) or row["name"] == name]
     found = ", ".join(plain(row["name"]) for row in rows) or "none"
     if not wanted:
-        raise InputError(f"a report needs a study{f' named {name!r}' if name else ''}; found {found}: run one first")
+        named = f" named {name!r}" if name else ""
+        raise InputError(f"a report needs a study{named}; found {found}: run one first")
     if len(wanted) > 1:
         raise InputError(f"a report is of one study; found {found}: name one with study=")
     return wanted[0]
 
 
 def with_buckets(engine: Engine, frame: pd.DataFrame, bucket: int) -> pd.DataFrame:
-    """Add the parameter buckets that each original fills, as original_buckets; nothing for a bucket of 1.
+    """Add the column original_buckets, the parameter buckets of each original; nothing for a bucket of 1.
 
     Raises
     ------
     InputError
-        If the layers of an original are not on record.
+        If an original is stored without a cost model.
     """
     if bucket == 1:
         return frame
@@ -48,16 +49,14 @@ def with_buckets(engine: Engine, frame: pd.DataFrame, bucket: int) -> pd.DataFra
     buckets = {}
     for key, content in stored:
         if content is None:
-            raise InputError(
-                f"buckets of {bucket} are counted layer by layer; found no layers of original {key}: use 1"
-            )
+            raise InputError(f"buckets of {bucket} are counted per layer; found no layers of original {key}: use 1")
         cost = CostModel.from_dict(content)
         buckets[key] = int(cost.buckets([cost.group_sizes], bucket)[0])
     return frame.assign(original_buckets=frame["original"].map(buckets))
 
 
 def load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:
-    """What is on record about a study."""
+    """Return the record of a study."""
     mine = {"study_id": study["id"]}
     regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
     spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
@@ -105,14 +104,14 @@ def _populations(connection: Connection, study_id: int) -> list[dict[str, Any]]:
 
 
 def _of_runs(column: Any, study_id: int) -> Any:
-    """Values of a column of `run` among the runs of a study's subnetworks."""
+    """Return the query of a column of `run` over the runs of a study's subnetworks."""
     joined = t.run.join(t.draw, t.draw.c.subnetwork_id == t.run.c.subnetwork_id).join(t.population)
     return select(column).select_from(joined).where(t.population.c.study_id == study_id)
 
 
 def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
     planned = select(t.plan.c.protocol_id).where(t.plan.c.study_id == study_id)
-    # Results from outside have no plan: theirs are the protocols of their runs.
+    # An imported study has no plan: its protocols are those of its runs.
     used = planned if connection.execute(planned.limit(1)).first() else _of_runs(t.run.c.protocol_id, study_id)
     rows = _rows(connection, select(t.protocol).where(t.protocol.c.id.in_(used)).order_by(t.protocol.c.key))
     return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
@@ -147,12 +146,12 @@ def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
 
 
 def _database_name(engine: Engine) -> str:
-    """The file's name, as its folder says nothing to a reader elsewhere; or the URL without its password."""
+    """Return the name of the file without its folder, or the URL without its password."""
     url = make_url(engine.url)
     if url.get_backend_name() == "sqlite":
         return Path(url.database or "").name or "in memory"
     return url.render_as_string(hide_password=True)
 
 
-# Not by row number, which is the order of training: two runs of one study give one report.
+# Not by row number, which is the order of training: executing a study twice must give the same report.
 _ORIGINALS = (t.original.c.network, t.original.c.dataset, t.original.c.seed, t.original.c.key)

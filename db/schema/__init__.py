@@ -1,1 +1,1 @@
-"""Tables, views, their comments and migrations: what a results database is, and opening one."""
+"""Schema of a results database: tables, views, comments and migrations; opening a database."""

@@ -11,7 +11,7 @@ from prunestats.db.schema.types import Json, Real, Row, String, Whole, utc
 
 
 def row_number(comment: str = "row number") -> Column[Any]:
-    """Return the key of a table's rows."""
+    """Return the primary key: the number of a row."""
     return Column("id", Row, primary_key=True, comment=comment)
 
 
@@ -41,7 +41,7 @@ def real(name: str, comment: str, *, optional: bool = False) -> Column[Any]:
 
 
 def created() -> Column[Any]:
-    """Return the column of the moment of storing."""
+    """Return the column for the time of storing."""
     return Column("created_at", utc(), nullable=False, default=now, comment="when the row was stored, UTC")
 
 
@@ -52,7 +52,7 @@ def fraction(name: str) -> CheckConstraint:
 
 def amount(name: str) -> CheckConstraint:
     """Check that a column is 0 or more and finite."""
-    # the upper bound keeps out infinity, and NaN where the database has it
+    # the upper bound excludes infinity, and NaN, which PostgreSQL sorts above every number; 1e300 is a round number
     return CheckConstraint(f"{name} BETWEEN 0 AND 1e300", name=f"{name}_finite")
 
 
@@ -62,23 +62,23 @@ def positive(name: str) -> CheckConstraint:
 
 
 def key_length(name: str = "key") -> CheckConstraint:
-    """Check that a key has a length that indices can hold."""
-    # PostgreSQL's indices hold at most 2,700 bytes an entry
+    """Check that a key is short enough for an index."""
+    # an index entry of PostgreSQL holds at most 2,700 bytes, and a character takes up to 4
     return CheckConstraint(f"length({name}) BETWEEN 1 AND 500", name=f"{name}_length")
 
 
 def unique_name(table: str, *before: str) -> tuple[UniqueConstraint, Index]:
-    """Names are of any length: PostgreSQL indexes their hash, as its index entries are short."""
+    """Require unique names of any length; PostgreSQL indexes their hash, as its index entries are short."""
     constraint = UniqueConstraint(*before, "name", name=f"uq_{table}_name").ddl_if(dialect="sqlite")
     index = Index(f"uq_{table}_name_md5", *before, text("md5(name)"), unique=True).ddl_if(dialect="postgresql")
     return constraint, index
 
 
 def metrics() -> list[Column[Any]]:
-    """Return the columns of what a trained network achieves on both splits."""
+    """Return the columns of error and loss on both splits."""
     return [
-        real("val_error", "error on the validation split, a fraction: what choices look at", optional=True),
-        real("test_error", "error on the test split, a fraction: reported, never chosen by", optional=True),
+        real("val_error", "error on the validation split, a fraction: used for selection", optional=True),
+        real("test_error", "error on the test split, a fraction: reported, never used for selection", optional=True),
         real("val_loss", "cross-entropy on the validation split, nats", optional=True),
         real("test_loss", "cross-entropy on the test split, nats", optional=True),
     ]

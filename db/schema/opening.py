@@ -1,4 +1,4 @@
-"""A database to read from, whether it is open already or named."""
+"""Opening a results database, and read transactions on one that is open or named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Source = Engine | str | os.PathLike[str]
 
 @contextmanager
 def reading(source: Source) -> Iterator[Connection]:
-    """Open a transaction that reads from an engine, or from the database of a path or URL."""
+    """Open a read transaction on an engine, or on the database of a path or URL."""
     engine = source if isinstance(source, Engine) else read_only_engine(source)
     try:
         with read(engine) as connection:
@@ -27,14 +27,14 @@ def reading(source: Source) -> Iterator[Connection]:
 
 
 def open_database(url_or_path: str | os.PathLike[str], *, create: bool = True) -> Engine:
-    """Open a results database with its schema in place.
+    """Open a results database; create or upgrade its schema.
 
     Parameters
     ----------
     url_or_path : str or Path
         A SQLite file, ``"sqlite:///results.db"``, or ``"postgresql+psycopg://user@host/name"``.
     create : bool
-        Whether to make what is not there: the file, and the tables in an empty database.
+        Whether to create a missing file, and the tables of an empty database.
 
     Returns
     -------
@@ -44,13 +44,13 @@ def open_database(url_or_path: str | os.PathLike[str], *, create: bool = True) -
     Raises
     ------
     DatabaseError
-        If it is no database, damaged, of another application, of a newer version, cannot be reached, or is not there
-        and not to be created. The message is one line.
+        If it is not a database, damaged, of another application, of a newer version, unreachable, or missing with
+        ``create=False``. The message is one line.
 
     Notes
     -----
-    An older schema is brought up to date under a lock. SQLite files are in write-ahead mode: beside ``results.db`` lie
-    ``results.db-wal`` and ``results.db-shm`` while it is open. Copy an open database with SQLite's backup, not as a
+    An older schema is upgraded under a lock. SQLite files are in write-ahead mode: while ``results.db`` is open, the
+    files ``results.db-wal`` and ``results.db-shm`` belong to it. Copy an open database with `backup_database`, not as a
     file.
 
     Examples
@@ -79,12 +79,12 @@ def open_database(url_or_path: str | os.PathLike[str], *, create: bool = True) -
 
 
 def read_only_engine(url_or_path: str | os.PathLike[str], *, older: bool = False) -> Engine:
-    """Return an engine that cannot write, on a database that is there; nothing is created or upgraded.
+    """Return an engine that cannot write; nothing is created or upgraded.
 
     Raises
     ------
     DatabaseError
-        As `open_database` does, and for a schema that is not of this version, unless it is older and may be.
+        As `open_database`, and for an older schema, unless `older` is true.
     """
     from prunestats.db.schema.upgrade import check_schema
 

@@ -1,4 +1,4 @@
-"""The schema as a readable page, written from the schema itself."""
+"""The schema as a page of Markdown, generated from the tables and views."""
 
 from __future__ import annotations
 

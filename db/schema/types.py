@@ -1,4 +1,4 @@
-"""Column types that take numpy scalars and refuse what a database would quietly change."""
+"""Column types that accept numpy scalars and refuse values that a database would change silently."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Integer, Tex
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from prunestats.db.connection.plain_values import LARGEST, plain, text_value, whole
+from prunestats.db.connection.plain_values import LARGEST, json_value, text_value, whole
 from prunestats.errors import DatabaseError
 
 
 class Whole(TypeDecorator[int]):
-    """A 64-bit integer; numpy integers are taken, fractions and larger numbers are refused."""
+    """A 64-bit integer; numpy integers are accepted, fractions and larger numbers are refused."""
 
     impl = BigInteger
     cache_ok = True
@@ -29,9 +29,9 @@ class Whole(TypeDecorator[int]):
 
 
 class Row(TypeDecorator[int]):
-    """A 32-bit integer: the number of a row, a place in an order."""
+    """A 32-bit integer: the number of a row, or a position in an order."""
 
-    # SQLite numbers the rows by itself where the key is declared as exactly INTEGER
+    # SQLite assigns row numbers only to a primary key declared as exactly INTEGER
     impl = Integer
     cache_ok = True
 
@@ -41,7 +41,7 @@ class Row(TypeDecorator[int]):
 
 
 class Real(TypeDecorator[float]):
-    """A finite float; numpy floats are taken, NaN and infinities are refused."""
+    """A finite float; numpy floats are accepted, NaN and infinities are refused."""
 
     impl = Double
     cache_ok = True
@@ -51,25 +51,25 @@ class Real(TypeDecorator[float]):
         if value is None:
             return None
         number = float(value)
-        # SQLite turns NaN into NULL without a word
+        # SQLite stores NaN as NULL silently
         if not math.isfinite(number):
             raise DatabaseError(f"expected a finite number; found {number}: store None where there is no value")
         return number
 
 
 class String(TypeDecorator[str]):
-    """Text of any length and script, without NUL and unpaired surrogates, which no database stores unchanged."""
+    """Text of any length and script, without NUL and unpaired surrogates, which the databases cannot store."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Refuse what cannot be stored."""
+        """Refuse text that cannot be stored."""
         return None if value is None else text_value(value)
 
 
 class Json(TypeDecorator[Any]):
-    """Plain JSON, with numpy scalars and arrays made plain; NaN and infinities are refused."""
+    """JSON; numpy scalars and arrays are converted, NaN and infinities are refused."""
 
     impl = JSON
     cache_ok = True
@@ -81,11 +81,11 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(JSON(none_as_null=True))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Make plain."""
-        return None if value is None else plain(value)
+        """Convert to JSON types."""
+        return None if value is None else json_value(value)
 
 
 def utc() -> TypeEngine[datetime]:
-    """Type of a moment in UTC, to the second."""
+    """Return the type of a time in UTC, to the second."""
     on_sqlite = sqlite.DATETIME(truncate_microseconds=True)  # type: ignore[no-untyped-call]
     return DateTime().with_variant(on_sqlite, "sqlite")

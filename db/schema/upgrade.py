@@ -1,4 +1,4 @@
-"""Bringing the schema of a database to this version: nothing, creation, upgrade or refusal."""
+"""Creating or upgrading the schema of a database, and refusing a database that is not ours or newer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from prunestats.db.schema.tables import APPLICATION_ID, SCHEMA_VERSION, VERSION_
 from prunestats.db.schema.views import create_views, drop_views
 from prunestats.errors import DatabaseError
 
-# any number, the same in every version: who holds it creates or upgrades
 _ADVISORY_LOCK = 0x70727374
+"""PostgreSQL lock of the process that creates or upgrades; any number serves that is the same in every version."""
+
+_RETRY_S = 0.02
+"""Seconds between attempts to switch to write-ahead mode, which another process delays by milliseconds."""
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -25,12 +29,12 @@ def ensure_schema(engine: Engine, *, create: bool) -> int:
     Returns
     -------
     int
-        The version that this call found when it had the lock; of several at once, one finds the older.
+        The version found under the lock: of several concurrent calls, one finds the old version and upgrades.
 
     Raises
     ------
     DatabaseError
-        If the database is empty and not to be filled, newer than this version, or of another application.
+        If the database is empty with ``create=False``, newer than this version, or of another application.
     """
     with read(engine) as connection:
         version = schema_version(connection)
@@ -44,12 +48,12 @@ def ensure_schema(engine: Engine, *, create: bool) -> int:
 
 
 def check_schema(engine: Engine, *, older: bool = False) -> None:
-    """Refuse a database whose schema is not of this version, without changing it.
+    """Refuse a database whose schema is of another version; nothing is changed.
 
     Raises
     ------
     DatabaseError
-        As `ensure_schema`, and if the schema is older, unless it may be.
+        As `ensure_schema`, and for an older schema, unless `older` is true.
     """
     with read(engine) as connection:
         version = schema_version(connection)
@@ -63,7 +67,7 @@ def check_schema(engine: Engine, *, older: bool = False) -> None:
 
 
 def schema_version(connection: Connection) -> int:
-    """Return the version of the schema, 0 for an empty database.
+    """Return the version of the schema; 0 for an empty database.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def _upgrade(engine: Engine) -> int:
 
 
 def _migrate(connection: Connection) -> None:
-    # alembic takes a fifth of a second to import, and is seldom needed
+    # imported here: alembic takes 0.2 s to import, and is seldom needed
     from alembic import command
     from alembic.config import Config
 
@@ -125,7 +129,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _use_write_ahead_log(engine: Engine) -> None:
-    """Switch a SQLite file to write-ahead mode, once; afterwards this is a look."""
+    """Switch a SQLite file to write-ahead mode, which the file then keeps."""
     pooled = engine.raw_connection()
     try:
         driver = pooled.driver_connection
@@ -135,10 +139,12 @@ def _use_write_ahead_log(engine: Engine) -> None:
             try:
                 driver.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                # the switch needs the file alone and does not wait for it
+                # the switch needs an exclusive lock, and SQLite does not wait for it
                 if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise DatabaseError(f"expected to prepare {_where(engine)} for writing; found: {error}") from error
-                time.sleep(0.02)
+                    raise DatabaseError(
+                        f"expected to prepare {_where(engine)} for writing; found: {error}: try again"
+                    ) from error
+                time.sleep(_RETRY_S)
     finally:
         pooled.close()
 

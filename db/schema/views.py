@@ -1,12 +1,12 @@
-"""The views: the SQL interface of the results database, the same text on SQLite and PostgreSQL."""
+"""The views: the SQL interface of the results database, with the same text for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from prunestats.db.schema.tables import MEASURED
+from prunestats.db.schema.tables import OPTIONAL_METRICS
 
-# A run belongs to a study that planned it; a study without a plan, as an import, owns every run of its subnetworks.
+# A run belongs to the studies that planned it; a study without a plan (an import) owns every run of its subnetworks.
 _PLANNED = """(
     EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id AND w.protocol_id = r.protocol_id AND w.seed = r.seed)
     OR NOT EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id)
@@ -49,7 +49,7 @@ SELECT
     s.id AS subnetwork_id,
     pr.id AS protocol_id,
     r.id AS run_id,
-    {", ".join(f"r.{name} AS {name}" for name in MEASURED)}
+    {", ".join(f"r.{name} AS {name}" for name in OPTIONAL_METRICS)}
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -68,10 +68,9 @@ _METRICS = ("test_error", "val_loss", "test_loss")
 
 
 def _means(*extra: str, condition: str = "") -> str:
-    """Averages over the runs of a subnetwork, before names are joined; only the columns that a view shows.
+    """Return the query of means over the runs of each subnetwork; the subnetwork is the unit, seeds are replications.
 
-    The unit of every statistic is the subnetwork, and seeds are its replications. SQLite works out every column of an
-    inner query, whether it is asked for or not.
+    Only the columns that a view shows are selected: SQLite computes every column of an inner query, used or not.
     """
     return f"""
     SELECT
@@ -93,25 +92,25 @@ def _means(*extra: str, condition: str = "") -> str:
 """
 
 
-_SPREADS = (
+_RUN_SUMMARIES = (
     "count(r.failure) AS n_failed",
     "min(r.val_error) AS val_error_min",
     "max(r.val_error) AS val_error_max",
     "avg(r.val_error * r.val_error) AS square",
     "avg(r.train_loss) AS train_loss",
     "avg(r.wall_s) AS wall_s",
-    *(f"avg(r.{name}) AS {name}" for name in MEASURED),
+    *(f"avg(r.{name}) AS {name}" for name in OPTIONAL_METRICS),
 )
 
-# In the populations of one study a subnetwork has the same means: the first of them stands for all.
-_FIRST = """
+# The means of a subnetwork are equal in all populations of a study: the first population is kept.
+_FIRST_POPULATION = """
     AND NOT EXISTS (
         SELECT 1 FROM draw e JOIN population q ON q.id = e.population_id
         WHERE e.subnetwork_id = d.subnetwork_id AND q.study_id = p.study_id AND q.id < p.id
     )
 """
 
-_NAMES = """
+_NAME_JOINS = """
 JOIN population p ON p.id = m.population_id
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -121,7 +120,7 @@ JOIN subnetwork s ON s.id = m.subnetwork_id
 JOIN protocol pr ON pr.id = m.protocol_id
 """
 
-_WHO = """
+_ORIGINAL_COLUMNS = """
     st.name AS study,
     o.key AS original,
     o.network AS network,
@@ -129,13 +128,13 @@ _WHO = """
     o.seed AS original_seed,
 """
 
-_WHERE = """
+_POPULATION_COLUMNS = """
     g.flops_fraction AS regime,
     sp.name AS space,
     m.draw AS draw,
 """
 
-_WHAT = """
+_SUBNETWORK_COLUMNS = """
     s.key AS subnetwork,
     s.widths AS widths,
     s.flops AS flops,
@@ -153,14 +152,14 @@ _MEAN_METRICS = """
     m.test_loss AS test_loss,
 """
 
-_IDS = """
+_KEY_COLUMNS = """
     pr.key AS protocol_key,
     m.population_id AS population_id,
     m.subnetwork_id AS subnetwork_id
 """
 
 _POPULATIONS = f"""
-SELECT {_WHO} {_WHERE} {_WHAT}
+SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS} {_SUBNETWORK_COLUMNS}
     m.n_failed AS n_failed,
     {_MEAN_METRICS}
     m.train_loss AS train_loss,
@@ -169,15 +168,15 @@ SELECT {_WHO} {_WHERE} {_WHAT}
     CASE WHEN m.n_done > 1 AND m.square > m.val_error * m.val_error
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
-    m.wall_s AS wall_s, {_IDS},
-    {", ".join(f"m.{name} AS {name}" for name in MEASURED)}
-FROM ({_means(*_SPREADS)}) AS m {_NAMES}
+    m.wall_s AS wall_s, {_KEY_COLUMNS},
+    {", ".join(f"m.{name} AS {name}" for name in OPTIONAL_METRICS)}
+FROM ({_means(*_RUN_SUMMARIES)}) AS m {_NAME_JOINS}
 """
 
 _EDF = f"""
-SELECT {_WHO} {_WHERE} {_WHAT} {_MEAN_METRICS}
+SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS}
     m.edf AS edf,
-    m.n AS n, {_IDS}
+    m.n AS n, {_KEY_COLUMNS}
 FROM (
     SELECT
         means.*,
@@ -186,24 +185,24 @@ FROM (
     FROM ({_means()}) AS means
     WHERE val_error IS NOT NULL
     WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY val_error)
-) AS m {_NAMES}
+) AS m {_NAME_JOINS}
 """
 
 _LEADERBOARD = f"""
-SELECT {_WHO} {_WHERE}
-    m.place AS place, {_WHAT} {_MEAN_METRICS} {_IDS}
+SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS}
+    m.place AS place, {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
 FROM (
     SELECT
         means.*,
         rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY val_error) AS place
     FROM ({_means()}) AS means
     WHERE val_error IS NOT NULL
-) AS m {_NAMES}
+) AS m {_NAME_JOINS}
 """
 
-# Not dominated: no subnetwork with fewer FLOPs has as low an error, and none with the same FLOPs has a lower one.
+# Not dominated: no subnetwork with fewer FLOPs has an equal or lower error, and none with equal FLOPs a lower error.
 _PARETO = f"""
-SELECT {_WHO} {_WHAT} {_MEAN_METRICS} {_IDS}
+SELECT {_ORIGINAL_COLUMNS} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
 FROM (
     SELECT
         candidates.*,
@@ -211,12 +210,12 @@ FROM (
         min(val_error) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
     FROM (
         SELECT means.*, cost.flops AS flops
-        FROM ({_means(condition=_FIRST)}) AS means
+        FROM ({_means(condition=_FIRST_POPULATION)}) AS means
         JOIN subnetwork cost ON cost.id = means.subnetwork_id
         WHERE val_error IS NOT NULL
     ) AS candidates
     WINDOW one AS (PARTITION BY study_id, original_id, protocol_id ORDER BY flops)
-) AS m {_NAMES}
+) AS m {_NAME_JOINS}
 WHERE m.val_error = m.best_of_same AND (m.best_of_smaller IS NULL OR m.val_error < m.best_of_smaller)
 """
 
@@ -239,13 +238,13 @@ VIEWS = {
 
 
 def drop_views(connection: Connection) -> None:
-    """Drop every view, so that the tables below can be changed."""
+    """Drop every view, so that a migration can change the tables."""
     for name in reversed(VIEWS):
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
 
 
 def create_views(connection: Connection) -> None:
-    """Create every view as this version defines it."""
+    """Create every view as defined in this version."""
     for name, body in VIEWS.items():
         text = "\n".join(line for line in body.splitlines() if line.strip())
         connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{text}")

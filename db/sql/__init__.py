@@ -1,1 +1,1 @@
-"""Queries that people write, run read-only, with errors that point at the mistake."""
+"""Read-only queries written by users, with errors that give the position of the mistake."""

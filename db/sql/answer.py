@@ -1,4 +1,4 @@
-"""The answer to a query, cut to a limit, and the errors of queries that write or take too long."""
+"""Result of a query, limited in rows, and errors of queries that write or take too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prunestats.errors import DatabaseError
 
 
 class QueryResult(NamedTuple):
-    """What a query found.
+    """Result of a query.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ class QueryResult(NamedTuple):
     truncated: bool
 
 
-def cut(columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int | None) -> QueryResult:
-    """Return at most `limit` rows, and whether there were more."""
+def limit_rows(columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int | None) -> QueryResult:
+    """Return at most `limit` rows, and whether there are more."""
     if limit is None:
         return QueryResult(columns, rows, False)
     return QueryResult(columns, rows[:limit], len(rows) > limit)
@@ -32,9 +32,11 @@ def cut(columns: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int | None
 
 def timed_out(timeout_s: float) -> DatabaseError:
     """Return the error for a query that took too long."""
-    return DatabaseError(f"expected an answer within {timeout_s:g} s; found none: narrow the query, or allow more time")
+    return DatabaseError(
+        f"expected an answer within {timeout_s:g} s; found none: restrict the query, or raise the time limit"
+    )
 
 
-def not_reading() -> DatabaseError:
-    """Return the error for a statement that would do more than read."""
-    return DatabaseError("expected a statement that only reads; found one that would do more: use SELECT")
+def not_read_only() -> DatabaseError:
+    """Return the error for a statement that does more than read."""
+    return DatabaseError("expected a statement that only reads; found one that does more: use SELECT")

@@ -1,4 +1,4 @@
-"""Where in a query an error is, and which names come near."""
+"""Position of an error in a query, and similar names for one that is unknown."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def at_offset(sql: str, offset: int) -> str:
 
 
 def offset_of(sql: str, name: str) -> int:
-    """Return where a name stands first outside of strings.
+    """Return the offset of the first occurrence of a name outside string literals.
 
     Examples
     --------
     >>> offset_of("SELECT 'err', err FROM results", "err")
     14
     """
-    # strings keep their length, so that what follows keeps its place
+    # literals are blanked at equal length, so that offsets stay valid
     bare = re.sub(r"'(?:[^']|'')*'", lambda found: "'" + " " * (len(found[0]) - 2) + "'", sql)
     found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", bare, re.IGNORECASE)
     return found.start() if found else 0
 
 
 def syntax_offset(connection: sqlite3.Connection, sql: str, token: str) -> int:
-    """Return where SQLite's parser stops.
+    """Return the offset at which SQLite's parser stops.
 
     Notes
     -----
-    The parser reads from left to right: the token that it names is the first of that text at which the query, cut off
-    behind it, has the same error.
+    SQLite names the token but not its position. The parser reads from left to right, so the position is the first
+    occurrence of the token such that the query, truncated after it, gives the same error.
     """
     if not token:
         return len(sql.rstrip())
@@ -54,7 +54,7 @@ def syntax_offset(connection: sqlite3.Connection, sql: str, token: str) -> int:
 
 
 def near_names(name: str, names: Sequence[str]) -> str:
-    """Return the end of a sentence that offers similar names, or nothing.
+    """Return the end of a message: similar names, or the command that lists all names.
 
     Examples
     --------
@@ -62,5 +62,6 @@ def near_names(name: str, names: Sequence[str]) -> str:
     ': do you mean val_error?'
     """
     lower = {known.lower(): known for known in names}
+    # three suggestions at a similarity of 0.6 are the defaults of difflib
     close = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
     return f": do you mean {' or '.join(close)}?" if close else ": `prunestats sql .schema` lists tables and columns"

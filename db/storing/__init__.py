@@ -1,1 +1,1 @@
-"""Inserting studies, populations, outcomes and analyses; storing twice equals storing once."""
+"""Idempotent inserts of studies, populations, outcomes and analyses."""

@@ -1,4 +1,4 @@
-"""The provenance of conclusions: what was concluded, from which rows, with which code."""
+"""Stored analyses: their results with the rows, parameters and code versions that they came from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, select, true
 
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import content_hash, get_or_insert, unknown
+from prunestats.db.storing.insert_once import content_hash, get_or_insert, unknown_name
 from prunestats.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _IDENTITY = ("study", "original", "space", "regime", "protocol", "subnetwork", "seed", "error", "loss")
 
-
-# Results that were stored before these names changed are read under the new ones.
+# New names of the fields of results that were stored under the old ones.
 _RENAMED = {
     "log_loss": "log_cross_entropy",
     "x_low": "ratio_min",
@@ -32,22 +31,26 @@ _RENAMED = {
 
 @dataclass(frozen=True)
 class AnalysisRow:
-    """What was concluded once.
+    """A stored analysis, without its result.
 
     Parameters
     ----------
     id : int
+        Its number.
     created_at : datetime
-        UTC.
+        Time of storing, UTC.
     kind : str
+        Name of the analysis.
     study : str or None
         None for several studies.
     parameters : dict
+        Arguments of the analysis.
     rows_hash : str
-        Of the rows that it looked at (`rows_hash`).
+        Hash of the analysed rows (`rows_hash`).
     n_rows : int
+        Number of these rows.
     versions : dict
-        Of the code.
+        Versions of Python and packages.
     """
 
     id: int
@@ -61,14 +64,14 @@ class AnalysisRow:
 
 
 def list_analyses(connection: Connection, *, study: str | None = None) -> list[AnalysisRow]:
-    """Return the analyses that are stored, the oldest first.
+    """Return the stored analyses, oldest first.
 
     Parameters
     ----------
     connection : Connection
         From `read`.
     study : str, optional
-        Name of one study; all when not given.
+        Name of one study; all by default.
 
     Returns
     -------
@@ -81,17 +84,28 @@ def list_analyses(connection: Connection, *, study: str | None = None) -> list[A
     """
     names = list(connection.scalars(select(schema.study.c.name).order_by(schema.study.c.id)))
     if study is not None and study not in names:
-        raise unknown("study", study, names)
+        raise unknown_name("study", study, names)
     return _analyses(connection, schema.study.c.name == study if study is not None else true())
 
 
 def find_analysis(connection: Connection, number: int) -> AnalysisRow:
     """Return one analysis by its number.
 
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    number : int
+        As `list_analyses` returns it.
+
+    Returns
+    -------
+    AnalysisRow
+
     Raises
     ------
     InputError
-        If there is none; the message says where they are listed.
+        If there is none; the message names the command that lists them.
     """
     found = _analyses(connection, schema.analysis.c.id == number)
     if not found:
@@ -100,7 +114,7 @@ def find_analysis(connection: Connection, number: int) -> AnalysisRow:
 
 
 def analysis_result(connection: Connection, number: int) -> dict[str, Any]:
-    """Return what an analysis concluded, as it was stored, under the names that its parts have now."""
+    """Return the stored result of an analysis, with fields under their current names."""
     query = select(schema.analysis.c.result).where(schema.analysis.c.id == number)
     return dict(_renamed(connection.execute(query).scalar_one()))
 
@@ -131,7 +145,7 @@ def store_analysis(
     result: Mapping[str, Any],
     versions: Mapping[str, Any],
 ) -> int:
-    """Store what was concluded; return its id.
+    """Store an analysis; return its id.
 
     Parameters
     ----------
@@ -140,22 +154,22 @@ def store_analysis(
     study_id : int or None
         The study that was analysed; None for several.
     kind : str
-        Which analysis: ``"optimum"``, ``"report"``, ...
+        Name of the analysis: ``"optimum"``, ``"report"``, ...
     parameters : mapping
         Its arguments.
     rows_hash : str
-        Hash of the rows that it looked at (`rows_hash`).
+        Hash of the analysed rows (`rows_hash`).
     n_rows : int
-        How many those were.
+        Number of these rows.
     result : mapping
-        What was concluded (``.to_dict()`` of a result); non-finite numbers as None.
+        ``.to_dict()`` of the result; non-finite numbers as None.
     versions : mapping
-        Versions of the code.
+        Versions of Python and packages.
 
     Returns
     -------
     int
-        The same id when the same analysis of the same rows by the same code is stored again.
+        Inserts are idempotent: the same analysis of the same rows by the same code has one id.
     """
     identity = [study_id, kind, dict(parameters), rows_hash, dict(versions)]
     values = {
@@ -171,7 +185,7 @@ def store_analysis(
 
 
 def rows_hash(frame: pd.DataFrame) -> str:
-    """Return a hash of the runs in a results frame, whatever their order.
+    """Return a hash of the runs in a results frame that does not depend on their order.
 
     Parameters
     ----------

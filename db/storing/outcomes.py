@@ -1,4 +1,4 @@
-"""Runs: which are missing, storing how they went, and how far a study is."""
+"""Runs: the missing ones of a study, and storing of outcomes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import chunks, insert_new
+from prunestats.db.storing.insert_once import batches, insert_new
 from prunestats.db.storing.records import EpochMetric, MissingRun, Outcome
 from prunestats.errors import DatabaseError
 
-_METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", *schema.MEASURED)
+_METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", *schema.OPTIONAL_METRICS)
 
 
 def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, seeds: Sequence[int]) -> list[MissingRun]:
-    """Return the runs of a study that are not stored, in the order in which to make them.
+    """Return the runs of a study that are not stored, in the order in which to execute them.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, see
         From `read` or `write`.
     study_id, protocol_id : int
     seeds : sequence of int
-        Seeds that each subnetwork is run with.
+        Training seeds of each subnetwork.
 
     Returns
     -------
     list of MissingRun
-        First seed first, and within it one subnetwork of each population in turn: wherever it is cut short, every
-        population is about equally complete. A subnetwork of two populations comes once.
+        Sorted by seed, and within a seed alternating between populations: wherever a study is stopped, its populations
+        are about equally complete. A subnetwork of two populations comes once.
     """
     population, draw, subnetwork, original, run = (
         schema.population,
@@ -53,16 +53,16 @@ def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, see
     stored = select(run.c.subnetwork_id, run.c.seed).where(
         run.c.protocol_id == protocol_id, run.c.subnetwork_id.in_(members)
     )
-    there = {(subnetwork_id, seed) for subnetwork_id, seed in connection.execute(stored)}
+    known = {(subnetwork_id, seed) for subnetwork_id, seed in connection.execute(stored)}
     subnetworks: dict[int, MissingRun] = {}
     for row_id, key, original_id, original_key, widths in connection.execute(drawn):
-        # a subnetwork of two populations has its turn when the first of them draws it
+        # a subnetwork of two populations keeps its earlier position
         subnetworks.setdefault(row_id, MissingRun(row_id, key, original_id, original_key, tuple(widths), 0))
     return [
         replace(run, seed=int(seed))
         for seed in seeds
         for run in subnetworks.values()
-        if (run.subnetwork_id, seed) not in there
+        if (run.subnetwork_id, seed) not in known
     ]
 
 
@@ -75,41 +75,41 @@ def store_outcome(
     environment_id: int | None,
     outcome: Outcome,
 ) -> bool:
-    """Store how a run went; return whether it was new.
+    """Store the outcome of a run; return whether the run is new.
 
     Parameters
     ----------
     connection : Connection
         From `write`.
     subnetwork_id, protocol_id, seed : int
-        The key of the run: the first outcome that is stored for it stays.
+        Key of the run; the first outcome that is stored for a key is kept.
     environment_id : int or None
-        Where it ran.
+        Machine and software, from `store_environment`; None if unknown.
     outcome : Outcome
 
     Returns
     -------
     bool
-        False when the run was there.
+        False if the run was stored already.
 
     Raises
     ------
     DatabaseError
-        For a run that is done without finite metrics, or failed without a reason.
+        For a run in state "done" without finite metrics, or a failed run without a reason.
     """
     key = {"subnetwork_id": subnetwork_id, "protocol_id": protocol_id, "seed": seed}
     return store_outcomes(connection, [({**key, "environment_id": environment_id}, outcome)]) == 1
 
 
 def store_outcomes(connection: Connection, outcomes: Sequence[tuple[dict[str, Any], Outcome]]) -> int:
-    """Store how many runs went, in bulk; return how many were new.
+    """Store the outcomes of many runs in bulk; return the number of new runs.
 
     Parameters
     ----------
     connection : Connection
         From `write`.
     outcomes : sequence of (dict, Outcome)
-        Each with subnetwork_id, protocol_id, seed and environment_id of its run.
+        The dict holds subnetwork_id, protocol_id, seed and environment_id of the run.
 
     Returns
     -------
@@ -133,11 +133,13 @@ def _run_values(outcome: Outcome) -> dict[str, Any]:
     values |= {"state": outcome.state, "epochs": outcome.epochs, "failure": outcome.failure}
     if outcome.state == "failed":
         if not outcome.failure:
-            raise DatabaseError("expected the reason of a failed run; found none: say why in Outcome.failure")
-        # a run that diverged brings numbers that are none
+            raise DatabaseError("expected the reason of a failed run; found none: set Outcome.failure")
+        # a diverged run may have losses that are NaN or infinite
         return {**values, **{name: _finite(values[name]) for name in _METRICS}}
     if outcome.state == "done" and outcome.val_error is None:
-        raise DatabaseError("expected val_error of a run that is done; found none: store it as failed, with the reason")
+        raise DatabaseError(
+            "expected val_error of a run in state 'done'; found none: store it as failed, with the reason"
+        )
     return values
 
 
@@ -153,9 +155,9 @@ def _run_ids(connection: Connection, keys: Sequence[tuple[int, int, int]]) -> di
     run = schema.run
     identity = tuple_(run.c.subnetwork_id, run.c.protocol_id, run.c.seed)
     found: dict[tuple[int, int, int], int] = {}
-    for some in chunks(keys):
+    for batch in batches(keys):
         rows = connection.execute(
-            select(run.c.id, run.c.subnetwork_id, run.c.protocol_id, run.c.seed).where(identity.in_(some))
+            select(run.c.id, run.c.subnetwork_id, run.c.protocol_id, run.c.seed).where(identity.in_(batch))
         )
         found |= {(row[1], row[2], row[3]): row[0] for row in rows}
     return found

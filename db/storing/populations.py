@@ -1,4 +1,4 @@
-"""Storing populations: the subnetworks drawn from a space, in a regime of an original."""
+"""Storing of populations: the subnetworks of an original that were sampled from a space in a regime."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import chunks, expect_same, find_row, get_or_insert, insert_new, short
+from prunestats.db.storing.insert_once import batches, expect_same, find_row, get_or_insert, insert_new, short
 from prunestats.db.storing.records import SubnetworkRow
 from prunestats.errors import DatabaseError
 
@@ -24,18 +24,18 @@ def store_population(
     duplicates: int,
     subnetworks: Sequence[SubnetworkRow],
 ) -> int:
-    """Store a population with its subnetworks in the order of drawing; return its id.
+    """Store a population with its subnetworks in sampling order; return its id.
 
     Parameters
     ----------
     connection : Connection
         From `write`.
     study_id, original_id, regime_id, space_id : int
-        Rows that say which population it is.
+        Row numbers that identify the population.
     attempts, accepted, duplicates : int
-        Proposals drawn, those inside the band, and those of them that repeated an earlier one.
+        Numbers of proposals, of proposals inside the band, and of the latter that repeated an earlier subnetwork.
     subnetworks : sequence of SubnetworkRow
-        Each once.
+        Without repetitions.
 
     Returns
     -------
@@ -44,12 +44,12 @@ def store_population(
     Raises
     ------
     DatabaseError
-        If this population is stored with other subnetworks, or a subnetwork with another cost.
+        If the population is stored with other subnetworks, or a subnetwork with another cost.
     """
     keys = [row.key for row in subnetworks]
     if len(set(keys)) < len(keys):
         raise DatabaseError(
-            f"expected each subnetwork of a population once; found {len(keys) - len(set(keys))} twice: drop the copies"
+            f"expected each subnetwork of a population once; found {len(keys) - len(set(keys))} twice: drop the repeats"
         )
     identity = {"study_id": study_id, "original_id": original_id, "regime_id": regime_id, "space_id": space_id}
     counts = {"attempts": attempts, "accepted": accepted, "duplicates": duplicates}
@@ -58,7 +58,7 @@ def store_population(
         expect_same(connection, schema.population, known, counts, "population")
         if _drawn_keys(connection, known) != keys:
             raise DatabaseError(
-                "expected the population as it is stored; found other subnetworks drawn (another version of numpy or "
+                "expected the population as it is stored; found other subnetworks sampled (another version of numpy or "
                 "prunestats?): rename the study in its file"
             )
         return known
@@ -89,14 +89,14 @@ def store_subnetworks(connection: Connection, original_id: int, subnetworks: Seq
             "flops": row.flops,
             "params": row.params,
         }
-        # one order for all writers: two that insert the same keys cannot wait for each other
+        # all writers insert in one order: otherwise two that insert the same keys could deadlock
         for row in sorted(subnetworks, key=lambda row: row.key)
     ]
     insert_new(connection, schema.subnetwork, rows)
     table = schema.subnetwork
     costs = {row.key: (row.flops, row.params) for row in subnetworks}
     ids: dict[str, int] = {}
-    for keys in chunks(list(costs)):
+    for keys in batches(list(costs)):
         chosen = select(table.c.id, table.c.key, table.c.flops, table.c.params).where(
             table.c.original_id == original_id, table.c.key.in_(keys)
         )
@@ -104,7 +104,7 @@ def store_subnetworks(connection: Connection, original_id: int, subnetworks: Seq
             if (flops, params) != costs[key]:
                 raise DatabaseError(
                     f"expected subnetwork {short(key)} with {flops} FLOPs and {params} parameters, as stored; found "
-                    f"{costs[key][0]} and {costs[key][1]}: keys must tell subnetworks apart"
+                    f"{costs[key][0]} and {costs[key][1]}: give different subnetworks different keys"
                 )
             ids[key] = row
     return ids

@@ -1,15 +1,75 @@
-"""The records that go into the results database and come out of it."""
+"""Records that are stored in the results database, or read from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from prunestats.outcome import EpochMetric, Outcome
 
-__all__ = ["RESULT", "EpochMetric", "MissingRun", "Outcome", "StatusRow", "SubnetworkRow"]
+__all__ = ["RESULT", "EpochMetric", "MissingRun", "OriginalRow", "Outcome", "StatusRow", "SubnetworkRow"]
 
-# columns of a run in which two that are one agree; seconds, machine and moment may differ
 RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
+"""Columns that must agree where two databases hold the same run; seconds, machine and time of storing may differ."""
+
+
+@dataclass(frozen=True)
+class OriginalRow:
+    """An original: the dense, trained network that subnetworks are cut from.
+
+    Parameters
+    ----------
+    key : str
+        Hash of network, data set, recipe and seed; the name in an import.
+    network, dataset : str
+        Names.
+    seed : int or None
+        Training seed; None where an import does not state it.
+    flops : int
+        FLOPs for one input, by `flops_convention`.
+    params : int
+        Number of parameters.
+    recipe : mapping
+        How it was trained.
+    group_names : sequence of str or None
+        Names of the groups of filters that are pruned together.
+    group_sizes : sequence of int or None
+        Filters of each group.
+    cost : mapping or None
+        Its cost model (`CostModel.to_dict`). An import has neither groups nor cost model.
+    val_error, test_error : float or None
+        1 - top-1 accuracy, fractions in [0, 1].
+    val_loss, test_loss : float or None
+        Cross-entropy, nats.
+    wall_s : float or None
+        Seconds of training and evaluation.
+    weights_sha256 : str or None
+        Hash of the file of its weights.
+    environment_id : int or None
+        Where it was trained, from `store_environment`.
+    flops_convention : {"multiply-adds"}
+        What one FLOP is.
+    """
+
+    key: str
+    network: str
+    dataset: str
+    seed: int | None
+    flops: int
+    params: int
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    group_names: Sequence[str] | None = None
+    group_sizes: Sequence[int] | None = None
+    cost: Mapping[str, Any] | None = None
+    val_error: float | None = None
+    test_error: float | None = None
+    val_loss: float | None = None
+    test_loss: float | None = None
+    wall_s: float | None = None
+    weights_sha256: str | None = None
+    environment_id: int | None = None
+    flops_convention: Literal["multiply-adds"] = "multiply-adds"
 
 
 @dataclass(frozen=True)
@@ -19,12 +79,13 @@ class SubnetworkRow:
     Parameters
     ----------
     key : str
-        Hash of its original's key and its widths, or a name from outside.
+        Hash of the original's key and the widths; the name in an import.
     widths : tuple of int or None
-        Kept filters in each group; None where it is not known.
+        Kept filters in each group; None where an import does not state them.
     flops : int
         Multiply-adds for one input.
     params : int
+        Number of parameters.
     """
 
     key: str
@@ -35,20 +96,20 @@ class SubnetworkRow:
 
 @dataclass(frozen=True)
 class MissingRun:
-    """A run that a study asks for and that is not stored.
+    """A run that is planned and not stored.
 
     Parameters
     ----------
     subnetwork_id : int
-        Row of the subnetwork in the database.
+        Row number of the subnetwork.
     subnetwork_key : str
     original_id : int
-        Row of its original in the database.
+        Row number of its original.
     original_key : str
     widths : tuple of int
         Kept filters in each group.
     seed : int
-        Seed of the training.
+        Training seed.
     """
 
     subnetwork_id: int
@@ -61,7 +122,7 @@ class MissingRun:
 
 @dataclass(frozen=True)
 class StatusRow:
-    """How far one population of a study is.
+    """Numbers of stored and missing runs of one population.
 
     Parameters
     ----------
@@ -72,13 +133,13 @@ class StatusRow:
         Key of the original.
     network : str
     original_seed : int or None
-        What the original is, for a reader.
+        Network and training seed of the original.
     drawn : int
-        Subnetworks.
+        Subnetworks in the population.
     done, failed, missing : int
-        Runs. Without a plan (see `store_plan`), a subnetwork without any run counts as one missing.
+        Numbers of runs. Without a plan (see `store_plan`), each subnetwork without a run counts as one missing run.
     mean_wall_s : float or None
-        Mean seconds of the runs that are there.
+        Mean wall-clock seconds of the stored runs.
     """
 
     study: str

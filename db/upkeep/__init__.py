@@ -1,1 +1,1 @@
-"""Checking, backing up, merging and upgrading whole databases."""
+"""Checking, backup, merge, upgrade and vacuum of whole databases."""

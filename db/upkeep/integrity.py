@@ -1,4 +1,4 @@
-"""Looking a database over: damage, orphans, and values that cannot be."""
+"""Integrity check of a database: damage, missing parents of rows, and inconsistent values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from prunestats.db.schema.views import VIEWS
 from prunestats.db.storing.insert_once import short
 from prunestats.errors import InputError
 
-# how many findings of one kind are told one by one
 _SHOWN = 10
-# the largest difference from a band's edge that counting in floats explains
-_SLACK = 1e-9
+"""Findings of one kind that are listed one by one: enough to see a pattern."""
+
+_ROUNDING = 1e-9
+"""Slack at the edge of a band: many times the rounding error of a fraction, far below one FLOP of an original."""
 
 
 def check_database(source: Source) -> list[str]:
-    """Look a database over; return a line a finding, none for one that is in order.
+    """Check a database; return one line per finding.
 
     Parameters
     ----------
@@ -32,22 +33,30 @@ def check_database(source: Source) -> list[str]:
     Returns
     -------
     list of str
-        Damage of the file, missing tables, rows that refer to rows that are not there, rows that break the rules of
-        the schema, and values that contradict each other.
+        Damage of the file, missing tables, references to missing rows, violated constraints, and inconsistent values;
+        empty if there are none.
 
     Raises
     ------
     DatabaseError
-        If it cannot be opened at all.
+        If it cannot be opened.
 
     Notes
     -----
-    Constraints make most of this impossible for whoever writes with them on. Other programs may write without, and
-    disks may lie.
+    Constraints exclude most of this, but another program may write with constraints off, and a disk may fail.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from prunestats.db import open_database
+    >>> with TemporaryDirectory() as folder:
+    ...     open_database(f"{folder}/results.db").dispose()
+    ...     check_database(f"{folder}/results.db")
+    []
     """
     with reading(source) as connection:
         found = [f"damaged: {line}" for line in _damage(connection)]
-        # each stage can look only at what the one before has found in order
+        # a stage relies on what the stage before has checked
         for stage in _STAGES:
             if not found:
                 found = [line for look in stage for line in look(connection)]
@@ -55,19 +64,19 @@ def check_database(source: Source) -> list[str]:
 
 
 def _damage(connection: Connection) -> list[str]:
-    """What SQLite finds wrong with its file; PostgreSQL looks after its own."""
+    """Return what SQLite finds wrong with its file; a PostgreSQL server checks its own files."""
     if connection.dialect.name != "sqlite":
         return []
     found = list(connection.exec_driver_sql(f"PRAGMA integrity_check({_SHOWN})").scalars())
-    # broken rules are told by name below
+    # `_broken_rules` reports violated constraints with their names
     return [line for line in found if line != "ok" and not line.startswith("CHECK constraint failed")]
 
 
 def _missing(connection: Connection) -> Iterator[str]:
-    there = inspect(connection)
+    inspected = inspect(connection)
     for kind, expected, names in (
-        ("table", schema.metadata.tables, there.get_table_names()),
-        ("view", VIEWS, there.get_view_names()),
+        ("table", schema.metadata.tables, inspected.get_table_names()),
+        ("view", VIEWS, inspected.get_view_names()),
     ):
         yield from (f"missing: {kind} {name}" for name in expected if name not in names)
 
@@ -82,12 +91,12 @@ def _orphans(connection: Connection) -> Iterator[str]:
             n = connection.scalar(select(func.count()).select_from(joined).where(absent)) or 0
             if n:
                 names = ", ".join(child.name for child, _ in pairs)
-                whose = f"{table.name} whose {names} names no row of {constraint.referred_table.name}"
-                yield f"orphans: {n:,} rows of {whose}"
+                which = f"{table.name} whose {names} names no row of {constraint.referred_table.name}"
+                yield f"orphans: {n:,} rows of {which}"
 
 
 def _broken_rules(connection: Connection) -> Iterator[str]:
-    """Rows that the checks of the schema refuse, and that came past them."""
+    """Yield the constraints that stored rows violate."""
     for table in schema.metadata.sorted_tables:
         for constraint in table.constraints:
             rule = getattr(constraint, "sqltext", None)
@@ -99,7 +108,7 @@ def _broken_rules(connection: Connection) -> Iterator[str]:
 
 
 def _wrong_types(connection: Connection) -> Iterator[str]:
-    """Text where a number belongs, which SQLite lets through, and JSON that is none."""
+    """Yield columns with text in place of a number, which SQLite accepts, or with invalid JSON."""
     if connection.dialect.name != "sqlite":
         return
     for table in schema.metadata.sorted_tables:
@@ -117,17 +126,17 @@ def _wrong_types(connection: Connection) -> Iterator[str]:
                 yield f"impossible: {n:,} rows of {table.name} hold no {kind.lower()} value in {column.name}"
 
 
-def _strangers(connection: Connection) -> Iterator[str]:
+def _foreign_subnetworks(connection: Connection) -> Iterator[str]:
     t = schema
     joined = t.draw.join(t.population).join(t.subnetwork, t.draw.c.subnetwork_id == t.subnetwork.c.id)
     other = t.population.c.original_id != t.subnetwork.c.original_id
     n = connection.scalar(select(func.count()).select_from(joined).where(other)) or 0
     if n:
-        yield f"impossible: {n:,} draws of subnetworks of another original than their population's"
+        yield f"impossible: {n:,} subnetworks in a population of another original"
 
 
-def _outside(connection: Connection) -> Iterator[str]:
-    """Subnetworks outside the band of FLOPs that they were drawn in."""
+def _outside_band(connection: Connection) -> Iterator[str]:
+    """Yield regimes with subnetworks outside their band of FLOPs."""
     t = schema
     joined = (
         t.draw.join(t.population)
@@ -137,7 +146,7 @@ def _outside(connection: Connection) -> Iterator[str]:
         .join(t.study, t.population.c.study_id == t.study.c.id)
     )
     fraction = t.subnetwork.c.flops * 1.0 / t.original.c.flops
-    width = t.regime.c.flops_fraction * t.regime.c.tolerance + _SLACK
+    width = t.regime.c.flops_fraction * t.regime.c.tolerance + _ROUNDING
     far = or_(fraction > t.regime.c.flops_fraction + width, fraction < t.regime.c.flops_fraction - width)
     columns = (t.study.c.name, t.regime.c.flops_fraction, t.regime.c.tolerance)
     query = select(*columns, func.count()).select_from(joined).where(far).group_by(*columns).order_by(*columns)
@@ -146,7 +155,7 @@ def _outside(connection: Connection) -> Iterator[str]:
 
 
 def _wrong_costs(connection: Connection) -> Iterator[str]:
-    """Subnetworks whose stored cost is not what the cost model of their original makes of their widths."""
+    """Yield subnetworks whose stored cost differs from that of the cost model at their widths."""
     original, table = schema.original, schema.subnetwork
     known = select(original.c.id, original.c.cost).where(original.c.cost.is_not(None))
     for row, cost in connection.execute(known).all():
@@ -165,9 +174,9 @@ def _costs_of(cost: CostModel, rows: Sequence[Any]) -> Iterator[str]:
         costs = np.stack([cost.flops(widths), cost.params(widths)], axis=1)
     except (InputError, ValueError, TypeError):
         if len(rows) == 1:
-            yield f"impossible: widths of subnetwork {short(rows[0].key)} are none of its original"
+            yield f"impossible: widths of subnetwork {short(rows[0].key)} do not fit its original"
         else:
-            # one by one, to tell which
+            # one by one, to identify the invalid ones
             for row in rows:
                 yield from _costs_of(cost, [row])
         return
@@ -184,11 +193,11 @@ def _late_epochs(connection: Connection) -> Iterator[str]:
     late = epoch.c.epoch > run.c.epochs
     n = connection.scalar(select(func.count()).select_from(epoch.join(run)).where(late)) or 0
     if n:
-        yield f"impossible: {n:,} epochs behind the last of their run"
+        yield f"impossible: {n:,} epochs after the last of their run"
 
 
 _STAGES = (
     (_missing,),
     (_wrong_types,),
-    (_orphans, _broken_rules, _strangers, _outside, _wrong_costs, _late_epochs),
+    (_orphans, _broken_rules, _foreign_subnetworks, _outside_band, _wrong_costs, _late_epochs),
 )

@@ -1,4 +1,4 @@
-"""Keeping a results database: bringing it up to date, a copy of it, and giving back its free space."""
+"""Maintenance of a results database: upgrade, backup and vacuum."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from prunestats.errors import DatabaseError, InputError
 
 
 class Upgrade(NamedTuple):
-    """The version of a schema before and after."""
+    """Schema version before and after an upgrade."""
 
     before: int
     after: int
 
 
 class Vacuum(NamedTuple):
-    """Bytes of a database before and after."""
+    """Size of a database before and after a vacuum, bytes."""
 
     before: int
     after: int
 
 
 def upgrade_database(url_or_path: str | os.PathLike[str]) -> Upgrade:
-    """Bring the schema of a database to this version; return the versions.
+    """Upgrade the schema of a database to this version; return the versions.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def upgrade_database(url_or_path: str | os.PathLike[str]) -> Upgrade:
     Returns
     -------
     Upgrade
-        ``before`` is what this call found when it had the lock: of several at once, one upgrades.
+        ``before`` is the version found under the lock: of several concurrent calls, one upgrades.
 
     Raises
     ------
@@ -63,13 +63,13 @@ def upgrade_database(url_or_path: str | os.PathLike[str]) -> Upgrade:
 
 
 def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.PathLike[str]) -> int:
-    """Copy a SQLite database as it is at one moment, also while it is written to; return the bytes of the copy.
+    """Copy a snapshot of a SQLite database, even while it is written to; return the bytes of the copy.
 
     Parameters
     ----------
     url_or_path : str or Path
     destination : str or Path
-        A file that is not there yet; it appears when the copy is whole and checked.
+        A file that does not exist; it appears once the copy is complete and checked.
 
     Returns
     -------
@@ -78,31 +78,39 @@ def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.P
     Raises
     ------
     InputError
-        For PostgreSQL, which has its own tool, or a destination that is there.
+        For PostgreSQL, which has `pg_dump`, or a destination that exists.
     DatabaseError
-        If the database cannot be read, or the copy not be written.
+        If the database cannot be read, or the copy cannot be written.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     open_database(f"{folder}/results.db").dispose()
+    ...     size = backup_database(f"{folder}/results.db", f"{folder}/copy.db")
+    ...     size == Path(folder, "copy.db").stat().st_size
+    True
     """
     url, target = parse_address(url_or_path), Path(destination)
     if url.get_backend_name() != "sqlite":
         where = url.set(drivername="postgresql").render_as_string(hide_password=True)
         raise InputError(f"expected a SQLite file; found {where}: use pg_dump {where} > FILE")
-    # an older one too: a backup comes before an upgrade
+    # an older schema is allowed: a backup is made before an upgrade
     read_only_engine(url_or_path, older=True).dispose()
     if target.exists():
-        raise InputError(f"expected a new file for the backup; found {str(target)!r} there already: name another")
+        raise InputError(f"expected a new file for the backup; found that {str(target)!r} exists already: name another")
     if not target.parent.is_dir():
-        raise InputError(f"expected a folder for the backup; found no {str(target.parent)!r}: make it")
+        raise InputError(f"expected a folder for the backup; found no {str(target.parent)!r}: make it first")
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name[:40]}-") as folder:
             copy = Path(folder) / "backup.db"
             _copy(file_of(url), copy)
             with copy.open("rb+") as file:
                 os.fsync(file.fileno())
-            # a link and not a rename, which would replace a file that has appeared meanwhile
+            # a link, not a rename: a rename would replace a file that appeared meanwhile
             os.link(copy, target)
     except (OSError, sqlite3.Error) as error:
         raise DatabaseError(
-            f"expected to write a backup to {str(target)!r}; found: {error}: nothing was left"
+            f"expected to write a backup to {str(target)!r}; found: {error}: choose another place; nothing was left"
         ) from None
     return target.stat().st_size
 
@@ -110,7 +118,7 @@ def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.P
 def _copy(source: Path, copy: Path) -> None:
     with closing(read_only_connection(source)) as reader, closing(sqlite3.connect(copy)) as writer:
         reader.backup(writer)
-        # one file, that a folder without write permission can hold
+        # without write-ahead mode the copy is one file, readable in a read-only folder
         writer.execute("PRAGMA journal_mode = DELETE")
         found = [row[0] for row in writer.execute("PRAGMA integrity_check(1)")]
     if found != ["ok"]:
@@ -118,7 +126,7 @@ def _copy(source: Path, copy: Path) -> None:
 
 
 def vacuum_database(url_or_path: str | os.PathLike[str]) -> Vacuum:
-    """Give back the space that deleted rows left; return the bytes before and after.
+    """Release the space of deleted rows; return the bytes before and after.
 
     Parameters
     ----------
@@ -131,7 +139,7 @@ def vacuum_database(url_or_path: str | os.PathLike[str]) -> Vacuum:
     Raises
     ------
     DatabaseError
-        If the database cannot be written, or others are using it.
+        If the database cannot be written, or another process uses it.
     """
     engine = open_database(url_or_path, create=False)
     try:
@@ -154,7 +162,7 @@ def _size(engine: Engine) -> int:
 
 
 def _execute_alone(engine: Engine, *statements: str) -> None:
-    """Execute what no transaction may hold."""
+    """Execute statements that cannot run inside a transaction."""
     pooled = engine.raw_connection()
     try:
         driver: Any = pooled.driver_connection
@@ -163,7 +171,7 @@ def _execute_alone(engine: Engine, *statements: str) -> None:
         for statement in statements:
             driver.execute(statement)
     except Exception as error:
-        # the drivers have no common class of errors
+        # the drivers have no common base class of errors
         raise database_error(OperationalError(statement, None, error), engine) from error
     finally:
         pooled.invalidate()

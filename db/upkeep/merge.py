@@ -1,4 +1,4 @@
-"""Joining the files of two machines: what one has and the other lacks is added, and nothing is replaced."""
+"""Merging of two databases: rows that the target lacks are added, and no row is replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prunestats.db.storing.insert_once import content_hash, insert_new, short
 from prunestats.db.upkeep.merge_runs import merge_runs
 from prunestats.errors import DatabaseError, InputError
 
-# Of each table: what tells its rows apart, and what must agree where both databases have a row.
+# For each table: the columns that identify a row, and the columns that must agree where both databases have the row.
 _TABLES: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...] = (
     (schema.environment, ("key",), ()),
     (schema.original, ("key",), ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")),
@@ -33,14 +33,14 @@ Ids = dict[str, dict[int, int]]
 
 @dataclass(frozen=True)
 class MergeSummary:
-    """What a merge added, and where the databases disagree.
+    """Rows that a merge added, and conflicts between the databases.
 
     Parameters
     ----------
     added : dict of str to int
-        New rows of each table.
+        Number of new rows per table.
     conflicts : tuple of str
-        A line each; the target keeps what it had.
+        One line each; the target keeps its own values.
     """
 
     added: dict[str, int]
@@ -48,14 +48,14 @@ class MergeSummary:
 
 
 def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> MergeSummary:
-    """Add to a database what another has and it lacks, in one transaction.
+    """Add to a database the rows of another that it lacks, in one transaction.
 
     Parameters
     ----------
     target : Engine, str or Path
-        What is added to; it is created where there is none.
+        Database to add to; it is created if it does not exist.
     other : Engine, str or Path
-        What is read from; it is not changed.
+        Database to read; it is not changed.
 
     Returns
     -------
@@ -64,15 +64,28 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     Raises
     ------
     InputError
-        If both are one file.
+        If both are the same database.
     DatabaseError
-        If a study of one name is another study there, or a database cannot be used; nothing is changed then.
+        If two different studies have one name, or a database cannot be used; then nothing is changed.
 
     Notes
     -----
-    Rows are known by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint, runs
-    by subnetwork, protocol and seed. A run that both have stays as it is in the target, and is reported if its result
-    differs. Merging again changes nothing.
+    Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
+    runs by subnetwork, protocol and seed. A run that both have is kept as in the target, and is reported as a conflict
+    if its result differs. Inserts are idempotent: merging again changes nothing.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from prunestats.db import store_study, write
+    >>> with TemporaryDirectory() as folder:
+    ...     other = open_database(f"{folder}/other.db")
+    ...     with write(other) as connection:
+    ...         study = store_study(connection, name="digits", text="", fingerprint="f", seed=0)
+    ...     summary = merge_database(f"{folder}/results.db", other)
+    ...     other.dispose()
+    >>> summary.added["study"], summary.conflicts
+    (1, ())
     """
     _refuse_same_file(target, other)
     engine = target if isinstance(target, Engine) else open_database(target)
@@ -128,7 +141,7 @@ def _merge_table(
     fixed: Sequence[str],
     ids: Ids,
 ) -> tuple[dict[int, int], list[str]]:
-    """Add the rows that are not there; return the new row numbers by the old ones, and what differs."""
+    """Add the missing rows; return row numbers in the target by those in the source, and conflicts."""
     rows = {row["id"]: _translated(dict(row), table, ids) for row in source.execute(select(table)).mappings()}
     key_of = {old: tuple(row[name] for name in identity) for old, row in rows.items()}
     known = _known(target, table, identity, fixed)
@@ -138,11 +151,11 @@ def _merge_table(
     else:
         insert_new(target, table, new)
     differing = [
-        f"{table.name} {short(rows[old][identity[-1]])}: {name} is {short(there)}, and {short(rows[old][name])} there"
+        f"{table.name} {short(key[-1])}: {name} is {short(kept)} here and {short(rows[old][name])} there"
         for old, key in key_of.items()
         if key in known
-        for name, there in zip(fixed, known[key][1:], strict=True)
-        if rows[old][name] != there
+        for name, kept in zip(fixed, known[key][1:], strict=True)
+        if rows[old][name] != kept
     ]
     after = _known(target, table, identity, ())
     return {old: after[key][0] for old, key in key_of.items()}, differing
@@ -157,7 +170,7 @@ def _known(
 
 
 def _translated(row: dict[str, Any], table: Table, ids: Ids) -> dict[str, Any]:
-    """A row with the target's row numbers in place of the source's, and without its own."""
+    """Return a row without its number, with references to rows of the target."""
     row.pop("id", None)
     for name, found in ids.items():
         reference = f"{name}_id"
@@ -167,7 +180,7 @@ def _translated(row: dict[str, Any], table: Table, ids: Ids) -> dict[str, Any]:
 
 
 def _insert_spaces(target: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Add spaces; one whose place is taken comes behind those that the study has."""
+    """Add spaces; one whose position is taken is appended to those of the study."""
     for row in rows:
         mine = schema.space.c.study_id == row["study_id"]
         taken = set(target.scalars(select(schema.space.c.position).where(mine)))
@@ -176,7 +189,7 @@ def _insert_spaces(target: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _merge_draws(source: Connection, target: Connection, ids: Ids) -> list[str]:
-    """Add the draws of new populations; those of imported ones may grow, those of drawn ones must be the same."""
+    """Add the members of populations; imported populations may grow, sampled ones must have the same members."""
     theirs: dict[int, list[int]] = {}
     drawn = select(schema.draw).order_by(schema.draw.c.population_id, schema.draw.c.position)
     positions: dict[tuple[int, int], int] = {}
@@ -192,16 +205,16 @@ def _merge_draws(source: Connection, target: Connection, ids: Ids) -> list[str]:
     }
     rows, conflicts = [], []
     for population, members in theirs.items():
-        there = ours.get(population, {})
-        new = [member for member in members if member not in there]
-        if there and new and attempts[population]:
+        known = ours.get(population, {})
+        new = [member for member in members if member not in known]
+        if known and new and attempts[population]:
             conflicts.append(
-                f"population {population}: {len(new)} subnetworks were drawn there that were not drawn here"
+                f"population {population}: {len(new)} subnetworks were sampled there that were not sampled here"
             )
             continue
-        following = max(there.values(), default=-1) + 1
-        for place, member in enumerate(new):
-            position = positions[population, member] if not there else following + place
+        following = max(known.values(), default=-1) + 1
+        for offset, member in enumerate(new):
+            position = positions[population, member] if not known else following + offset
             rows.append({"population_id": population, "subnetwork_id": member, "position": position})
     insert_new(target, schema.draw, rows)
     return conflicts

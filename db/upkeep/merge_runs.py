@@ -1,4 +1,4 @@
-"""Merging runs, chunk by chunk: a million of them need not fit into memory twice."""
+"""Merging of runs in batches, so that a million of them need not fit into memory."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import chunks, insert_new, short
+from prunestats.db.storing.insert_once import batches, insert_new, short
 from prunestats.db.storing.records import RESULT
 
 _KEY = ("subnetwork_id", "protocol_id", "seed")
 
 
 def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping[int, int]]) -> list[str]:
-    """Add runs and their course over the epochs; return a line for each that both have with different results.
+    """Add runs with their metrics per epoch; return one line per run that both have with different results.
 
     Parameters
     ----------
     source, target : Connection
     ids : mapping
-        Row numbers in the target by those in the source, of each table that runs refer to.
+        For each table that runs refer to: row numbers in the target by those in the source.
 
     Returns
     -------
@@ -29,8 +29,8 @@ def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping
     """
     conflicts: list[str] = []
     numbers = source.scalars(select(schema.run.c.id).order_by(schema.run.c.id)).all()
-    for some in chunks(numbers):
-        rows = source.execute(select(schema.run).where(schema.run.c.id.between(some[0], some[-1]))).mappings()
+    for batch in batches(numbers):
+        rows = source.execute(select(schema.run).where(schema.run.c.id.between(batch[0], batch[-1]))).mappings()
         runs = {row["id"]: _translated(dict(row), ids) for row in rows}
         known = _known(target, [_key(run) for run in runs.values()])
         new = {old: run for old, run in runs.items() if _key(run) not in known}
@@ -40,7 +40,7 @@ def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping
             for old, run in runs.items()
             if _key(run) in known and tuple(run[name] for name in RESULT) != known[_key(run)][1:]
         ]
-        _merge_epochs(source, target, new, some)
+        _merge_epochs(source, target, new, batch)
     return conflicts
 
 
@@ -51,8 +51,8 @@ def _merge_epochs(
     numbered = {key: row[0] for key, row in _known(target, [_key(run) for run in new.values()]).items()}
     found = source.execute(select(table).where(table.c.run_id.between(numbers[0], numbers[-1]))).mappings()
     rows = [{**row, "run_id": numbered[_key(new[row["run_id"]])]} for row in found if row["run_id"] in new]
-    for some in chunks(rows):
-        insert_new(target, table, some)
+    for batch in batches(rows):
+        insert_new(target, table, batch)
 
 
 def _translated(row: dict[str, Any], ids: Mapping[str, Mapping[int, int]]) -> dict[str, Any]:
@@ -68,27 +68,27 @@ def _key(run: Mapping[str, Any]) -> tuple[int, int, int]:
 
 
 def _known(connection: Connection, keys: Sequence[tuple[int, int, int]]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """Row number and result of the runs that are there, by key."""
+    """Return row number and result of the stored runs, by key."""
     table = schema.run
     identity = tuple_(*(table.c[name] for name in _KEY))
     columns = [table.c[name] for name in (*_KEY, "id", *RESULT)]
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for some in chunks(keys):
-        rows = connection.execute(select(*columns).where(identity.in_(some)))
+    for batch in batches(keys):
+        rows = connection.execute(select(*columns).where(identity.in_(batch)))
         found |= {tuple(row[:3]): tuple(row[3:]) for row in rows}
     return found
 
 
 def _conflict(source: Connection, number: int, run: Mapping[str, Any], here: tuple[Any, ...]) -> str:
-    place = next(place for place, name in enumerate(RESULT) if run[name] != here[place])
+    column = next(column for column, name in enumerate(RESULT) if run[name] != here[column])
     query = (
         select(schema.subnetwork.c.key, schema.protocol.c.name)
         .select_from(schema.run.join(schema.subnetwork).join(schema.protocol))
         .where(schema.run.c.id == number)
     )
     subnetwork, protocol = source.execute(query).one()
-    name = RESULT[place]
+    name = RESULT[column]
     return (
         f"run of subnetwork {short(subnetwork)}, protocol {short(protocol)}, seed {run['seed']}: {name} is "
-        f"{short(here[place])}, and {short(run[name])} there"
+        f"{short(here[column])} here and {short(run[name])} there"
     )

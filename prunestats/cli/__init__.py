@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -45,9 +46,17 @@ COMMANDS = (
     transfer,
 )
 
-# Seconds that an interrupted command may take to close its workers, before it leaves them to end by themselves: a round
-# number, long enough for idle workers and short enough that Ctrl-C seems to work at once.
 _PATIENCE_S = 2.0
+"""Seconds that an interrupted command has to close its workers: enough for idle ones, and short for who pressed Ctrl-C.
+
+Workers that are still busy end when they find that their parent has gone.
+"""
+
+_STORES_RUNS = ("demo", "run", "search")
+"""Commands that store each run in its own transaction, and that resume where they were stopped."""
+
+_STOPPING = threading.Lock()
+"""Held by the first thread that stops the process, so that what was kept is printed once."""
 
 
 @app.callback(invoke_without_command=True)
@@ -98,7 +107,7 @@ def main() -> NoReturn:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """Unwind in order, with a time limit: Dask would wait for workers that start or are in the middle of a run."""
+    """Unwind, for at most `_PATIENCE_S`: Dask would wait for workers that are starting or in the middle of a run."""
     timer = threading.Timer(_PATIENCE_S, _stop)
     timer.daemon = True
     timer.start()
@@ -106,11 +115,29 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _stop() -> NoReturn:
-    """Say that all is well and go: what is stored is stored whole, and workers end with their parent."""
+    """Say what was kept, and exit at once: transactions are rolled back, and workers end with their parent."""
+    _STOPPING.acquire(timeout=_PATIENCE_S)
     sys.stdout.flush()
     leave_progress()
-    complain("every run that had ended is stored; the same command goes on from there", "stopped")
+    complain(_kept(sys.argv[1:]), "stopped")
     os._exit(130)
+
+
+def _kept(arguments: Sequence[str]) -> str:
+    """Return what an interrupted command leaves behind.
+
+    Examples
+    --------
+    >>> _kept(["--debug", "sql", "SELECT 1"])
+    'the query was stopped and nothing was changed'
+    >>> _kept(["export", "results.csv"])
+    'nothing was left half-written'
+    """
+    # the options of `prunestats` itself take no value: the first word without a dash is the command
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if command in _STORES_RUNS:
+        return "every run that had ended is stored; the same command goes on from there"
+    return "the query was stopped and nothing was changed" if command == "sql" else "nothing was left half-written"
 
 
 def _leave(code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Commands that look after the results database, and the one that lists what was concluded from it."""
+"""Commands that maintain the results database, and the command that lists stored analyses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.db.connection.plain_values import json_text
 
 _SHOWN = 10
+"""Conflicts that `merge` prints one by one: enough to see a pattern."""
 
 db_app = typer.Typer(help="Maintain the results database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
@@ -75,12 +76,12 @@ def merge(
 
     summary = merge_database(db, other)
     added = [f"{n:,} rows of {table}" for table, n in summary.added.items() if n]
-    say(f"Added {', '.join(added)}" if added else "All of it was there already: nothing was added")
+    say(f"Added {', '.join(added)}" if added else "All rows were stored already: nothing was added")
     for line in summary.conflicts[:_SHOWN]:
         complain(line, "conflict")
     if summary.conflicts:
         n = len(summary.conflicts)
-        complain(f"{n:,} in all; {db} keeps what it had", "conflicts")
+        complain(f"{n:,} in all; {db} keeps its own values", "conflicts")
         raise typer.Exit(1)
 
 

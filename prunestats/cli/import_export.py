@@ -1,4 +1,4 @@
-"""Commands that bring results in from outside and take them out."""
+"""Commands that import external results and export stored ones."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prunestats.errors import InputError
 
 _UNIT = Literal["counts", "thousands", "millions", "billions"]
 _SHOWN = 5
+"""Refused rows that are printed one by one: enough to see a pattern; the reasons are counted over all rows."""
 
 
 @app.command("import")
@@ -144,14 +145,14 @@ def _roles(given: list[str]) -> dict[str, list[str]]:
 def _understood(summary: Any) -> list[str]:
     meaning = summary.meaning
     units = {"flops": f", {meaning.flops_convention}", "params": ""}
-    units = {name: f" ({getattr(meaning, f'{name}_unit')}{said})" for name, said in units.items()}
+    units = {name: f" ({getattr(meaning, f'{name}_unit')}{convention})" for name, convention in units.items()}
     errors = dict.fromkeys(("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy"))
-    units |= {role: f" ({meaning.error_unit}, goes to {meaning.of_split(role)})" for role in errors}
+    units |= {role: f" ({meaning.error_unit}, stored as {meaning.of_split(role)})" for role in errors}
     lines = [f"{summary.rows:,} rows in {summary.name}"]
     for role, columns in meaning.columns.items():
         lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")
-    if meaning.test_chooses:
-        lines.append("  no validation error: choices look at the test error, and the protocol says so")
+    if meaning.selects_by_test:
+        lines.append("  no validation error: the test error is used for selection, and the protocol records that")
     first, last, n = summary.seeds
     lines.append(f"{summary.runs:,} runs of {summary.subnetworks:,} subnetworks, {n} seeds from {first} to {last}")
     for study, network, space, regime, tolerance, n in summary.populations:
@@ -177,8 +178,8 @@ def _outcome(summary: Any, skip_bad: bool) -> str:
     new = f"{summary.new_runs:,} new runs and {summary.new_subnetworks:,} new subnetworks"
     if not summary.stored and summary.refused and not skip_bad:
         return (
-            "A dry run: nothing was stored, and nothing would be; repair these rows, or leave them out with --skip-bad"
+            "A dry run: nothing was stored, and nothing would be: repair these rows, or leave them out with --skip-bad"
         )
     if not summary.stored:
         return f"A dry run: nothing was stored; there would be {new}"
-    return f"Stored {new}" if summary.new_runs else "All of it was there already: 0 new runs"
+    return f"Stored {new}" if summary.new_runs else "All runs were stored already: 0 new runs"

@@ -12,7 +12,7 @@ import pandas as pd
 from prunestats.errors import InputError
 from prunestats.results import units
 from prunestats.results.checks import check_columns, check_results, require_columns
-from prunestats.results.units import Unit
+from prunestats.results.units import FlopsConvention, Unit
 
 __all__ = ["results_frame"]
 
@@ -35,7 +35,7 @@ def results_frame(
     error_unit: Literal["fraction", "percent"] = "fraction",
     flops_unit: Unit = "counts",
     params_unit: Unit = "counts",
-    flops_convention: Literal["multiply-adds", "separate"] = "multiply-adds",
+    flops_convention: FlopsConvention = "multiply-adds",
 ) -> pd.DataFrame:
     """Build a results frame, one row per run, from an external table.
 
@@ -52,9 +52,9 @@ def results_frame(
     error_unit : {"fraction", "percent"}
         Unit of the error column; the frame has fractions.
     flops_unit, params_unit : {"counts", "thousands", "millions", "billions"}
-        Units of these columns; the frame has counts.
-    flops_convention : {"multiply-adds", "separate"}
-        Whether a multiplication and its addition count as one operation, or as two (FLOPs are then halved).
+        Units of these columns; the frame holds counts.
+    flops_convention : {"multiply-adds", "multiplications-and-additions"}
+        Whether a multiplication and its addition count as one FLOP or as two; FLOPs of the latter are halved.
 
     Returns
     -------
@@ -118,7 +118,8 @@ def _read(table: pd.DataFrame, given: _TableFormat) -> pd.DataFrame:
     check_columns(table)
     require_columns(table, [*given.columns.values(), *chain.from_iterable(map(_listed, given.sequences.values()))])
     _refuse_shared(given.columns)
-    factor = units.choice(given.flops_convention, units.CONVENTIONS, "flops_convention")
+    convention = units.check_convention(given.flops_convention)
+    factor = 1 / units.FLOPS_PER_MULTIPLY_ADD[convention]
     frame = pd.DataFrame({name: table[column].to_numpy() for name, column in given.columns.items()})
     has_key = frame["subnetwork"].notna()
     frame["subnetwork"] = frame["subnetwork"].astype(str).astype(object).where(has_key, None)
@@ -134,7 +135,7 @@ def _read(table: pd.DataFrame, given: _TableFormat) -> pd.DataFrame:
         frame[name] = units.tuples(_rows(table, columns), name, 1 if name == "widths" else 0)
     check_results(frame)
     units.check_plausible(frame)
-    units.warn_of_units(errors, given.error_unit, flops_as_given, given.flops_convention == "separate")
+    units.warn_of_units(errors, given.error_unit, flops_as_given, convention)
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Columns of outside tables as the numbers that a results frame holds, and what can be told of their units."""
+"""Columns of external tables converted to the units of a results frame, and checks of these units."""
 
 from __future__ import annotations
 
@@ -12,22 +12,62 @@ import pandas as pd
 from prunestats.errors import InputError, UnitWarning
 
 Unit = Literal["counts", "thousands", "millions", "billions"]
-SCALE = {"counts": 1.0, "thousands": 1e3, "millions": 1e6, "billions": 1e9}
-ERROR_UNITS = {"fraction": 1.0, "percent": 100.0}
-CONVENTIONS = {"multiply-adds": 1.0, "separate": 0.5}
+SCALE: dict[str, int] = {"counts": 1, "thousands": 10**3, "millions": 10**6, "billions": 10**9}
+ERROR_UNITS: dict[str, int] = {"fraction": 1, "percent": 100}
+FlopsConvention = Literal["multiply-adds", "multiplications-and-additions"]
+"""What one FLOP is: a multiplication with its addition, or each of the two."""
+
+FLOPS_PER_MULTIPLY_ADD: dict[FlopsConvention, int] = {"multiply-adds": 1, "multiplications-and-additions": 2}
+
 _LARGEST = 2.0**63
+"""Counts are stored as signed 64-bit integers."""
+
 _FEWEST_USES, _MOST_USES = 0.1, 1e7
+"""FLOPs per parameter that no network has, and so a sign of two units.
+
+A weight of a convolution or a linear layer takes part in one multiply-add per output position: in one at least, and in
+10^7 only where an output has more than 3,000 x 3,000 positions. The lower limit is 0.1 and not 1 because biases and
+batch normalisation are parameters that the FLOPs leave out. A slip of units is a factor of 1,000 or more.
+"""
+
+_HIGH_ERROR = 0.5
+"""An error that most classifiers stay below: where every value lies above it, the column may hold accuracies."""
+
+_LEAST_IN_LAYERS, _MOST_IN_LAYERS = 0.5, 1.001
+"""The share of the parameters that those of the layers add up to.
+
+The lower limit is far from 1, as layers may be left out; the upper one is close to it, as nothing is added. Both are
+round numbers: a slip of units is a factor of 1,000 or more.
+"""
 
 
-def choice(value: str, choices: dict[str, float], name: str) -> float:
-    """Return what a named choice stands for; refuse a name that is not one."""
+def choice(value: str, choices: dict[str, int], name: str) -> int:
+    """Return the factor of a unit by its name; refuse an unknown name."""
     if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
+        raise InputError(f"{name} must be one of {', '.join(choices)}; found {value!r}: pass one of these")
     return choices[value]
 
 
+def check_convention(value: str | None) -> FlopsConvention:
+    """Return a FLOPs convention; refuse any other value.
+
+    Examples
+    --------
+    >>> check_convention("multiply-adds")
+    'multiply-adds'
+    """
+    for convention in FLOPS_PER_MULTIPLY_ADD:
+        if value == convention:
+            return convention
+    found = "none" if value is None else repr(value)
+    raise InputError(
+        f"flops_convention must be {' or '.join(FLOPS_PER_MULTIPLY_ADD)}; found {found}: pass the first where a "
+        "multiplication and its addition count as one FLOP, the second where they count as two"
+    )
+
+
 def numbers(values: pd.Series[Any], name: str) -> pd.Series[float]:
-    """Return a column as floats; text that spells numbers is read, anything else is refused."""
+    """Return a column as floats; text is parsed as numbers, and anything else is refused."""
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_complex_dtype(values):
         raise InputError(f"{name} must be numbers; found {values.dtype}: name another column")
     try:
@@ -49,11 +89,12 @@ def log_of(values: pd.Series[Any], name: str) -> pd.Series[float]:
 
 
 def counts(values: pd.Series[Any], name: str, unit: str, factor: float = 1.0) -> pd.Series[Any]:
-    """Return a column of counts, given in a unit, as whole numbers."""
+    """Return a column of counts as whole numbers, converted from `unit` and multiplied by `factor`."""
     scale = choice(unit, SCALE, f"{name}_unit")
     found = numbers(values, name)
     if not np.isfinite(found).all():
         raise InputError(f"{name} must be finite; found {int((~np.isfinite(found)).sum())} missing: drop those rows")
+    # whole up to the rounding of a number that was printed and parsed, or computed in floating point
     whole = np.isclose(found, np.round(found), rtol=1e-12, atol=1e-6)
     if unit == "counts" and not whole.all():
         raise InputError(
@@ -68,13 +109,13 @@ def counts(values: pd.Series[Any], name: str, unit: str, factor: float = 1.0) ->
 
 
 def tuples(rows: Sequence[Any], name: str, least: int) -> list[tuple[int, ...]]:
-    """Return sequences as tuples of whole numbers of `least` or more; all of one length for widths."""
+    """Return sequences as tuples of whole numbers, each at least `least`; widths must have one length."""
     found = [_whole(row, name, least) for row in rows]
     lengths = sorted({len(row) for row in found})
     if name == "widths" and len(lengths) > 1:
         raise InputError(
-            f"widths must have one entry a group of filters in every row; found {lengths[0]} to {lengths[-1]}: analyse "
-            "originals of one design at a time"
+            f"widths must have one entry per group of filters in every row; found {lengths[0]} to {lengths[-1]}: "
+            "analyse originals of one design at a time"
         )
     return found
 
@@ -93,8 +134,7 @@ def _whole(row: Any, name: str, least: int) -> tuple[int, ...]:
 
 
 def check_plausible(frame: pd.DataFrame) -> None:
-    """Refuse FLOPs and parameters whose ratio no network has: they are in two units."""
-    # every weight of a convolution or a linear layer is used at least once, and at most once a position of its output
+    """Refuse FLOPs and parameters whose ratio no network has: one of them is in another unit."""
     uses = frame["flops"] / frame["params"].clip(lower=1)
     for strange, words in ((uses < _FEWEST_USES, "far below"), (uses > _MOST_USES, "ten million times the")):
         if strange.any():
@@ -105,7 +145,7 @@ def check_plausible(frame: pd.DataFrame) -> None:
             )
     if "layer_params" in frame.columns:
         share = frame["layer_params"].map(sum) / frame["params"]
-        strange = (share < 0.5) | (share > 1.001)
+        strange = (share < _LEAST_IN_LAYERS) | (share > _MOST_IN_LAYERS)
         if strange.any():
             row = frame[strange].iloc[0]
             raise InputError(
@@ -114,18 +154,18 @@ def check_plausible(frame: pd.DataFrame) -> None:
             )
 
 
-def warn_of_units(error: pd.Series[float], unit: str, flops: pd.Series[float], separate: bool) -> None:
-    """Warn of what looks like another unit and cannot be told for sure."""
+def warn_of_units(error: pd.Series[float], unit: str, flops: pd.Series[float], convention: FlopsConvention) -> None:
+    """Warn of values that suggest another unit but do not prove it."""
     if unit == "percent" and error.max() < 1:
         _warn(
             f"every error is below 1 % (largest {error.max():g} %): if they are fractions, pass error_unit='fraction'"
         )
-    if unit == "fraction" and error.min() > 0.5:
+    if unit == "fraction" and error.min() > _HIGH_ERROR:
         _warn(f"every error is above 0.5 (least {error.min():g}): if these are accuracies, give 1 - accuracy")
-    if separate and bool((flops % 2 == 1).any()):
+    if FLOPS_PER_MULTIPLY_ADD[convention] == 2 and bool((flops % 2 == 1).any()):
         _warn(
-            "a counter that counts multiplications and additions apart gives even numbers; found odd ones: if it "
-            "counts multiply-adds, pass flops_convention='multiply-adds'"
+            "FLOPs that count multiplications and additions separately are even; found odd ones: if a multiplication "
+            "and its addition count as one, pass flops_convention='multiply-adds'"
         )
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, make_url
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     missing_runs,
@@ -49,6 +50,8 @@ COST = CostModel(
 )
 LOG = (EpochMetric(0, None, 0.9, 2.5), EpochMetric(1, 0.8, 0.3, 0.9), EpochMetric(2, 0.5, 0.2, 0.6))
 _NUMBER = count()
+HANGS_S = 240
+"""Seconds to wait for PostgreSQL: it takes so long only if it hangs, whatever else the machine does."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def server() -> Iterator[Server]:
     finally:
         # a fast shutdown, which does not wait for connections that a failed test left open
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=HANGS_S)
         shutil.rmtree(folder)
 
 
@@ -137,16 +140,17 @@ def _ordinary_user() -> str | None:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    for _ in range(300):
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    deadline = time.monotonic() + HANGS_S
+    while time.monotonic() < deadline:
         try:
-            psycopg.connect(plain).close()
+            psycopg.connect(address).close()
             return
         except psycopg.OperationalError:
             if process.poll() is not None:
                 pytest.fail(f"PostgreSQL did not start: {log.read_text()}")
             time.sleep(0.1)
-    pytest.fail(f"PostgreSQL did not answer within 30 s: {log.read_text()}")
+    pytest.fail(f"PostgreSQL did not answer within {HANGS_S} s: {log.read_text()}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -243,23 +247,25 @@ def fill(
         )
         original_id = store_original(
             connection,
-            key=original,
-            network="net",
-            dataset="digits",
-            seed=0,
-            recipe={"epochs": 20},
-            group_names=COST.group_names,
-            group_sizes=COST.group_sizes,
-            cost=COST.to_dict(),
-            flops=COST.flops(COST.sizes)[0],
-            params=COST.params(COST.sizes)[0],
-            val_error=0.02,
-            test_error=0.03,
-            val_loss=0.1,
-            test_loss=0.1,
-            wall_s=3.0,
-            weights_sha256="a" * 64,
-            environment_id=environment_id,
+            OriginalRow(
+                key=original,
+                network="net",
+                dataset="digits",
+                seed=0,
+                recipe={"epochs": 20},
+                group_names=COST.group_names,
+                group_sizes=COST.group_sizes,
+                cost=COST.to_dict(),
+                flops=COST.flops(COST.sizes)[0],
+                params=COST.params(COST.sizes)[0],
+                val_error=0.02,
+                test_error=0.03,
+                val_loss=0.1,
+                test_loss=0.1,
+                wall_s=3.0,
+                weights_sha256="a" * 64,
+                environment_id=environment_id,
+            ),
         )
         regime_ids = {
             regime: store_regime(connection, study_id=study_id, flops_fraction=regime, tolerance=0.02)

@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from prunestats.db import (
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     open_database,
@@ -46,9 +47,21 @@ def fill(path, name="digits", n=22, seed=3):
         ]
         regime = store_regime(c, study_id=study, flops_fraction=0.5, tolerance=0.02)
         original = store_original(
-            c, key="a1b2", network="net", dataset="digits", seed=0, recipe={"epochs": 30}, group_names=["g"],
-            group_sizes=[9], cost=None, flops=4_000_000, params=40_000, val_error=0.01, test_error=0.02,
-        )  # fmt: skip
+            c,
+            OriginalRow(
+                key="a1b2",
+                network="net",
+                dataset="digits",
+                seed=0,
+                recipe={"epochs": 30},
+                group_names=["g"],
+                group_sizes=[9],
+                flops=4_000_000,
+                params=40_000,
+                val_error=0.01,
+                test_error=0.02,
+            ),
+        )
         for s, space in enumerate(spaces):
             u = rng.normal(0, 0.3, n)
             drawn = [SubnetworkRow(f"{s}-{k}", None, 2_000_000, int(20_000 * np.exp(-u[k]))) for k in range(n)]
@@ -56,9 +69,11 @@ def fill(path, name="digits", n=22, seed=3):
                 c, study_id=study, original_id=original, regime_id=regime, space_id=space, attempts=900,
                 accepted=n + 2, duplicates=2, subnetworks=drawn,
             )  # fmt: skip
-            ids = dict(c.exec_driver_sql(
-                "SELECT d.position, d.subnetwork_id FROM draw d WHERE d.population_id = ?", (population,)
-            ).all())  # fmt: skip
+            ids = dict(
+                c.exec_driver_sql(
+                    "SELECT d.position, d.subnetwork_id FROM draw d WHERE d.population_id = ?", (population,)
+                ).all()
+            )
             for k in range(n - (s == 1)):
                 error = float(np.round(0.05 * (1 + 2 * u[k] ** 2) * np.exp(rng.normal(0, 0.05)) * 400) / 400)
                 metrics = {

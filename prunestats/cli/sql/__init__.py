@@ -1,4 +1,4 @@
-"""The query command: one answer, or a shell with history and completion."""
+"""The command `prunestats sql`: one query, or an interactive shell with history and completion."""
 
 from prunestats.cli.sql.command import sql
 

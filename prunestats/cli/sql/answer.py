@@ -1,4 +1,4 @@
-"""What one can ask of the results database: a query, or a line that begins with a dot."""
+"""Answers of `prunestats sql`: to a query, or to a command that begins with a dot."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from prunestats.db.sql.read_only import catalogue, query
 from prunestats.errors import InputError
 
 
-def ask(db: str, text: str, *, limit: int | None, timeout_s: float) -> QueryResult:
+def answer_query(db: str, text: str, *, limit: int | None, timeout_s: float) -> QueryResult:
     """Answer a query, ``.tables`` or ``.schema [NAME]``.
 
     Raises
     ------
     InputError
-        For another line that begins with a dot, or a name that is not there.
+        For an unknown dot command, or an unknown table or view.
     DatabaseError
         As `prunestats.db.query`.
     """

@@ -1,4 +1,4 @@
-"""Commands on the results database."""
+"""The command `prunestats sql`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from prunestats.cli.sql.output import form_of, write_rows
 from prunestats.cli.terminal import complain, show_place
 
 _ROWS = 10_000
+"""Most rows by default: what a terminal or a script can still take in, so that a missing LIMIT does no harm."""
 
 SqlForm = Annotated[
     Literal["table", "csv", "json", "parquet"] | None,
@@ -48,18 +49,15 @@ def sql(
 
 
 def _answer(text: str, db: str, form: str, output: Path | None, limit: int, timeout_s: float) -> None:
-    from prunestats.cli.sql.answer import ask
+    from prunestats.cli.sql.answer import answer_query
     from prunestats.errors import QueryError
 
     try:
-        answer = ask(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
+        answer = answer_query(db, text.strip() or ".tables", limit=limit or None, timeout_s=timeout_s)
     except QueryError as error:
         if sys.stderr.isatty():
             show_place(error.sql, error.offset)
         raise
-    except KeyboardInterrupt:
-        complain("the query was stopped and left nothing behind", "stopped")
-        raise typer.Exit(130) from None
     write_rows(answer.columns, answer.rows, form, output)
     if answer.truncated:
-        complain(f"only the first {limit:,} rows are here: --limit raises that, --limit 0 takes all", "note")
+        complain(f"only the first {limit:,} rows are here: raise --limit, or pass --limit 0 for all rows", "note")

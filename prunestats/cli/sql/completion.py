@@ -1,4 +1,4 @@
-"""What may come next in a query: tables, views, columns of those that the query names, and keywords."""
+"""Completion of a query: tables, views, the columns of those that it names, and keywords."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class SqlCompleter(Completer):
     Parameters
     ----------
     columns : mapping
-        From each table or view to its columns.
+        Columns by table or view.
     """
 
     def __init__(self, columns: Mapping[str, Sequence[str]]) -> None:
         self.columns = columns
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Yield what begins like the word before the cursor, nearest kind first."""
+        """Yield the completions of the word before the cursor, columns before tables before keywords."""
         before = document.text_before_cursor
         word = re.search(r"[.\w]*$", before)
         assert word is not None
@@ -56,6 +56,6 @@ class SqlCompleter(Completer):
             return self.columns.get(sources.get(word.split(".")[0].lower(), ""), ())
         if re.search(r"\b(?:from|join)\s+\w*$", before, re.IGNORECASE):
             return self.columns
-        # before its FROM a query may be about any view
+        # a query without FROM may name the columns of any view
         tables = list(dict.fromkeys(sources.values())) or list(self.columns)
         return [*(column for table in tables for column in self.columns[table]), *self.columns, *KEYWORDS]

@@ -1,4 +1,4 @@
-"""Where the rows of a query go: to the terminal, a pipe or a file, as text or parquet."""
+"""Output of the rows of a query: to the terminal, a pipe or a file, as text or parquet."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 from prunestats.cli.terminal import print_rows, refuse_duplicate_columns
 from prunestats.errors import InputError
+from prunestats.files import atomic_file
 
 FORMS = ("table", "csv", "json", "parquet")
 
 
 def form_of(form: str | None, output: Path | None) -> str:
-    """Return the format that was asked for, by name or by the ending of the file.
+    """Return the output format, by name or by the suffix of the file.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def form_of(form: str | None, output: Path | None) -> str:
         ending = output.suffix.lstrip(".").lower() if output else ""
         form = ending if ending in FORMS else "table"
     if form == "parquet" and output is None and sys.stdout.isatty():
-        raise InputError("parquet is not for a terminal to show: name a file with -o, or send it through a pipe")
+        raise InputError("expected a file or a pipe for parquet; found a terminal: name a file with -o")
     return form
 
 
@@ -37,7 +38,8 @@ def write_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str,
     Raises
     ------
     InputError
-        For columns or values that the format cannot hold, a file that cannot be written, or parquet without pyarrow.
+        For columns or values that the format cannot represent, a file that cannot be written, or parquet without
+        pyarrow.
     """
     if form == "parquet":
         content = parquet_bytes(columns, rows)
@@ -52,9 +54,20 @@ def write_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str,
         sys.stdout.buffer.write(content)
         return
     try:
-        output.write_bytes(content)
+        _write(output.resolve(), content)
     except OSError as error:
-        raise InputError(f"expected a file that can be written at {str(output)!r}; {error.strerror}") from error
+        raise InputError(
+            f"expected a file that can be written at {str(output)!r}; found: {error.strerror}: check the path"
+        ) from error
+
+
+def _write(file: Path, content: bytes) -> None:
+    if file.exists() and not file.is_file():
+        # a device or a pipe, such as /dev/stdout, must not be replaced by a file
+        file.write_bytes(content)
+        return
+    with atomic_file(file) as temporary:
+        temporary.write_bytes(content)
 
 
 def parquet_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
@@ -63,7 +76,7 @@ def parquet_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> byte
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise InputError("parquet needs pyarrow; found none: pip install 'prunestats[parquet]'") from None
+        raise InputError("expected pyarrow for parquet; found it missing: pip install 'prunestats[parquet]'") from None
     refuse_duplicate_columns(columns)
     values = dict(zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True))
     file = io.BytesIO()
@@ -71,6 +84,6 @@ def parquet_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> byte
         pq.write_table(pa.table({name: pa.array(column) for name, column in values.items()}), file)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InputError(
-            f"parquet has one type a column; {str(error).rstrip('.')}: CAST the column in the query"
+            f"expected one type per column for parquet; found: {str(error).rstrip('.')}: CAST the column in the query"
         ) from None
     return file.getvalue()

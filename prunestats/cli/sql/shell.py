@@ -1,4 +1,4 @@
-"""The shell of `prunestats sql`: queries end with a semicolon, lines that begin with a dot are commands."""
+"""Interactive shell of `prunestats sql`: queries end with a semicolon, commands begin with a dot."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from prunestats.cli.sql.answer import ask
+from prunestats.cli.sql.answer import answer_query
 from prunestats.cli.sql.completion import SqlCompleter
 from prunestats.cli.terminal import complain, print_table, say, show_place
 from prunestats.db.sql.read_only import catalogue
 from prunestats.errors import PrunestatsError, QueryError
 
 ROWS = 200
+"""Most rows that the shell prints: a few screens, which one can scroll back through."""
+
 _HELP = """\
-SELECT ...;     a query, over as many lines as you like, up to the semicolon
-.tables         the tables and views, and what each holds
-.schema [NAME]  their columns, and what each means
-.quit           leave, as Ctrl-D does
-Tab completes names, the arrows bring back what was asked before, Ctrl-C stops a query. Nothing here can write."""
-# what other shells call it
+SELECT ...;     a query of one or more lines, which ends with a semicolon
+.tables         tables and views, with descriptions
+.schema [NAME]  columns of all tables and views, or of one, with descriptions
+.quit           leave (also Ctrl-D)
+Tab completes names, the arrow keys recall earlier queries, Ctrl-C stops a query. The database is opened read-only."""
+# Names of the same commands in psql and sqlite3.
 _ALIASES = {"\\d": ".schema", "\\dt": ".tables", "\\q": ".quit", "\\?": ".help", ".exit": ".quit"}
 
 
 def run_shell(db: str, *, timeout_s: float) -> None:
-    """Ask and answer until the user leaves."""
+    """Read and answer queries until the user leaves."""
     names = catalogue(db)
-    # at the door Ctrl-C ends the command; in here it ends a query
+    # outside the shell Ctrl-C ends the process; here it ends a query
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         say(f"{db}, read-only. Queries end with ; and .help says more.")
@@ -52,7 +54,7 @@ def run_shell(db: str, *, timeout_s: float) -> None:
 
 
 def is_whole(text: str) -> bool:
-    """Return whether what was typed can be answered, or wants more lines.
+    """Return whether the text is a complete query or command, so that Enter sends it.
 
     Examples
     --------
@@ -64,7 +66,7 @@ def is_whole(text: str) -> bool:
 
 
 def _bindings() -> KeyBindings:
-    """Enter asks when the query is whole, wherever the cursor is."""
+    """Let Enter send a complete query, wherever the cursor is."""
     bindings = KeyBindings()
 
     @bindings.add("enter")
@@ -79,7 +81,7 @@ def _bindings() -> KeyBindings:
 
 
 def _answer_one(session: PromptSession[str], db: str, timeout_s: float) -> bool:
-    """Ask once; return whether to go on."""
+    """Read and answer one query; return whether to go on."""
     try:
         text = session.prompt().strip()
     except KeyboardInterrupt:
@@ -98,12 +100,12 @@ def _answer_one(session: PromptSession[str], db: str, timeout_s: float) -> bool:
 def _show(db: str, text: str, timeout_s: float) -> None:
     started = time.monotonic()
     try:
-        answer = ask(db, text, limit=ROWS, timeout_s=timeout_s)
+        answer = answer_query(db, text, limit=ROWS, timeout_s=timeout_s)
         print_table(answer.columns, answer.rows)
         more = f", the first {ROWS} of more" if answer.truncated else ""
         say(f"({len(answer.rows):,} rows{more}, {time.monotonic() - started:.2f} s)")
     except KeyboardInterrupt:
-        complain("the query, by Ctrl-C", "stopped")
+        complain("the query was stopped and nothing was changed", "stopped")
     except PrunestatsError as error:
         if isinstance(error, QueryError):
             show_place(error.sql, error.offset)
@@ -111,7 +113,7 @@ def _show(db: str, text: str, timeout_s: float) -> None:
 
 
 def _history() -> History:
-    """Keep what was asked in the user's folder for such things; where that cannot be, as long as the shell runs."""
+    """Return the history in the user's state folder, or in memory where that folder cannot be written."""
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     file = Path(home) / "prunestats" / "sql_history"
     try:

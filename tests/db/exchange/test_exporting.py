@@ -1,4 +1,4 @@
-"""Exporting: what is taken out comes back the same, to the last bit and the last sign."""
+"""Export: what is exported is imported unchanged, bit for bit and character for character."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunestats.db import (
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     export_results,
@@ -62,9 +63,16 @@ def store_named(engine, name, numbers=(0.1, 0.2, 0.3), key=None, seed=7, failed=
         study = store_study(c, name=name, text=name, fingerprint=name, seed=1)
         machine = store_environment(c, host=name, platform=name, python=name, versions={name: name})
         original = store_original(
-            c, key=key, network=name, dataset=name, seed=None, recipe={}, group_names=None, group_sizes=None,
-            cost=None, flops=2**62, params=2**61,
-        )  # fmt: skip
+            c,
+            OriginalRow(
+                key=key,
+                network=name,
+                dataset=name,
+                seed=None,
+                flops=2**62,
+                params=2**61,
+            ),
+        )
         regime = store_regime(c, study_id=study, flops_fraction=1 / 3, tolerance=0.1)
         space = store_space(c, study_id=study, name=name, sampler="s", parameters={}, law=name)
         ids = {"study_id": study, "original_id": original, "regime_id": regime, "space_id": space}

@@ -1,8 +1,10 @@
-"""Importing: what a table says is understood and stored whole, or refused whole with the rows and the reasons."""
+"""Import: a table is stored as a whole, or refused as a whole with the rows and the reasons."""
 
 from __future__ import annotations
 
 import json
+from inspect import signature
+from typing import Annotated, get_args, get_origin
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ import pytest
 from sqlalchemy import func, select
 
 import prunestats as ps
+from prunestats.cli.import_export import import_
 from prunestats.db import import_results, load_results, open_database, read
 from prunestats.db.schema import tables as schema
 from prunestats.errors import DatabaseError, InputError
+from prunestats.results.units import FLOPS_PER_MULTIPLY_ADD, FlopsConvention
 
 SAID = {"original": "net", "flops_convention": "multiply-adds"}
 BENCHMARK = {
@@ -138,7 +142,9 @@ def test_rows_that_cannot_be_stored_are_named_and_nothing_is_stored(url):
     table.loc[7, "arch"] = table.loc[6, "arch"]
     options = {"columns": {"subnetwork": "arch"}, "study": "s", **SAID}
     before = counts(url)
-    with pytest.raises(InputError, match=r"8 rows .* found 6 that cannot .*first: row 2: an error for every run"):
+    with pytest.raises(
+        InputError, match=r"8 rows .* found 6 that cannot .*first: row 2: an error for every completed run"
+    ):
         import_results(url, table, **options)
     dry = import_results(url, table, dry_run=True, **options)
     assert counts(url) == before
@@ -177,12 +183,41 @@ def test_a_seed_that_contradicts_or_repeats_is_refused(url):
 
 
 def test_the_convention_is_asked_for_and_halves(url):
-    with pytest.raises(InputError, match="expected what one FLOP is; found nothing"):
+    with pytest.raises(InputError, match="multiply-adds or multiplications-and-additions; found none"):
         import_results(url, simple(), columns={"subnetwork": "arch"}, original="net")
     twice = simple(flops=2 * simple()["flops"])
     said = {"original": "net", "flops_convention": "multiplications-and-additions"}
     import_results(url, twice, columns={"subnetwork": "arch"}, **said)
     assert load_results(url)["flops"].tolist() == simple()["flops"].tolist()
+
+
+def test_every_door_spells_the_flops_conventions_alike():
+    spelt = get_args(FlopsConvention)
+    assert spelt == tuple(FLOPS_PER_MULTIPLY_ADD) == ("multiply-adds", "multiplications-and-additions")
+    for door in (ps.results_frame, import_results, import_):
+        annotation = signature(door, eval_str=True).parameters["flops_convention"].annotation
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        assert annotation in (FlopsConvention, FlopsConvention | None)
+
+
+@pytest.mark.parametrize("convention", ["separate", "macs", "", "Multiply-Adds"])
+def test_another_spelling_is_one_line_at_every_door(tmp_path, convention):
+    table = simple()
+    names = {"subnetwork": "arch", "flops": "flops", "params": "params", "error": "val_error"}
+    doors = (
+        lambda: ps.results_frame(table, **names, flops_convention=convention),
+        lambda: import_results(tmp_path / "r.db", table, columns={"subnetwork": "arch"}, original="net",
+                               flops_convention=convention),
+    )  # fmt: skip
+    said = set()
+    for door in doors:
+        with pytest.raises(InputError) as caught:
+            door()
+        said.add(str(caught.value))
+    assert len(said) == 1
+    assert "\n" not in said.copy().pop()
+    assert f"must be multiply-adds or multiplications-and-additions; found {convention!r}: pass" in said.pop()
 
 
 @pytest.mark.parametrize(
@@ -193,8 +228,12 @@ def test_the_convention_is_asked_for_and_halves(url):
         (simple(), {"columns": {"subnetwrk": "arch"}}, "do you mean subnetwork"),
         (simple().drop(columns="flops"), {}, "expected a column for flops"),
         (simple().drop(columns="val_error"), {}, "expected an error or an accuracy"),
-        (simple(), {"columns": {}}, "what tells subnetworks apart"),
-        (simple(), {"columns": {"subnetwork": "arch", "error": "val_error"}}, "expected which split the error is of"),
+        (simple(), {"columns": {}}, "a column that identifies the subnetworks"),
+        (
+            simple(),
+            {"columns": {"subnetwork": "arch", "error": "val_error"}},
+            "expected the split on which the error was measured",
+        ),
         (
             simple(acc=0.5),
             {"columns": {"subnetwork": "arch", "val_error": "val_error", "val_accuracy": "acc"}},
@@ -203,7 +242,7 @@ def test_the_convention_is_asked_for_and_halves(url):
         (
             simple(seed=0),
             {"columns": {"subnetwork": "arch", "val_error": ["val_error", "val_error"]}},
-            "one column a seed",
+            "one column per seed",
         ),
         (simple(), {"columns": {"subnetwork": "arch,flops"}}, "expected one column for subnetwork"),
         (simple(params=10**9), {}, "FLOPs should not be far below parameters"),
@@ -214,7 +253,7 @@ def test_the_convention_is_asked_for_and_halves(url):
         (simple(), {"tolerance": 0.1}, "found no regimes"),
         (simple(regime=0.5), {}, "the relative tolerance of every regime"),
         (simple(), {"flops_unit": "giga"}, "flops_unit must be one of"),
-        (simple(), {"flops_convention": "macs"}, "expected what one FLOP is; found macs"),
+        (simple(), {"flops_convention": "macs"}, "multiplications-and-additions; found 'macs'"),
         (simple(), {"original_flops": 4000}, "FLOPs inside one of the regimes"),
     ],
 )
@@ -260,7 +299,7 @@ def test_a_missing_file_is_one_line(tmp_path):
 def test_without_a_validation_error_the_test_error_chooses_and_the_protocol_says_so(engine, url):
     table = simple().rename(columns={"val_error": "test_error"})
     done = import_results(url, table, columns={"subnetwork": "arch"}, **SAID)
-    assert done.meaning.test_chooses
+    assert done.meaning.selects_by_test
     frame = load_results(url)
     assert frame["val_error"].tolist() == frame["test_error"].tolist() == table["test_error"].tolist()
     with read(engine) as connection:

@@ -1,4 +1,4 @@
-"""A study is declared before its runs, or it is said that it was not."""
+"""Preregistration: a study is stored before its runs, or the declaration says how many were stored before it."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def test_a_study_comes_before_its_runs_and_one_that_finds_some_there_says_so(eng
     # the second study's subnetworks are those of the first, and two more of each population
     assert 0 < second.runs_before < second.runs
     assert second.runs_before <= first.runs
-    assert f"{second.runs_before} of its {second.runs} runs were there before it" in second.words
+    assert f"{second.runs_before} of its {second.runs} runs were stored before it" in second.words
     assert second.declared_at >= first.declared_at
 
 

@@ -1,4 +1,4 @@
-"""How far a study is: counted without repeats, with the rate since the last pause."""
+"""Progress of a study: runs are counted once, and the rate is that since the last pause."""
 
 from datetime import timedelta
 
@@ -11,9 +11,10 @@ from prunestats.db.reading.progress import recent_rate
 
 def set_times(engine, ago):
     """Let the runs, in order, have been stored so many seconds ago."""
+    present = now()
     with write(engine) as connection:
         for run, seconds in enumerate(ago, 1):
-            moment = (now() - timedelta(seconds=seconds)).isoformat(" ")
+            moment = (present - timedelta(seconds=seconds)).isoformat(" ")
             connection.exec_driver_sql(f"UPDATE run SET created_at = '{moment}' WHERE id = {run}")
 
 
@@ -67,6 +68,7 @@ def test_there_is_no_rate_without_two_moments():
 
 
 def test_long_runs_are_no_pauses():
-    moments = [(now() - timedelta(hours=3 * n), 10_000.0) for n in range(5)]
+    present = now()
+    moments = [(present - timedelta(hours=3 * n), 10_000.0) for n in range(5)]
     assert recent_rate(moments) == pytest.approx(1 / 180)
     assert recent_rate([(moment, 20.0) for moment, _ in moments]) is None

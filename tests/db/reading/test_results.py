@@ -9,6 +9,7 @@ import pytest
 import prunestats
 from prunestats.cost.model import CostModel
 from prunestats.db import (
+    OriginalRow,
     SubnetworkRow,
     find_original,
     load_results,
@@ -162,16 +163,14 @@ def test_imports_without_widths_have_buckets_of_one_parameter(url, engine):
         study = store_study(connection, name="nas", text="", fingerprint="f", seed=0)
         original = store_original(
             connection,
-            key="nas",
-            network="cell",
-            dataset="c10",
-            seed=None,
-            recipe={},
-            group_names=None,
-            group_sizes=None,
-            cost=None,
-            flops=100,
-            params=50,
+            OriginalRow(
+                key="nas",
+                network="cell",
+                dataset="c10",
+                seed=None,
+                flops=100,
+                params=50,
+            ),
         )
         regime = store_regime(connection, study_id=study, flops_fraction=1.0, tolerance=1.0)
         space = store_space(connection, study_id=study, name="all", sampler="import", parameters={}, law="unknown")
@@ -250,7 +249,7 @@ def test_names_of_any_kind_come_back_either_way(url, engine, fill, way):
 
 def test_all_that_is_read_is_of_one_moment(url, engine, fill, way):
     stored = fill(engine, runs=0)
-    count = {"n": "whole"}
+    count = {"n": "integer"}
     with reader.reading(engine) as (_, fetch, _begin):
         before = fetch("SELECT count(*) FROM run", count)["n"].tolist()
         with write(engine) as connection:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     open_database,
@@ -54,19 +55,21 @@ def fill(connection) -> None:
     environment = store_environment(connection, host="lab", platform="Linux", python="3.11", versions={"numpy": "2"})
     original = store_original(
         connection,
-        key="o1",
-        network="net",
-        dataset="digits",
-        seed=0,
-        recipe={"epochs": 20},
-        group_names=COST.group_names,
-        group_sizes=COST.group_sizes,
-        cost=COST.to_dict(),
-        flops=18432,
-        params=304,
-        val_error=0.02,
-        wall_s=1.0,
-        environment_id=environment,
+        OriginalRow(
+            key="o1",
+            network="net",
+            dataset="digits",
+            seed=0,
+            recipe={"epochs": 20},
+            group_names=COST.group_names,
+            group_sizes=COST.group_sizes,
+            cost=COST.to_dict(),
+            flops=18432,
+            params=304,
+            val_error=0.02,
+            wall_s=1.0,
+            environment_id=environment,
+        ),
     )
     regime = store_regime(connection, study_id=study, flops_fraction=0.5, tolerance=0.02)
     space = store_space(connection, study_id=study, name="initial", sampler="independent", parameters={}, law="u")

@@ -1,4 +1,4 @@
-"""Opening: what is created, what is upgraded, what is refused, and with which words."""
+"""Opening: what is created, what is upgraded, and what is refused with which message."""
 
 import gzip
 import os

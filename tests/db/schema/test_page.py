@@ -1,4 +1,4 @@
-"""The database page: every table, view and column is there and means what it says."""
+"""The page on the database: every table, view and column is described as in the schema."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The views against the same numbers by pandas."""
+"""The views, compared with the same numbers computed by pandas."""
 
 import numpy as np
 import pandas as pd

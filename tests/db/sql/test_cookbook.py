@@ -1,6 +1,6 @@
-"""The SQL cookbook: every query gives the answer that stands below it, on both databases.
+"""The SQL cookbook: every query gives the answer below it, on both databases.
 
-`PRUNESTATS_WRITE_DOCS=1 pytest tests/db/sql/test_cookbook.py` writes the answers anew.
+`PRUNESTATS_WRITE_DOCS=1 pytest tests/db/sql/test_cookbook.py` regenerates the answers.
 """
 
 import math
@@ -19,6 +19,7 @@ from prunestats.cli.terminal import print_table
 from prunestats.cost.model import CostModel, Layer
 from prunestats.db import (
     EpochMetric,
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     load_results,
@@ -110,18 +111,19 @@ def store_sample_study(url):
         for original_seed in (0, 1):
             original = store_original(
                 connection,
-                key=f"smallnet-{original_seed}",
-                network="smallnet",
-                dataset="digits",
-                seed=original_seed,
-                recipe={},
-                group_names=GROUPS,
-                group_sizes=SIZES,
-                cost=COST.to_dict(),
-                flops=FLOPS,
-                params=PARAMS,
-                val_error=0.025,
-                test_error=0.03,
+                OriginalRow(
+                    key=f"smallnet-{original_seed}",
+                    network="smallnet",
+                    dataset="digits",
+                    seed=original_seed,
+                    group_names=GROUPS,
+                    group_sizes=SIZES,
+                    cost=COST.to_dict(),
+                    flops=FLOPS,
+                    params=PARAMS,
+                    val_error=0.025,
+                    test_error=0.03,
+                ),
             )
             chance = random.Random(5)
             for place, regime in enumerate(REGIMES):
@@ -245,7 +247,7 @@ def answer_of(databases, question):
 
 def test_best_of_k_is_that_of_the_statistics(databases):
     frame = load_results(databases[0], original="smallnet-0")
-    for regime, space, k, best in answer_of(databases, "What is the expected best of k draws?"):
+    for regime, space, k, best in answer_of(databases, "What is the expected best of k samples?"):
         mine = frame[(frame["regime"] == regime) & (frame["space"] == space)]
         errors = mine.groupby("subnetwork")["error"].mean().to_numpy()
         assert best == pytest.approx(float(np.ravel(ps.best_of(errors, k=[k]).value)[0]), rel=1e-9)
@@ -256,7 +258,7 @@ def test_rank_correlation_is_that_of_scipy(databases):
 
     means = load_results(databases[0], original="smallnet-0").groupby(["regime", "space", "subnetwork"])
     means = means[["val_error", "test_error"]].mean().reset_index()
-    for regime, space, n, correlation in answer_of(databases, "Do validation and test agree on the order?"):
+    for regime, space, n, correlation in answer_of(databases, "Do validation and test errors rank alike?"):
         mine = means[(means["regime"] == regime) & (means["space"] == space)]
         assert len(mine) == n
         # the closed form leaves ties out of account

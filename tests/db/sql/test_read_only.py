@@ -1,8 +1,7 @@
-"""Queries of users: they read, within limits, and learn what is wrong."""
+"""Queries of users: read-only, limited in rows and time, with errors that give the position."""
 
 import contextlib
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -148,10 +147,9 @@ ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELEC
 
 
 def test_a_query_without_end_is_stopped(filled):
-    started = time.monotonic()
+    # that it comes back at all shows it: the query has no end
     with pytest.raises(DatabaseError, match=r"expected an answer within 0.2 s"):
         query(filled, ENDLESS, timeout_s=0.2)
-    assert time.monotonic() - started < 30
 
 
 def test_a_value_without_end_is_refused_on_sqlite(sqlite_template):

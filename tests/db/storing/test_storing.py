@@ -1,4 +1,4 @@
-"""Storing: once is as good as twice, what is stored comes back, and wrong rows are refused."""
+"""Storing: inserts are idempotent, stored values are read back unchanged, and invalid rows are refused."""
 
 import math
 from dataclasses import replace
@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, select
 
 from prunestats.db import (
     EpochMetric,
+    OriginalRow,
     Outcome,
     SubnetworkRow,
     find_original,
@@ -328,7 +329,7 @@ def test_a_subnetwork_has_one_cost(engine, fill):
     assert known is not None
     with write(engine) as connection:
         regime = store_regime(connection, study_id=stored.study_id, flops_fraction=0.1, tolerance=0.1)
-    with pytest.raises(DatabaseError, match="keys must tell subnetworks apart"), write(engine) as connection:
+    with pytest.raises(DatabaseError, match="give different subnetworks different keys"), write(engine) as connection:
         store_population(
             connection,
             study_id=stored.study_id,
@@ -356,11 +357,11 @@ def test_find_original_returns_what_was_stored(engine, fill):
 
 def test_originals_without_a_cost_model_are_taken(engine):
     with write(engine) as connection:
-        kept = {"network": "n", "dataset": "d", "seed": None, "recipe": {}, "group_names": None, "group_sizes": None}
-        first = store_original(connection, key="import", **kept, cost=None, flops=10, params=5)
-        assert store_original(connection, key="import", **kept, cost=None, flops=10, params=5) == first
+        row = OriginalRow(key="import", network="n", dataset="d", seed=None, flops=10, params=5)
+        first = store_original(connection, row)
+        assert store_original(connection, row) == first
         with pytest.raises(DatabaseError, match="flops"):
-            store_original(connection, key="import", **kept, cost=None, flops=11, params=5)
+            store_original(connection, replace(row, flops=11))
 
 
 def test_missing_runs_leave_every_population_about_equally_complete(engine, fill):

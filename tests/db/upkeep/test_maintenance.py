@@ -1,4 +1,4 @@
-"""Looking after a database: backups, checks, vacuum, upgrades."""
+"""Maintenance: backups, checks, vacuum, upgrades."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ WRONG = {
     "UPDATE run SET val_error = 93.1 WHERE id = 1": "1 rows of run break the rule val_error BETWEEN 0 AND 1",
     "UPDATE run SET state = 'running' WHERE id = 1": "1 rows of run break the rule state IN",
     "UPDATE subnetwork SET flops = flops + 1 WHERE id = 1": "its widths give",
-    "UPDATE subnetwork SET widths = '[17, 1]' WHERE id = 3": "are none of its original",
-    "UPDATE subnetwork SET widths = '[1]' WHERE id = 3": "are none of its original",
+    "UPDATE subnetwork SET widths = '[17, 1]' WHERE id = 3": "do not fit its original",
+    "UPDATE subnetwork SET widths = '[1]' WHERE id = 3": "do not fit its original",
     "UPDATE regime SET flops_fraction = 0.5, tolerance = 0.0": "lie outside its regime 0.5 ± 0",
-    "UPDATE epoch_metric SET epoch = 99 WHERE epoch = 2 AND run_id = 1": "1 epochs behind the last of their run",
+    "UPDATE epoch_metric SET epoch = 99 WHERE epoch = 2 AND run_id = 1": "1 epochs after the last of their run",
 }
 ON_SQLITE = {
     "UPDATE subnetwork SET flops = 'many' WHERE id = 1": "1 rows of subnetwork hold no whole value in flops",
@@ -149,7 +149,7 @@ def test_a_backup_is_one_whole_file_while_others_write(tmp_path, fill):
 
 def test_a_backup_replaces_nothing(tmp_path, sqlite_filled):
     (tmp_path / "there").write_text("precious")
-    for place, complaint in (("there", "there already"), ("no/copy.db", "make it")):
+    for place, complaint in (("there", "exists already"), ("no/copy.db", "make it")):
         with pytest.raises(InputError, match=complaint):
             backup_database(sqlite_filled, tmp_path / place)
     with pytest.raises(DatabaseError, match="no such file"):

@@ -1,4 +1,4 @@
-"""Merging: what one database has and the other lacks is added, what both have stays, and nothing is half done."""
+"""Merge: rows that the target lacks are added, its own rows are kept, and a failure changes nothing."""
 
 from __future__ import annotations
 

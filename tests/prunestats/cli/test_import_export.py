@@ -65,14 +65,14 @@ def table(tmp_path):
 def test_import_prints_how_it_reads_the_table_then_stores_it_once(typed, table, tmp_path):
     db = tmp_path / "results.db"
     dry = typed("import", table, *OPTIONS, "--db", db, "--dry-run").stdout
-    for told in ("accuracy: 'acc' (percent, goes to val_error)", "flops: 'macs' (counts, multiply-adds)"):
+    for told in ("accuracy: 'acc' (percent, stored as val_error)", "flops: 'macs' (counts, multiply-adds)"):
         assert told in dry
     assert "20 runs of 20 subnetworks, 1 seeds from 0 to 0" in dry
     assert "val_error from 0.081 to 0.1" in dry
     assert "A dry run: nothing was stored; there would be 20 new runs" in dry
     assert not db.exists()
     assert "Stored 20 new runs and 20 new subnetworks" in typed("import", table, *OPTIONS, "--db", db).stdout
-    assert "All of it was there already: 0 new runs" in typed("import", table, *OPTIONS, "--db", db).stdout
+    assert "All runs were stored already: 0 new runs" in typed("import", table, *OPTIONS, "--db", db).stdout
 
 
 def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_path):
@@ -82,7 +82,7 @@ def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_pat
     assert len(refused.splitlines()) == 1
     assert "found 3 that cannot" in refused
     dry = typed("import", table, *OPTIONS, "--db", db, "--dry-run", code=1).stdout
-    assert "row 21: an error for every run that is done; found none" in dry
+    assert "row 21: an error for every completed run; found none" in dry
     assert "row 22: accuracy between 0 and 100; found 930" in dry
     assert "row 23: a number for accuracy; found 'n/a'" in dry
     assert "nothing would be" in dry
@@ -115,7 +115,7 @@ def test_commands_that_maintain_the_database(typed, demo, tmp_path):
     merged = typed("db", "merge", db, "--db", tmp_path / "copy.db").stdout
     assert "nothing was added" in merged
     assert "48 rows of run" in typed("db", "merge", db, "--db", tmp_path / "new.db").stdout
-    assert "there already" in typed("db", "backup", tmp_path / "copy.db", "--db", db, code=2)
+    assert "exists already" in typed("db", "backup", tmp_path / "copy.db", "--db", db, code=2)
 
 
 def test_findings_and_conflicts_set_the_exit_code(typed, table, tmp_path):

@@ -132,7 +132,10 @@ def test_an_external_table_is_converted_to_our_units():
 
 
 def test_multiplications_and_additions_counted_apart_are_halved():
-    assert results_frame(external(), **NAMES, flops_convention="separate")["flops"].tolist() == [1_000_000, 1_500_000]
+    assert results_frame(external(), **NAMES, flops_convention="multiplications-and-additions")["flops"].tolist() == [
+        1_000_000,
+        1_500_000,
+    ]
 
 
 def test_widths_come_from_a_column_or_from_several():
@@ -254,7 +257,11 @@ def test_columns_of_one_name_are_refused():
         ({}, {"flops_unit": "billions"}, "ten million times the parameters"),
         ({}, {"params_unit": "millions"}, "far below parameters"),
         ({}, {"error_unit": "percents"}, "error_unit must be one of fraction, percent; found 'percents'"),
-        ({}, {"flops_convention": "both"}, "flops_convention must be one of multiply-adds, separate"),
+        (
+            {},
+            {"flops_convention": "separate"},
+            "must be multiply-adds or multiplications-and-additions; found 'separate'",
+        ),
         ({}, {"params": "macs"}, "found 'macs' given as flops and as params"),
         ({"ce": [0.5, np.nan]}, {"loss": "ce"}, "found nan in 1 of 2 rows"),
         ({"ce": [0.5, np.inf]}, {"loss": "ce"}, "found inf in 1 of 2 rows"),
@@ -264,7 +271,7 @@ def test_columns_of_one_name_are_refused():
         ({"w": [["a", "b"], [3, 4]]}, {"widths": "w"}, "convert its entries"),
         ({"w": [[1, 2], None]}, {"widths": "w"}, "found 'None': parse the column first"),
         ({"w": ["[1, 2]", "[3, 4]"]}, {"widths": "w"}, "parse the column first"),
-        ({"w": [[1, 2], [3]]}, {"widths": "w"}, "one entry a group of filters in every row; found 1 to 2"),
+        ({"w": [[1, 2], [3]]}, {"widths": "w"}, "one entry per group of filters in every row; found 1 to 2"),
         ({"w": [[1, 2], [3, 4]]}, {"layer_params": "w"}, "layer_params must add up to params"),
         ({"w": [[60_000, 60_000], [200_000]]}, {"layer_params": "w"}, "found 120000 of 100000 in subnetwork x"),
     ],
@@ -281,7 +288,11 @@ def test_an_external_table_is_refused_rather_than_guessed(change, arguments, wor
     [
         ({"err": [0.07, 0.08]}, {"error_unit": "percent"}, r"every error is below 1 % \(largest 0\.08 %\)"),
         ({"err": [0.93, 0.94]}, {}, r"every error is above 0\.5 \(least 0\.93\)"),
-        ({"macs": [2_000_001, 3_000_000]}, {"flops_convention": "separate"}, "gives even numbers; found odd ones"),
+        (
+            {"macs": [2_000_001, 3_000_000]},
+            {"flops_convention": "multiplications-and-additions"},
+            "found odd ones",
+        ),
     ],
 )
 def test_improbable_units_are_warned_of_at_the_callers_line(change, arguments, words):

@@ -1,0 +1,116 @@
+"""Options of an import: how the columns of an external table are read, and defaults for what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from prunestats.db.exchange.cell_values import converters
+from prunestats.db.exchange.column_roles import Meaning, SplitName, check_meaning, find_columns
+from prunestats.db.exchange.refused_rows import RefusedError
+from prunestats.errors import InputError
+from prunestats.results.units import FlopsConvention, Unit, check_convention
+
+ANY_FLOPS = (1.0, 1.0)
+"""Regime (target, relative tolerance) of results that were not sampled in a band: up to twice the original's FLOPs."""
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """Arguments of `import_results` that say how a table is read; documented there."""
+
+    columns: Mapping[str, str | Sequence[str]]
+    original: str | None
+    dataset: str | None
+    study: str | None
+    space: str | None
+    protocol: str | None
+    regimes: Sequence[float]
+    tolerance: float | None
+    split: SplitName | None
+    flops_convention: FlopsConvention | None
+    flops_unit: Unit
+    params_unit: Unit
+    error_unit: Literal["fraction", "percent"]
+    original_flops: float | None
+    original_params: float | None
+
+    @property
+    def bands(self) -> list[tuple[float, float]]:
+        """Regimes as pairs of target and relative tolerance."""
+        return [(float(regime), float(self.tolerance or 0)) for regime in self.regimes] or [ANY_FLOPS]
+
+    def meaning_of(self, table: pd.DataFrame) -> Meaning:
+        """Return the columns of the table by role, with their units; refuse options that contradict them."""
+        found = find_columns(list(table.columns), self.columns)
+        _check_options(found, self)
+        convention = _convention(table, found, self.flops_convention)
+        units = (self.flops_unit, self.params_unit, self.error_unit)
+        meaning = Meaning(found, convention, *units, self.split)
+        check_meaning(meaning)
+        return meaning
+
+    def defaults(self, meaning: Meaning, table_name: str) -> dict[str, Any]:
+        """Return the values of roles for which a row has none."""
+        values = {
+            "original": self.original,
+            "dataset": self.dataset or "not recorded",
+            "study": self.study or table_name,
+            "space": self.space or "outside",
+            "protocol": self.protocol or "outside",
+            "protocol_parameters": _protocol(meaning),
+            "state": "done",
+            "tolerance": self.tolerance,
+            **_original_costs(meaning, self.original_flops, self.original_params),
+        }
+        return {role: value for role, value in values.items() if value is not None}
+
+
+def _check_options(found: Mapping[str, tuple[str, ...]], options: ImportOptions) -> None:
+    regimes, tolerance = options.regimes, options.tolerance
+    if options.original is None and "original" not in found:
+        raise InputError("expected the name of the original; found none: pass --original, or map a column to it")
+    if regimes and "regime" in found:
+        raise InputError(f"expected regimes once; found --regime and the column {found['regime'][0]!r}: leave one out")
+    if regimes and tolerance is None:
+        raise InputError(
+            "expected the relative tolerance of the regimes; found none: pass --tolerance, for example 0.02"
+        )
+    for regime in regimes:
+        if not 0 < regime <= 1:
+            raise InputError(
+                f"expected regimes as fractions of the original's FLOPs, up to 1; found {regime:g}: divide by 100?"
+            )
+    if tolerance is not None and not regimes and "regime" not in found:
+        raise InputError("expected regimes with a tolerance; found no regimes: pass --regime, or map a column to it")
+    if tolerance is not None and not 0 <= tolerance <= 1:
+        raise InputError(f"expected a relative tolerance between 0 and 1; found {tolerance:g}: divide by 100?")
+
+
+def _convention(read: pd.DataFrame, found: Mapping[str, tuple[str, ...]], given: str | None) -> FlopsConvention:
+    stated = set(read[found["flops_convention"][0]]) if "flops_convention" in found else set()
+    if len(stated) == 1 and given is None:
+        given = str(next(iter(stated)))
+    return check_convention(given)
+
+
+def _protocol(meaning: Meaning) -> dict[str, str]:
+    # The key of the protocol is a hash of these words: other words would make another protocol of an earlier import.
+    parameters = {"source": "results from outside"}
+    if meaning.selects_by_test:
+        parameters["choices look at"] = "the test split, as there is no other error"
+    return parameters
+
+
+def _original_costs(meaning: Meaning, flops: float | None, params: float | None) -> dict[str, Any]:
+    """Return the cost of the original, converted from the units of the columns."""
+    costs: dict[str, Any] = {}
+    for role, value in (("original_flops", flops), ("original_params", params)):
+        try:
+            costs[role] = converters(meaning)[role](role, value)
+        except RefusedError as refused:
+            raise InputError(f"expected {refused.args[0]}; found {refused.args[1]}") from None
+    return costs
