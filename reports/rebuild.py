@@ -1,4 +1,4 @@
-"""A report again from the row that it left in the database: the same rows, parameters and seed, or a refusal."""
+"""Rebuild a report from its row in `analysis`: from the same rows with the same parameters and seed, or not at all."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from prunestats.reports.provenance import code_versions
 
 @dataclass(frozen=True)
 class RebuiltReport:
-    """A report that was made again.
+    """A report that was rebuilt.
 
     Parameters
     ----------
     report : BuiltReport
     warnings : tuple of str
-        Sentences: versions that have changed since, and whether the conclusions have.
+        Sentences: which versions have changed since, and whether the results have.
     """
 
     report: BuiltReport
@@ -50,7 +50,7 @@ def rebuild_report(
     analysis : int
         Its number, as `prunestats analyses` lists it.
     timestamp : int or str, optional
-        As in `build_report`; by default when the analysis was stored.
+        As in `build_report`; by default the time at which the analysis was stored.
     figures : str or Path, optional
         As in `build_report`.
 
@@ -61,9 +61,9 @@ def rebuild_report(
     Raises
     ------
     InputError
-        If there is no such analysis, or it is no report.
+        If there is no such analysis, or it is not a report.
     DatabaseError
-        If the rows that it looked at are no longer those that are there; nothing is written then.
+        If the rows that it was computed from have changed; nothing is written then.
     """
     engine = source if isinstance(source, Engine) else open_database(source, create=False)
     try:
@@ -71,7 +71,8 @@ def rebuild_report(
             row = find_analysis(connection, analysis)
         if row.kind != "report" or row.study is None:
             raise InputError(
-                f"expected the number of a report; found {analysis}, which is {row.kind!r}: choose another"
+                f"expected the number of a report; found {analysis}, which is of kind {row.kind!r}: choose one that "
+                "`prunestats analyses` lists as a report"
             )
         parameters = {name: int(row.parameters[name]) for name in ("bucket", "seed")}
         _refuse_changed_rows(engine, row, parameters["bucket"])
@@ -91,18 +92,19 @@ def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int) -> None:
     found = rows_hash(pd.concat(frames))
     if found != row.rows_hash:
         raise DatabaseError(
-            f"expected the {row.n_rows:,} runs that analysis {row.id} looked at, {row.rows_hash[:8]}; found "
-            f"{len(frames[0]):,}, {found[:8]}: they have changed since, leave out --analysis"
+            f"expected the {row.n_rows:,} runs that analysis {row.id} was computed from (hash {row.rows_hash[:8]}); "
+            f"found {len(frames[0]):,} (hash {found[:8]}): they have changed since, so build a new report without "
+            "--analysis"
         )
 
 
 def _warnings(row: AnalysisRow, same: bool) -> tuple[str, ...]:
     changed = [
-        f"{name} {row.versions.get(name)} then, {version} now"
+        f"{name} {row.versions.get(name, 'not recorded')} then, {version} now"
         for name, version in code_versions().items()
         if row.versions.get(name) != version
     ]
     if not changed:
         return ()
-    said = "its conclusions are the same" if same else "its numbers differ from those then"
-    return (f"analysis {row.id} was made with other versions ({'; '.join(changed)}): {said}",)
+    outcome = "its results are the same" if same else "its results differ from the stored ones"
+    return (f"analysis {row.id} was made with other versions ({'; '.join(changed)}): {outcome}",)

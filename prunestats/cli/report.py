@@ -17,17 +17,22 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("report.pdf"),
     db: Db = "prunestats.db",
     study: StudyName = None,
-    bucket: Annotated[int, typer.Option(min=1, help="Parameters a bucket.")] = 1,
-    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as SVG and PNG, too.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="ISO time in the PDF; the same gives the same bytes.")] = None,
-    analysis: Annotated[int | None, typer.Option(help="Build a report again: its number in `analyses`.")] = None,
+    bucket: Annotated[int, typer.Option(min=1, help="Size of a parameter bucket, in parameters.")] = 1,
+    figures: Annotated[Path | None, typer.Option(help="Folder to also save the figures in, as SVG and PNG.")] = None,
+    timestamp: Annotated[
+        str | None,
+        typer.Option(help="ISO time in the PDF; the same gives the same bytes."),
+    ] = None,
+    analysis: Annotated[int | None, typer.Option(help="Rebuild a stored report: its number in `analyses`.")] = None,
 ) -> None:
-    """Write the whole story of a study as a PDF."""
+    """Write a PDF report of all results of a study."""
     from prunestats.reports import build_report, rebuild_report
 
     if analysis is not None:
         if study is not None or bucket != 1:
-            raise InputError("expected --analysis alone, as it says which study and bucket; found more: leave them out")
+            raise InputError(
+                "expected --analysis without --study and --bucket, which it implies; found one: leave it out"
+            )
         rebuilt = rebuild_report(db, output, analysis, figures=figures, timestamp=timestamp)
         for warning in rebuilt.warnings:
             complain(warning, "warning")

@@ -1,4 +1,4 @@
-"""What a report states of a study: frozen results, from a winner up to the whole study."""
+"""The results that a report prints: frozen, from a winner up to the whole study."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from prunestats.optimum.optimum import Optimum
 from prunestats.reports.analysis.refined import Refined
 from prunestats.results.designs import OriginalDesign
 
-# Of the test error, in tables and in what is stored.
+RESPONSES = ("log_cross_entropy", "error")
+"""Metrics whose optimum is estimated; the verdict of a regime is that of the first that was recorded."""
+
 QUANTILES = (0.1, 0.5, 0.9)
+"""Of the test error, in tables and in the stored analysis: the median and the bounds of the middle 80 %."""
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The subnetwork of a space with the lowest validation error, and what the test split says of it.
+    """The subnetwork of a space with the lowest validation error, and its test error.
 
     Parameters
     ----------
@@ -31,14 +34,14 @@ class Winner:
     ratio : float
         FLOPs a parameter bucket.
     val_error, test_error : float
-        Fractions; means over its seeds.
+        Fractions; means over seeds.
     test_rank : int
-        1 + how many of the space's subnetworks of that original have a lower test error.
+        1 + the number of subnetworks of the same space and original with a lower test error.
     n_subnetworks : int
-        Among how many it was chosen, and is ranked.
+        Size of the population that it was selected from and is ranked in.
     optimism : float
-        Test minus validation error, less the mean of that difference over all of them: what choosing the lowest of
-        many flattered it by, the splits' own difference in difficulty apart.
+        Estimated selection bias of its validation error: test minus validation error, minus the mean of that
+        difference over the population, which removes the difference in difficulty between the splits.
     """
 
     space: str
@@ -62,19 +65,19 @@ class SpaceAnalysis:
     ----------
     space : str
     n_drawn : int
-        Subnetworks with a run, finished or failed.
+        Sampled subnetworks with a run, finished or failed.
     n_subnetworks : int
-        Subnetworks with a finished run: those in the statistics.
+        Subnetworks with a finished run, which are the sample of all statistics.
     n_originals, n_done, n_failed : int
         Originals, finished runs, failed runs.
     error, log_cross_entropy : Edf or None
-        Distribution over subnetworks on the test split; None if no run finished.
+        Distribution over subnetworks on the test split; None if no run finished or a value was not recorded.
     mean_error : float or None
         Mean test error over subnetworks.
     ratios : tuple of (float, float, float) or None
         Lowest, median and highest FLOPs a parameter bucket.
     winners : tuple of Winner
-        One an original.
+        One per original.
     """
 
     space: str
@@ -92,12 +95,12 @@ class SpaceAnalysis:
 
 @dataclass(frozen=True)
 class DesignAnalysis:
-    """The optima of one network in a regime, where a study has several networks.
+    """The optima of one network in a regime, in a study of several networks.
 
     Parameters
     ----------
     design : OriginalDesign
-        The network, with its originals.
+        The network and its originals.
     optima : dict of str to Optimum
         By response, ``"log_cross_entropy"`` first: the initial space on the validation split.
     """
@@ -107,13 +110,13 @@ class DesignAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
         return _sharpest(self.optima)
 
 
 @dataclass(frozen=True)
 class RegimeAnalysis:
-    """All that is said of one regime.
+    """All results of one regime.
 
     Parameters
     ----------
@@ -127,11 +130,11 @@ class RegimeAnalysis:
         By response, ``"log_cross_entropy"`` first: the initial space on the validation split. Empty with several
         networks.
     refusals : tuple of str
-        What could not be computed, and why.
+        Which results could not be computed, and why.
     subnetworks : DataFrame
-        One row a subnetwork and space, means over seeds: what the figures draw.
+        One row per subnetwork and space, means over seeds, for the figures.
     designs : tuple of DesignAnalysis
-        With several networks their optima, one by one, smallest ratio of the original first; else empty.
+        With several networks the optima of each, smallest ratio of the original first; else empty.
     """
 
     regime: float
@@ -144,19 +147,19 @@ class RegimeAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about: of log cross-entropy where there is one, else of error."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
         return _sharpest(self.optima)
 
     @property
     def every_optimum(self) -> tuple[tuple[str, Optimum], ...]:
-        """All optima, each with the name of its network; the name is empty where there is one network."""
+        """All optima, each with the name of its network; the name is empty in a study of one network."""
         named = [("", self.optima), *((one.design.name, one.optima) for one in self.designs)]
         return tuple((name, optimum) for name, optima in named for optimum in optima.values())
 
 
 @dataclass(frozen=True)
 class StudyAnalysis:
-    """Everything that a report of one study states.
+    """All results of a report on one study.
 
     Parameters
     ----------
@@ -165,19 +168,19 @@ class StudyAnalysis:
     spaces, originals : tuple of str
         The first space is the initial one.
     names : dict of str to str
-        What an original is called in print: by default its key.
+        Printed name of each original, by its key.
     bucket : int
         Size of a parameter bucket.
     failures : tuple of (str, int)
-        Reasons of failed runs and how many there were, most frequent first.
+        Reasons of failed runs and their numbers, most frequent first.
     trend : RegimeTrend or None
-        Whether the optimum of log cross-entropy moves with the regime; None with fewer than two regimes that have one.
+        Whether the optimum depends on the regime; None unless two or more regimes have an optimum.
     refined : tuple of Refined
         Studies that refine this one.
     transfer : Transfer or None
-        With several networks, whether the ratio of the original says where its optimum is.
+        With several networks, whether the optimum is associated with the ratio of the original.
     findings : tuple of str
-        The key findings, a sentence each, as `prunestats.reports.text.findings.key_findings` writes them.
+        The key findings, one sentence each, from `prunestats.reports.text.findings.key_findings`.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -207,7 +210,7 @@ class StudyAnalysis:
         return sum(space.n_failed for regime in self.regimes for space in regime.spaces)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the subnetworks themselves, as plain JSON types."""
+        """Return all results as plain JSON types, without the subnetworks and the findings."""
         return {
             "bucket": self.bucket,
             "spaces": list(self.spaces),
@@ -241,12 +244,12 @@ def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:
 
 
 def _transfer_dict(transfer: Transfer | None) -> dict[str, Any] | None:
-    """What was put together without the optima, which stand with their regimes."""
+    """The meta-regression without the optima, which are stored with their regimes."""
     return None if transfer is None else {key: value for key, value in transfer.to_dict().items() if key != "optima"}
 
 
 def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:
-    """The trend without the optima, which stand with their regimes."""
+    """The trend without the optima, which are stored with their regimes."""
     return None if trend is None else {key: value for key, value in trend.to_dict().items() if key != "optima"}
 
 
@@ -261,7 +264,7 @@ def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
 
 
 def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
-    """What the tables print of a distribution: its steps are the runs' own values, which are in the database."""
+    """The printed numbers of a distribution, without its steps: these are the values of the runs in the database."""
     if found is None:
         return None
     quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}

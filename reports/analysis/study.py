@@ -1,4 +1,4 @@
-"""From the results frame to everything that a report states: frames in, frozen results out, no ink and no database."""
+"""From results frames to all results of a report, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError, ResultsError
 from prunestats.optimum.optimum import Optimum, find_optimum
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
-from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.reports.analysis.results import (
+    RESPONSES,
+    DesignAnalysis,
+    RegimeAnalysis,
+    SpaceAnalysis,
+    StudyAnalysis,
+    Winner,
+)
 from prunestats.results.designs import OriginalDesign
 from prunestats.results.ratio import bucket_counts
 from prunestats.wording import plain, response_name
-
-RESPONSES = ("log_cross_entropy", "error")
 
 # A subnetwork may stand in several spaces, and be trained with several seeds.
 _UNIT = ["regime", "space", "original", "subnetwork"]
@@ -60,8 +65,8 @@ def analyse_study(
 
     Notes
     -----
-    Whatever chooses (the optimum, the winner) looks at validation; distributions and comparisons, which choose
-    nothing, are of the test split. The unit is the subnetwork: its seeds are averaged first.
+    Selection (of an optimum, of a winner) uses the validation split; distributions and comparisons, which select
+    nothing, use the test split. The unit is the subnetwork: its seeds are averaged first.
     """
     _check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
@@ -182,7 +187,7 @@ def _failed(runs: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _distribution(values: pd.Series[float]) -> Edf | None:
-    """The EDF, or None where a value is not on record: outside results may lack the test split or the loss."""
+    """The EDF, or None if a value was not recorded: external results may lack the test split or the loss."""
     return edf(values.to_numpy()) if len(values) and bool(values.notna().all()) else None
 
 
@@ -226,7 +231,7 @@ def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> p
 def _attempt(
     what: str, refusals: list[str], act: Callable[..., _Result], frame: pd.DataFrame, **options: Any
 ) -> _Result | None:
-    """The result of `act`, or None with the reason noted: one thin regime must not cost the whole report."""
+    """The result of `act`, or None with the reason noted: a regime with too few runs must not prevent the report."""
     if frame.empty:
         refusals.append(f"{what} was not computed: no run finished.")
         return None
@@ -238,14 +243,14 @@ def _attempt(
 
 
 def _original_names(frame: pd.DataFrame) -> dict[str, str]:
-    """The originals by key, in order, and what tells them apart in the fewest words, or else their keys."""
+    """The originals by key, in order, with the attributes in which they differ as names, or their keys if none do."""
     order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
     rows = frame.drop_duplicates("original").sort_values(order)
     keys = [str(key) for key in rows["original"]]
-    telling = [name for name in order if name != "original" and len(set(rows[name])) > 1]
+    differing = [name for name in order if name != "original" and len(set(rows[name])) > 1]
     if len(keys) == 1 and "network" in rows:
-        telling = ["network"]
-    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in telling]
+        differing = ["network"]
+    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in differing]
     names = [", ".join(part) for part in zip(*parts, strict=True)]
     return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
 
@@ -262,7 +267,8 @@ def _check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
         raise InputError("a report needs at least one run; found none: run the study first")
     if len(validation) != len(test):
         raise InputError(
-            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test"
+            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test: load "
+            "both from one study"
         )
     for column in ("study", "protocol"):
         found = list(validation[column].unique()) if column in validation else []

@@ -55,7 +55,7 @@ def test_every_row_of_every_table_is_in_the_text(study, facts_of, text):
         study_tables.populations_table(facts, study),
         study_tables.distributions_table(study),
         study_tables.differences_table(study),
-        study_tables.chances_table(study),
+        study_tables.superiority_table(study),
         study_tables.optima_table(study),
         study_tables.winners_table(study),
         study_tables.failures_table(study),

@@ -75,7 +75,9 @@ def test_rows_that_have_changed_are_told_and_nothing_is_written(tmp_path, table)
     store(path, table.iloc[:30])
     built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
     store(path, table)
-    with pytest.raises(DatabaseError, match=r"expected the 30 runs that analysis 1 looked at.*found 40") as caught:
+    with pytest.raises(
+        DatabaseError, match=r"expected the 30 runs that analysis 1 was computed from.*found 40"
+    ) as caught:
         rebuild_report(path, tmp_path / "again.pdf", built.analysis_id)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "again.pdf").exists()
@@ -85,7 +87,7 @@ def test_another_version_is_a_warning(built, database, out, monkeypatch):
     monkeypatch.setattr("prunestats.reports.rebuild.code_versions", lambda: {"numpy": "99"})
     again = rebuild_report(database, out / "again.pdf", built.analysis_id)
     assert len(again.warnings) == 1
-    assert "99 now): its conclusions are the same" in again.warnings[0]
+    assert "99 now): its results are the same" in again.warnings[0]
 
 
 def test_numbers_that_are_none_of_a_report_are_refused(database, out):
@@ -93,7 +95,7 @@ def test_numbers_that_are_none_of_a_report_are_refused(database, out):
     with write(engine) as connection:
         edf = store_analysis(connection, study_id=1, kind="edf", parameters={}, rows_hash="h", n_rows=1, result={},
                              versions={})  # fmt: skip
-    for number, complaint in ((999, "see `prunestats analyses`"), (edf, "which is 'edf'")):
+    for number, complaint in ((999, "see `prunestats analyses`"), (edf, "which is of kind 'edf'")):
         with pytest.raises(InputError, match=complaint):
             rebuild_report(engine, out / "again.pdf", number)
     engine.dispose()

@@ -105,13 +105,11 @@ def test_a_sentence_counts_the_verdicts_of_a_regime(several):
     optimum = replace(optimum, ratio=101.25, low=98.7, high=104.0, bucket=1)
     first = regime.designs[0].design.name
     sentence = with_verdicts(regime, optimum, "interior", "flat", "edge", "flat")
-    assert sentence.startswith(
-        "At 50 % of the FLOPs, 1 of 4 networks has an optimum of log cross-entropy inside the range of ratios ("
-    )
+    assert sentence.startswith("At 50 % of the FLOPs, 1 of 4 networks has an interior optimum of log cross-entropy (")
     assert f"{first} 101.2 [98.7, 104.0] FLOPs a parameter)" in sentence
     assert sentence.endswith("; the others: 1 edge, 2 flat.")
     none = with_verdicts(regime, optimum, "flat", "flat", None, "monotone")
-    assert "none of 4 networks has an optimum of log cross-entropy inside the range of ratios: " in none
+    assert "none of 4 networks has an interior optimum of log cross-entropy: " in none
     assert none.endswith("2 flat, 1 monotone, 1 not computed.")
     every = with_verdicts(regime, optimum, *["interior"] * 4)
     assert "4 of 4 networks have" in every
