@@ -132,8 +132,8 @@ def verdict_label(optimum: Optimum | None) -> str:
         return f"{optimum.verdict}: {ratio} [{low}, {high}]"
     if optimum.pieces:
         return f"{optimum.verdict}: {' or '.join(ratio_range(low, high) for low, high in optimum.pieces)}"
-    undecided = optimum.verdict == "unidentified"
-    return f"{optimum.verdict}: {'too little evidence' if undecided else 'no interior optimum'}"
+    why = "no estimate" if optimum.verdict == "unidentified" else "no interior optimum"
+    return f"{optimum.verdict}: {why}"
 
 
 def _draw_points(axes: Axes, x: Numbers, y: Numbers, of: Numbers, originals: Sequence[str], color: str) -> None:

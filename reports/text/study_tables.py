@@ -135,13 +135,13 @@ def optima_table(study: StudyAnalysis) -> ReportTable:
     level = share(rows[0][1].level)
     every = [v for _, o in rows for v in (o.ratio, o.low, o.high, o.ratio_min, o.ratio_max)]
     digits = ratio_digits(every)
-    ratio = f"optimum ({level} confidence interval)"
+    ratio = f"optimum ({level} CI)"
     return ReportTable(
         "optima",
         f"Is there an optimal ratio? Initial space “{shortened(study.spaces[0])}”, validation split, ratio in "
         f"{ratio_unit(study.bucket)}. An optimum is printed only if the verdict reports one. R² (adjusted) is the "
         "share of the variance between subnetworks of one original that is explained by the ratio (quadratic), and by "
-        "all log widths.",
+        "all log widths. CI: confidence interval.",
         (
             _regimes(regime.regime for regime, _ in rows),
             *networks,
