@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 from prunestats.files import write_atomically
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.populations import plot_populations
 from prunestats.reports.figures.refined import plot_refined
 from prunestats.reports.figures.regimes import plot_optimum_by_regime
-from prunestats.reports.figures.study import plot_edfs, plot_networks, plot_populations, plot_responses, plot_summary
+from prunestats.reports.figures.study import plot_edfs, plot_networks, plot_responses, plot_summary
 from prunestats.reports.figures.style import report_style
 from prunestats.reports.figures.transfer import plot_transfer
 from prunestats.reports.provenance import Provenance
-from prunestats.reports.text.blocks import Picture
-from prunestats.reports.text.document import document, figure_parts, response_figures, to_json
+from prunestats.reports.text.blocks import Picture, figure_parts
+from prunestats.reports.text.document import document, to_json
+from prunestats.reports.text.optima import response_figures
 from prunestats.study_record import StudyFacts
 
 

@@ -1,4 +1,4 @@
-"""The results that a report prints: frozen, from a winner up to the whole study."""
+"""The results that a report prints: frozen, from one network in a regime up to the whole study."""
 
 from __future__ import annotations
 
@@ -11,86 +11,13 @@ import pandas as pd
 from prunestats.comparison.comparison import Comparison
 from prunestats.conjectures.across_regimes import RegimeTrend
 from prunestats.conjectures.transfer_result import Transfer
-from prunestats.distribution.empirical import Edf
 from prunestats.optimum.optimum import Optimum
+from prunestats.reports.analysis.populations import SpaceAnalysis, space_dict
 from prunestats.reports.analysis.refined import Refined
 from prunestats.results.designs import OriginalDesign
 
 RESPONSES = ("log_cross_entropy", "error")
 """Metrics whose optimum is estimated; the verdict of a regime is that of the first that was recorded."""
-
-QUANTILES = (0.1, 0.5, 0.9)
-"""Of the test error, in tables and in the stored analysis: the median and the bounds of the middle 80 %."""
-
-
-@dataclass(frozen=True)
-class Winner:
-    """The subnetwork of a space with the lowest validation error, and its test error.
-
-    Parameters
-    ----------
-    space, original, subnetwork : str
-    flops, params : int
-    ratio : float
-        FLOPs a parameter bucket.
-    val_error, test_error : float
-        Fractions; means over seeds.
-    test_rank : int
-        1 + the number of subnetworks of the same space and original with a lower test error.
-    n_subnetworks : int
-        Size of the population that it was selected from and is ranked in.
-    optimism : float
-        Estimated selection bias of its validation error: test minus validation error, minus the mean of that
-        difference over the population, which removes the difference in difficulty between the splits.
-    """
-
-    space: str
-    original: str
-    subnetwork: str
-    flops: int
-    params: int
-    ratio: float
-    val_error: float
-    test_error: float
-    test_rank: int
-    n_subnetworks: int
-    optimism: float
-
-
-@dataclass(frozen=True)
-class SpaceAnalysis:
-    """One population: a space in a regime, over all originals.
-
-    Parameters
-    ----------
-    space : str
-    n_drawn : int
-        Sampled subnetworks with a run, finished or failed.
-    n_subnetworks : int
-        Subnetworks with a finished run, which are the sample of all statistics.
-    n_originals, n_done, n_failed : int
-        Originals, finished runs, failed runs.
-    error, log_cross_entropy : Edf or None
-        Distribution over subnetworks on the test split; None if no run finished or a value was not recorded.
-    mean_error : float or None
-        Mean test error over subnetworks.
-    ratios : tuple of (float, float, float) or None
-        Lowest, median and highest FLOPs a parameter bucket.
-    winners : tuple of Winner
-        One per original.
-    """
-
-    space: str
-    n_drawn: int
-    n_subnetworks: int
-    n_originals: int
-    n_done: int
-    n_failed: int
-    error: Edf | None
-    log_cross_entropy: Edf | None
-    mean_error: float | None
-    ratios: tuple[float, float, float] | None
-    winners: tuple[Winner, ...]
 
 
 @dataclass(frozen=True)
@@ -227,7 +154,7 @@ class StudyAnalysis:
 def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
     return {
         "regime": regime.regime,
-        "spaces": [_space_dict(space) for space in regime.spaces],
+        "spaces": [space_dict(space) for space in regime.spaces],
         "comparison": regime.comparison.to_dict() if regime.comparison else None,
         "optima": _optima_dict(regime.optima),
         "designs": [{**vars(one.design), "optima": _optima_dict(one.optima)} for one in regime.designs],
@@ -251,21 +178,3 @@ def _transfer_dict(transfer: Transfer | None) -> dict[str, Any] | None:
 def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:
     """The trend without the optima, which are stored with their regimes."""
     return None if trend is None else {key: value for key, value in trend.to_dict().items() if key != "optima"}
-
-
-def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
-    plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
-    return {
-        **{name: getattr(space, name) for name in plain_fields},
-        "error": _edf_dict(space.error),
-        "log_cross_entropy": _edf_dict(space.log_cross_entropy),
-        "winners": [vars(winner) for winner in space.winners],
-    }
-
-
-def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
-    """The printed numbers of a distribution, without its steps: these are the values of the runs in the database."""
-    if found is None:
-        return None
-    quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}
-    return {"n": found.n, "level": found.level, "quantiles": quantiles}

@@ -13,18 +13,13 @@ from prunestats.conjectures.across_regimes import RegimeTrend, regime_trend
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError, ResultsError
 from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.reports.analysis.frames import check_frames, failure_counts, has_failed, original_names
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
-from prunestats.reports.analysis.results import (
-    RESPONSES,
-    DesignAnalysis,
-    RegimeAnalysis,
-    SpaceAnalysis,
-    StudyAnalysis,
-    Winner,
-)
+from prunestats.reports.analysis.populations import SpaceAnalysis, Winner
+from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.results.designs import OriginalDesign
 from prunestats.results.ratio import bucket_counts
-from prunestats.wording import plain, response_name
+from prunestats.wording import response_name
 
 # A subnetwork may stand in several spaces, and be trained with several seeds.
 _UNIT = ["regime", "space", "original", "subnetwork"]
@@ -68,12 +63,12 @@ def analyse_study(
     Selection (of an optimum, of a winner) uses the validation split; distributions and comparisons, which select
     nothing, use the test split. The unit is the subnetwork: its seeds are averaged first.
     """
-    _check_frames(validation_frame, test_frame)
+    check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
-    names = _original_names(validation_frame)
+    names = original_names(validation_frame)
     designs = several_designs(validation_frame, bucket)
-    failed = validation_frame[_failed(validation_frame)]
+    failed = validation_frame[has_failed(validation_frame)]
     analysed = tuple(
         _analyse_regime(
             validation_frame[validation_frame["regime"] == regime],
@@ -92,7 +87,7 @@ def analyse_study(
         originals=tuple(names),
         names=names,
         bucket=bucket,
-        failures=_failures(failed),
+        failures=failure_counts(failed),
         trend=_trend(analysed),
         transfer=put_designs_together(analysed) if bucket == 1 or "original_buckets" in validation_frame else None,
     )
@@ -165,7 +160,7 @@ def _each(generators: Sequence[np.random.Generator], n: int) -> Iterator[tuple[n
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
     mine = runs[runs["space"] == space]
     units = subnetworks[subnetworks["space"] == space]
-    failed = int(_failed(mine).sum())
+    failed = int(has_failed(mine).sum())
     tested = len(units) > 0 and bool(units["test_error"].notna().all())
     return SpaceAnalysis(
         space=space,
@@ -180,10 +175,6 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) ->
         ratios=_spread(units["ratio"]) if len(units) else None,
         winners=tuple(_winner(group) for _, group in units.groupby("original", sort=False)) if tested else (),
     )
-
-
-def _failed(runs: pd.DataFrame) -> pd.Series[bool]:
-    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
 
 
 def _distribution(values: pd.Series[float]) -> Edf | None:
@@ -240,37 +231,3 @@ def _attempt(
     except (InputError, ResultsError) as refusal:
         refusals.append(f"{what} was not computed: {refusal}.")
         return None
-
-
-def _original_names(frame: pd.DataFrame) -> dict[str, str]:
-    """The originals by key, in order, with the attributes in which they differ as names, or their keys if none do."""
-    order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
-    rows = frame.drop_duplicates("original").sort_values(order)
-    keys = [str(key) for key in rows["original"]]
-    differing = [name for name in order if name != "original" and len(set(rows[name])) > 1]
-    if len(keys) == 1 and "network" in rows:
-        differing = ["network"]
-    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in differing]
-    names = [", ".join(part) for part in zip(*parts, strict=True)]
-    return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
-
-
-def _failures(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    if "failure" not in failed or failed.empty:
-        return ()
-    reasons = failed["failure"].fillna("no reason given").map(plain).value_counts()
-    return tuple(sorted(((str(reason), int(n)) for reason, n in reasons.items()), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
-    if validation.empty:
-        raise InputError("a report needs at least one run; found none: run the study first")
-    if len(validation) != len(test):
-        raise InputError(
-            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test: load "
-            "both from one study"
-        )
-    for column in ("study", "protocol"):
-        found = list(validation[column].unique()) if column in validation else []
-        if len(found) > 1:
-            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")

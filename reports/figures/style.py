@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,6 +39,11 @@ BAND_ALPHA = 0.16
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _LINES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">")
+
+_LETTERS_PER_INCH = 14
+"""Of a legend, at 7.5 points: names of many wide letters still fit."""
+_HANDLE_LETTERS = 6
+"""Width of a handle with the gaps around it, in letters."""
 
 # Seaborn's "paper" context has 9.6 points; a figure of this width beside 10-point text needs 8.
 _FONT_SCALE = 8 / 9.6
@@ -111,7 +116,7 @@ def report_style(**settings: Any) -> Iterator[None]:
     style = _style() | settings
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(style)
+        mpl.rcParams.update(cast(Any, style))
         yield
 
 
@@ -208,9 +213,7 @@ def place_legend(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
     """Put a legend above the panels, in as many columns as fit; an entry is a handle and its name."""
     if not entries:
         return
-    longest = max(len(name) for _, name in entries)
-    # At 7.5 points an inch holds about 14 letters; a handle and the gap after it take the room of 6.
-    columns = max(1, min(len(entries), math.floor(14 * figure.get_figwidth() / (longest + 6))))
+    columns = _legend_columns([len(name) for _, name in entries], figure.get_figwidth())
     legend = figure.legend(
         [handle for handle, _ in entries], ["x"] * len(entries), loc="outside upper left", ncols=columns, borderpad=0.1
     )
@@ -219,12 +222,22 @@ def place_legend(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
         text.set_text(name)
 
 
+def _legend_columns(lengths: Sequence[int], width: float) -> int:
+    """Most columns whose longest names fit side by side into `width` inches; matplotlib fills column by column."""
+    for columns in range(len(lengths), 1, -1):
+        longest = [max(part) for part in np.array_split(lengths, columns)]
+        if sum(longest) + _HANDLE_LETTERS * columns <= _LETTERS_PER_INCH * width:
+            return columns
+    return 1
+
+
 @lru_cache(maxsize=1)
 def _style() -> dict[str, Any]:
     import seaborn as sns
 
-    theme: dict[str, Any] = sns.axes_style("ticks", rc=_THEME)
-    return theme | sns.plotting_context("paper", font_scale=_FONT_SCALE, rc=_CONTEXT) | _SETTINGS
+    theme = sns.axes_style("ticks", rc=_THEME)
+    context = sns.plotting_context("paper", font_scale=_FONT_SCALE, rc=_CONTEXT)
+    return {**theme, **context, **_SETTINGS}
 
 
 @lru_cache(maxsize=1)

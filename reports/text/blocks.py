@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 from prunestats.reports.text.table import ReportTable
 from prunestats.wording import MINUS, plain, shortened
@@ -13,7 +14,14 @@ from prunestats.wording import MINUS, plain, shortened
 Block = dict[str, Any]
 
 MIDDLE_RATIOS = "middle 80 % of the sampled ratios"
-"""What a pale bar in a figure shows; an optimum inside it counts as interior."""
+"""What a pale bar in a figure shows: only an optimum inside it can be interior."""
+
+AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
+
+_Row = TypeVar("_Row")
+
+_MOST_ROWS = 3
+"""Most rows of panels in a figure: four would not fit a page with their caption."""
 
 # Words of 25 letters or more, such as keys and hashes, may break after every 12: two parts fit the narrowest column.
 _LONG_WORD = re.compile(r"[^\s\u00a0]{25,}")
@@ -91,3 +99,10 @@ def table_block(table: ReportTable) -> Block:
     columns = [{"head": c.head, "group": c.group, "align": c.align} for c in table.columns]
     rows = [[breakable(shortened(cell)) for cell in row] for row in table.rows]
     return {"kind": "table", "caption": breakable(table.caption), "columns": columns, "rows": rows}
+
+
+def figure_parts(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Regimes or networks, figure by figure: as many as fit a page, in parts of nearly equal size."""
+    parts = -(-len(rows) // _MOST_ROWS)
+    bounds = [round(part * len(rows) / parts) for part in range(parts + 1)]
+    return [list(rows[low:high]) for low, high in pairwise(bounds)]

@@ -5,40 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
-from prunestats.optimum.optimum import has_estimate
-from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
+from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 from prunestats.reports.provenance import Provenance
 from prunestats.reports.text import study_tables as tables
 from prunestats.reports.text.blocks import (
-    MIDDLE_RATIOS,
+    AXES_NOTE,
     Block,
     Picture,
     breakable,
     figure_block,
+    figure_parts,
     heading,
     list_block,
-    note,
-    signed,
     table_block,
     text_block,
 )
-from prunestats.reports.text.findings import key_findings, regime_sentence, trend_sentence
+from prunestats.reports.text.findings import key_findings
 from prunestats.reports.text.methods import methods
-from prunestats.reports.text.networks import transfer_blocks
+from prunestats.reports.text.optima import optimum_blocks
 from prunestats.reports.text.record import provenance_blocks, setup_blocks
 from prunestats.reports.text.refined import refined_blocks
 from prunestats.study_record import StudyFacts
-from prunestats.wording import count, counted, plain, ratio_unit, response_name, share, shortened
-
-_AXES = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
-
-_Row = TypeVar("_Row")
-
-ROWS = 3
-"""Most rows of panels in a figure: four would not fit a page with their caption."""
+from prunestats.wording import count, counted, plain, share, shortened
 
 
 def document(
@@ -67,7 +57,7 @@ def document(
         *_populations(study, facts, pictures),
         *_distributions(study, pictures),
         *_comparisons(study),
-        *_optima(study, pictures),
+        *optimum_blocks(study, pictures),
         *_winners(study),
         *refined_blocks(study.refined, pictures),
         *_methods(study),
@@ -87,22 +77,6 @@ def document(
 def to_json(content: Mapping[str, Any]) -> str:
     """The document as JSON, the same string for the same content."""
     return json.dumps(content, ensure_ascii=True, sort_keys=True, allow_nan=False)
-
-
-def figure_parts(rows: Sequence[_Row]) -> list[list[_Row]]:
-    """Regimes or networks, figure by figure: as many as fit a page, in parts of nearly equal size."""
-    parts = -(-len(rows) // ROWS)
-    bounds = [round(part * len(rows) / parts) for part in range(parts + 1)]
-    return [list(rows[low:high]) for low, high in pairwise(bounds)]
-
-
-def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis, list[DesignAnalysis]]]:
-    """Figures of response against ratio: name, regime, and the networks of the figure if the study has several."""
-    for number, regime in enumerate(study.regimes, 1):
-        if not regime.designs:
-            yield f"responses-{number}", regime, []
-        for part, designs in enumerate(figure_parts(regime.designs) if regime.designs else (), 1):
-            yield f"responses-{number}-{part}", regime, designs
 
 
 def _findings(study: StudyAnalysis) -> Iterator[Block]:
@@ -149,7 +123,7 @@ def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
         yield figure_block(
             pictures[f"edfs-{number}"],
             f"Empirical distribution functions over subnetworks at {names} of the FLOPs: the share with at most the "
-            f"stated error (left) or cross-entropy (right), test split. {_AXES} {_counts(regimes)}{band}",
+            f"stated error (left) or cross-entropy (right), test split. {AXES_NOTE} {_counts(regimes)}{band}",
             f"Step curves of empirical distribution functions at {names} of the FLOPs with confidence bands, one "
             "colour per space.",
             floats=True,
@@ -172,44 +146,6 @@ def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
         yield list_block(notes)
 
 
-def _optima(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
-    yield heading("Is there an optimal ratio?")
-    yield text_block(
-        "The verdict of a regime is that of log cross-entropy, the natural logarithm of cross-entropy, which is less "
-        "noisy than error; error is analysed as well, and gives the verdict if no cross-entropy was recorded. Only the "
-        f"initial space, “{shortened(study.spaces[0])}”, and the validation split are used."
-    )
-    if study.every_optimum:
-        yield table_block(tables.optima_table(study))
-    shown = list(response_figures(study))
-    for regime in study.regimes:
-        yield heading(f"{share(regime.regime)} of the FLOPs", 2)
-        yield text_block(regime_sentence(regime))
-        for name, its, designs in shown:
-            if its is regime and len(regime.subnetworks):
-                yield figure_block(pictures[name], *_response_caption(study, regime, designs), floats=True)
-        for network, optimum in regime.every_optimum:
-            name = response_name(optimum.response)
-            which = f"{plain(network)}, {name}" if network else f"{name[0].upper()}{name[1:]}"
-            yield note(f"{which}: {optimum.verdict}.")
-            yield list_block(map(signed, optimum.reasons))
-        if regime.refusals:
-            yield list_block(regime.refusals)
-    if study.trend is not None:
-        yield heading("Across regimes", 2)
-        yield text_block(trend_sentence(study.trend))
-        yield figure_block(
-            pictures["optima"],
-            "Optimal ratio against the FLOPs of the regime, both axes logarithmic. Black: optimum with its "
-            f"{share(study.trend.level)} confidence interval; pale bars: {MIDDLE_RATIOS}. A regime without an optimum "
-            "shows its verdict. Dashed: weighted least squares.",
-            "Optimal ratio and its confidence interval at each fraction of the FLOPs.",
-        )
-        yield list_block(map(signed, study.trend.notes))
-    if study.transfer is not None:
-        yield from transfer_blocks(study.transfer, pictures)
-
-
 def _winners(study: StudyAnalysis) -> Iterator[Block]:
     if not any(space.winners for regime in study.regimes for space in regime.spaces):
         return
@@ -226,30 +162,6 @@ def _methods(study: StudyAnalysis) -> Iterator[Block]:
     yield heading("Methods")
     yield from map(text_block, paragraphs)
     yield {"kind": "references", "items": list(references)}
-
-
-def _response_caption(
-    study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequence[DesignAnalysis]
-) -> tuple[str, str]:
-    where = f"{share(regime.regime)} of the FLOPs"
-    optima = [optimum for one in designs or (regime,) for optimum in one.optima.values()]
-    originals = [original for one in designs for original in one.design.originals] or list(study.originals)
-    fits = []
-    if any(optimum.quadratic for optimum in optima):
-        fits.append("Solid: quadratic in log ratio, with its pointwise confidence band")
-    if any(optimum.spline for optimum in optima):
-        fits.append("dashed: penalised spline")
-    fitted = f" {'; '.join(fits)}, at the mean level of the originals." if fits else ""
-    estimated = [optimum for optimum in optima if has_estimate(optimum)]
-    interval = f" Yellow: {share(estimated[0].level)} confidence interval of the optimum." if estimated else ""
-    mine = regime.subnetworks["original"].isin(originals)
-    n = int((mine & (regime.subnetworks["space"] == study.spaces[0])).sum())
-    caption = (
-        f"Cross-entropy (left) and error (right) against {ratio_unit(study.bucket)} at {where}: "
-        f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
-        f"{counted(len(originals), 'original')}, validation split. {_AXES}{fitted}{interval}"
-    )
-    return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fitted curves."
 
 
 def _counts(regimes: Iterable[RegimeAnalysis]) -> str:

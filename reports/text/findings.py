@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from prunestats.comparison.comparison import PairComparison
     from prunestats.conjectures.across_regimes import RegimeTrend
     from prunestats.optimum.optimum import Optimum
-    from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis, Winner
+    from prunestats.reports.analysis.populations import Winner
+    from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 
 _MOST_SENTENCES = 6
 """Two further spaces in three regimes get a sentence each; more comparisons are counted in one sentence, as a longer

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prunestats.comparison.comparison import PairComparison
-from prunestats.reports.analysis.results import QUANTILES, SpaceAnalysis, StudyAnalysis
+from prunestats.reports.analysis.populations import QUANTILES, SpaceAnalysis
+from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.text.table import ReportColumn, ReportTable, counts, numbers, p_values, percents, sizes, words
 from prunestats.study_record import StudyFacts
 from prunestats.wording import NONE, counted, ratio_digits, ratio_unit, response_name, share, shortened

@@ -17,8 +17,9 @@ from prunestats.reports.figures import axes as scales
 from prunestats.reports.figures import panels
 from prunestats.reports.figures import study as figures
 from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.populations import plot_populations
 from prunestats.reports.figures.style import label, report_style, space_look
-from prunestats.reports.text.document import figure_parts
+from prunestats.reports.text.blocks import figure_parts
 
 CASES = ["usual", "tiny", "one_space", "many", "constant", "failed", "all_failed"]
 
@@ -26,7 +27,7 @@ CASES = ["usual", "tiny", "one_space", "many", "constant", "failed", "all_failed
 def drawn(study):
     with report_style():
         return [
-            figures.plot_populations(study, [("net", 4.2e6, 45_000.0)]),
+            plot_populations(study, [("net", 4.2e6, 45_000.0)]),
             figures.plot_edfs(study, figure_parts(study.regimes)[0]),
             figures.plot_responses(study, study.regimes[:1]),
             figures.plot_summary(study),
