@@ -96,6 +96,22 @@ def build_report(
         If there is no such database.
     InputError
         If the study does not exist, has no run, or is not named although there are several; for an invalid timestamp.
+
+    Notes
+    -----
+    Selection (of an optimum, of a winner) uses the validation split; distributions and comparisons use the test split.
+    Inference is conditional on the originals of the study. Each method is described in the report, with its references.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from prunestats.db import import_results
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "b", "c"], "flops": 900, "params": [8, 9, 10], "val_error": 0.3})
+    >>> _ = import_results(folder / "results.db", runs, original="net", flops_convention="multiply-adds")
+    >>> report = build_report(folder / "results.db", folder / "report.pdf", timestamp=0)
+    >>> report.path.name, report.analysis.n_done
+    ('report.pdf', 3)
     """
     made_at = seconds(timestamp)
     given = isinstance(source, Engine)

@@ -64,6 +64,22 @@ def rebuild_report(
         If there is no such analysis, or it is not a report.
     DatabaseError
         If the rows that it was computed from have changed; nothing is written then.
+
+    Notes
+    -----
+    The bytes are the same for the same timestamp under the same versions; `warnings` lists versions that differ.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from prunestats.db import import_results
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "b", "c"], "flops": 900, "params": [8, 9, 10], "val_error": 0.3})
+    >>> _ = import_results(folder / "results.db", runs, original="net", flops_convention="multiply-adds")
+    >>> report = build_report(folder / "results.db", folder / "report.pdf", timestamp=0)
+    >>> again = rebuild_report(folder / "results.db", folder / "again.pdf", report.analysis_id, timestamp=0)
+    >>> again.warnings, again.report.path.read_bytes() == report.path.read_bytes()
+    ((), True)
     """
     engine = source if isinstance(source, Engine) else open_database(source, create=False)
     try:

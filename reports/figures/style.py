@@ -45,9 +45,6 @@ _LETTERS_PER_INCH = 14
 _HANDLE_LETTERS = 6
 """Width of a handle with the gaps around it, in letters."""
 
-# Seaborn's "paper" context has 9.6 points; a figure of this width beside 10-point text needs 8.
-_FONT_SCALE = 8 / 9.6
-
 _THEME: dict[str, Any] = {
     "axes.grid": True,
     "axes.edgecolor": INK,
@@ -62,8 +59,10 @@ _THEME: dict[str, Any] = {
     "ytick.color": INK,
 }
 
-# Lines are thinner than seaborn's, as panels are small and hold many points.
+# Letters are smaller than seaborn's, as the text beside them has 10 points; lines are thinner, as panels are small.
 _CONTEXT: dict[str, Any] = {
+    "font.size": 8.0,
+    "axes.labelsize": 8.0,
     "axes.linewidth": 0.6,
     "axes.titlesize": 8.5,
     "grid.linewidth": 0.5,
@@ -236,7 +235,7 @@ def _style() -> dict[str, Any]:
     import seaborn as sns
 
     theme = sns.axes_style("ticks", rc=_THEME)
-    context = sns.plotting_context("paper", font_scale=_FONT_SCALE, rc=_CONTEXT)
+    context = sns.plotting_context("paper", rc=_CONTEXT)
     return {**theme, **context, **_SETTINGS}
 
 

@@ -43,7 +43,7 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = (),
     Figure
     """
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
-    figure, panels = panel_grid(len(regimes), columns, (2.9, 3.1), least_width=4.6)
+    figure, panels = panel_grid(len(regimes), columns, (2.9, 3.1), least_width=5.8)
     left, right = axis_limits(
         np.array([*(one.design.ratio for one in found.optima), *(one.ratio for one in predictions)]), log=True
     )
