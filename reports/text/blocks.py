@@ -23,7 +23,8 @@ _Row = TypeVar("_Row")
 _MOST_ROWS = 3
 """Most rows of panels in a figure: four would not fit a page with their caption."""
 
-# Words of 25 letters or more, such as keys and hashes, may break after every 12: two parts fit the narrowest column.
+# Words of 25 letters or more, such as keys and hashes, may break after every 12. Round numbers: shorter words fit a
+# column of a table, and breaking them would only make them harder to read.
 _LONG_WORD = re.compile(r"[^\s\u00a0]{25,}")
 _QUANTITY = re.compile(r"\d %|\b[np] [=<] (?=\d)")
 _HYPHENED = re.compile(r"(?<![^\s(\[])-(?=\d)")

@@ -1,4 +1,4 @@
-"""Synthetic populations, analysed, drawn and set once for all tests of the reports."""
+"""Synthetic populations, analysed once for all tests of the reports."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def make_frames(
 
 
 def make_facts(study: StudyAnalysis, name: str = "digits") -> StudyFacts:
-    """What would be on record about `study`."""
+    """Recorded facts that go with `study`."""
     regimes = [regime.regime for regime in study.regimes]
     return StudyFacts(
         name=name,

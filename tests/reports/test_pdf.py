@@ -1,4 +1,4 @@
-"""The set report: text that can be selected, all numbers in it, the same bytes twice, hostile names as they are."""
+"""The PDF: selectable text with all numbers, the same bytes twice, hostile names unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance: a report is made again from its row, or it is said that its rows are no longer there."""
+"""Provenance: a report is rebuilt from its row, or refused because its rows have changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def built(database):
     return build_report(database, database.with_name("report.pdf"), bucket=1, timestamp=MOMENT, seed=3)
 
 
-def test_results_from_outside_have_a_report_with_a_verdict_on_error(built):
+def test_external_results_have_a_report_with_a_verdict_on_error(built):
     assert built.verdicts[0].startswith("At 100 % of the FLOPs, ")
     assert "error" in built.verdicts[0]
     text = "".join(page.extract_text() for page in PdfReader(built.path).pages)
@@ -70,7 +70,7 @@ def test_another_seed_is_another_row(built, database, out):
     assert {(row.kind, row.study, row.n_rows) for row in rows.values()} == {("report", "outside", 40)}
 
 
-def test_rows_that_have_changed_are_told_and_nothing_is_written(tmp_path, table):
+def test_changed_rows_are_refused_and_nothing_is_written(tmp_path, table):
     path = tmp_path / "results.db"
     store(path, table.iloc[:30])
     built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)

@@ -1,4 +1,4 @@
-"""Several networks in one study: an optimum each, and what is said of them together."""
+"""Several networks in one study: one optimum per network, and their meta-regression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section on refining: what other studies of the same database show, and that it is made again as it was."""
+"""The section on refined spaces: results of other studies of the same database, and the same bytes when rebuilt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of several originals: what is drawn of what was found, and that nothing leaves it."""
+"""The figure of several networks: which results are drawn, and that all are inside its limits."""
 
 import dataclasses
 
