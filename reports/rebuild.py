@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -14,6 +15,8 @@ from prunestats.db.storing.analyses import AnalysisRow, analysis_result
 from prunestats.errors import DatabaseError, InputError
 from prunestats.reports.build import BuiltReport, build_report, report_frames
 from prunestats.reports.provenance import code_versions
+
+_SENTENCES = frozenset({"declared", "notes", "reasons", "refusals", "words"})
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,18 @@ def rebuild_report(
         moment = int(row.created_at.replace(tzinfo=UTC).timestamp()) if timestamp is None else timestamp
         report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **parameters)
         with read(engine) as connection:
-            same = analysis_result(connection, row.id) == analysis_result(connection, report.analysis_id)
-        return RebuiltReport(report, _warnings(row, same))
+            before, after = (_results(analysis_result(connection, one)) for one in (row.id, report.analysis_id))
+        return RebuiltReport(report, _warnings(row, before == after))
     finally:
         if engine is not source:
             engine.dispose()
+
+
+def _results(stored: Any) -> Any:
+    """A stored analysis without its sentences, whose wording may change between versions."""
+    if isinstance(stored, dict):
+        return {name: _results(part) for name, part in stored.items() if name not in _SENTENCES}
+    return [_results(part) for part in stored] if isinstance(stored, list) else stored
 
 
 def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import update
 
 from prunestats.db import import_results, list_analyses, open_database, read, store_analysis, write
+from prunestats.db.schema import tables as schema
 from prunestats.db.storing.analyses import analysis_result
 from prunestats.errors import DatabaseError, InputError
 from prunestats.reports import build_report, rebuild_report
@@ -88,6 +90,29 @@ def test_another_version_is_a_warning(built, database, out, monkeypatch):
     again = rebuild_report(database, out / "again.pdf", built.analysis_id)
     assert len(again.warnings) == 1
     assert "99 now): its results are the same" in again.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "outcome"),
+    [
+        ("reasons", ["The same reason in other words."], "its results are the same"),
+        ("ratio_min", 1.5, "its results differ from the stored ones"),
+    ],
+)
+def test_numbers_are_compared_and_not_their_wording(tmp_path, table, monkeypatch, name, value, outcome):
+    path = tmp_path / "results.db"
+    store(path, table)
+    built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
+    stored = built.analysis.to_dict()
+    stored["regimes"][0]["optima"]["error"][name] = value
+    engine = open_database(path)
+    with write(engine) as connection:
+        connection.execute(update(schema.analysis).values(result=stored))
+    engine.dispose()
+    monkeypatch.setattr("prunestats.reports.rebuild.code_versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr("prunestats.reports.build.code_versions", lambda: {"numpy": "99"})
+    (warning,) = rebuild_report(path, tmp_path / "again.pdf", built.analysis_id).warnings
+    assert outcome in warning
 
 
 def test_numbers_that_are_none_of_a_report_are_refused(database, out):
