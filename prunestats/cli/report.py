@@ -31,7 +31,7 @@ def report(
     if analysis is not None:
         if study is not None or bucket != 1:
             raise InputError(
-                "expected --analysis without --study and --bucket, which it implies; found one: leave it out"
+                "expected --analysis alone, as it implies study and bucket; found --study or --bucket: leave it out"
             )
         rebuilt = rebuild_report(db, output, analysis, figures=figures, timestamp=timestamp)
         for warning in rebuilt.warnings:
