@@ -1,6 +1,7 @@
 """Figures, tables, sentences and PDF reports of pruning studies.
 
-`build_report` is the door; `analyse`, `figures`, `study_tables` and `findings` work on frames and results alone.
+`build_report` and `rebuild_report` read the database; `analysis` turns results frames into frozen results, `text` and
+`figures` turn these into sentences, tables and figures, and `pdf` sets them. None of the latter knows the database.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["BuiltReport", "RebuiltReport", "build_report", "rebuild_report"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what draws and sets only when it is asked for: sentences alone should cost no ink."""
+    """Import on first use: sentences alone should not load matplotlib and typst."""
     if name not in __all__:
         raise AttributeError(f"module 'prunestats.reports' has no attribute {name!r}")
     from prunestats.reports import build, rebuild

@@ -1,4 +1,4 @@
-"""The door: from a database to a PDF, and back with the record of what was concluded."""
+"""From a database to a PDF; what the report concludes is stored in the database."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from prunestats.reports.text.findings import key_findings, regime_sentence
 
 @dataclass(frozen=True)
 class BuiltReport:
-    """A report that was written; it stands for its path wherever a path is taken.
+    """A report that was written; accepted wherever a path is.
 
     Parameters
     ----------
     path : Path
         The PDF.
     verdicts : tuple of str
-        A sentence a regime.
+        One sentence per regime.
     analysis : StudyAnalysis
-        What the report states.
+        The results that the report prints.
     analysis_id : int
         Its row in the database.
     """
@@ -72,20 +72,20 @@ def build_report(
     Parameters
     ----------
     source : Engine, str or Path
-        The results database.
+        The results database, or its engine, which stays open.
     output : str or Path
-        PDF file to write; it is replaced in one step.
+        PDF file to write or replace, in one step.
     study : str, optional
         Name of the study; needed where the database holds several.
     bucket : int
-        Parameters a bucket; 1 counts parameters.
+        Size of a parameter bucket, in parameters; with 1 the ratio is FLOPs over parameters.
     timestamp : int or str, optional
-        Seconds since 1970, or an ISO time (UTC unless it says otherwise), printed in the report. By default
+        Seconds since 1970, or an ISO time (UTC unless it has an offset), printed in the report. By default
         ``SOURCE_DATE_EPOCH`` where that is set, else now. The same database and timestamp give the same bytes.
     seed : int
-        Seed of the analysis.
+        Seed of all resampling in the analysis.
     figures : str or Path, optional
-        Folder that the figures are written to as well, as SVG and PNG.
+        Folder to write the figures to as well, as SVG and PNG.
 
     Returns
     -------
@@ -96,7 +96,23 @@ def build_report(
     DatabaseError
         If there is no such database.
     InputError
-        If the study is not there, has no run, or is not named among several; or the timestamp is not one.
+        If the study does not exist, has no run, or is not named although there are several; for an invalid timestamp.
+
+    Notes
+    -----
+    Selection (of an optimum, of a winner) uses the validation split; distributions and comparisons use the test split.
+    Inference is conditional on the originals of the study. Each method is described in the report, with its references.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from prunestats.db import import_results
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> runs = pd.DataFrame({"subnetwork": ["a", "b", "c"], "flops": 900, "params": [8, 9, 10], "val_error": 0.3})
+    >>> _ = import_results(folder / "results.db", runs, original="net", flops_convention="multiply-adds")
+    >>> report = build_report(folder / "results.db", folder / "report.pdf", timestamp=0)
+    >>> report.path.name, report.analysis.n_done
+    ('report.pdf', 3)
     """
     made_at = seconds(timestamp)
     given = isinstance(source, Engine)
@@ -117,15 +133,16 @@ def _build(
     validation, test, *others = frames = report_frames(engine, facts.name, bucket)
     rng = np.random.default_rng(seed)
     spaces = [space.name for space in facts.spaces]
-    chosen_on = validation
-    with suppress(InputError):  # without the layers of an original, only what needs its buckets is left out
-        chosen_on = with_buckets(engine, validation, bucket)
-    analysis = analyse_study(chosen_on, test, bucket=bucket, rng=rng, spaces=spaces)
+    selected_on = validation
+    # If the layers of an original were not recorded, only the results that need its buckets are left out.
+    with suppress(InputError):
+        selected_on = with_buckets(engine, validation, bucket)
+    analysis = analyse_study(selected_on, test, bucket=bucket, rng=rng, spaces=spaces)
     with read(engine) as connection:
-        declared = [declaration(connection, str(frame["study"].iloc[0])) for frame in others]
+        declarations = [declaration(connection, str(frame["study"].iloc[0])) for frame in others]
     refined = tuple(
-        analyse_refined(said.study, said.words, frame, own_generator(rng))
-        for said, frame in zip(declared, others, strict=True)
+        analyse_refined(one.study, one.words, frame, own_generator(rng))
+        for one, frame in zip(declarations, others, strict=True)
     )
     analysis = replace(analysis, refined=refined)
     analysis = replace(analysis, findings=key_findings(analysis))
@@ -157,12 +174,13 @@ def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]
     study : str
         Its name.
     bucket : int
-        Parameters a bucket.
+        Size of a parameter bucket, in parameters.
 
     Returns
     -------
     list of DataFrame
-        Validation and test of all of its runs; then a frame for each refining study with a finished run.
+        Validation and test split of all runs of the study; then the test split of each refining study that has a
+        finished run.
     """
     validation = load_results(engine, study=study, state=None, split="validation", bucket=bucket)
     test = load_results(engine, study=study, state=None, split="test", bucket=bucket)

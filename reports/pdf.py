@@ -1,4 +1,4 @@
-"""From a finished analysis to the bytes of a PDF: figures drawn, template compiled."""
+"""From an analysis to the bytes of a PDF: the figures are drawn and the template is compiled."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import matplotlib as mpl
 import typst
 from matplotlib.figure import Figure
 
+from prunestats.files import write_atomically
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.populations import plot_populations
 from prunestats.reports.figures.refined import plot_refined
 from prunestats.reports.figures.regimes import plot_optimum_by_regime
-from prunestats.reports.figures.study import plot_edfs, plot_networks, plot_populations, plot_responses, plot_summary
+from prunestats.reports.figures.study import plot_edfs, plot_networks, plot_responses, plot_summary
 from prunestats.reports.figures.style import report_style
 from prunestats.reports.figures.transfer import plot_transfer
 from prunestats.reports.provenance import Provenance
-from prunestats.reports.text.blocks import Picture
-from prunestats.reports.text.document import chunks, document, response_figures, to_json
+from prunestats.reports.text.blocks import Picture, figure_parts
+from prunestats.reports.text.document import document, to_json
+from prunestats.reports.text.optima import response_figures
 from prunestats.study_record import StudyFacts
 
 
@@ -35,35 +38,34 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        ``populations``, ``summary``, ``edfs-1`` and so on for every few regimes, ``responses-1`` and so on for
-        each, or with several networks ``responses-1-1`` and so on for every few networks of each, ``optima`` where
-        two regimes or more have one, ``transfer`` with several networks, and ``refined-1`` and so on for studies that
-        refine it.
+        ``populations`` and ``summary``; ``edfs-1`` and so on, up to three regimes each; ``responses-1`` and so on, one
+        per regime, or with several networks ``responses-1-1`` and so on, up to three networks of a regime each;
+        ``optima`` if two or more regimes have an optimum; ``transfer`` with several networks; ``refined-1`` and so on,
+        one per study that refines this one.
     """
-    # Originals of one network stand on one point: one star each.
+    # Originals of one network have the same costs: one star for all.
     stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
     with report_style():
         drawn = {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
-        for place, regimes in enumerate(chunks(study.regimes), 1):
-            drawn[f"edfs-{place}"] = plot_edfs(study, regimes)
+        for number, regimes in enumerate(figure_parts(study.regimes), 1):
+            drawn[f"edfs-{number}"] = plot_edfs(study, regimes)
         for name, regime, designs in response_figures(study):
             drawn[name] = plot_networks(study, regime, designs) if designs else plot_responses(study, [regime])
         if study.trend is not None:
             drawn["optima"] = plot_optimum_by_regime(study.trend)
         if study.transfer is not None:
             drawn["transfer"] = plot_transfer(study.transfer, columns=2)
-        for place, refined in enumerate(study.refined, 1):
+        for number, refined in enumerate(study.refined, 1):
             if refined.contests:
-                drawn[f"refined-{place}"] = plot_refined(refined.contests)
+                drawn[f"refined-{number}"] = plot_refined(refined.contests)
     return drawn
 
 
 def write_figures(drawn: Mapping[str, Figure], folder: Path) -> None:
-    """Write every figure as SVG, letters as outlines so that any reader shows them alike, and as PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every figure as PNG and as SVG, with letters as outlines so that every viewer shows the same."""
     for name, figure in drawn.items():
-        (folder / f"{name}.svg").write_bytes(svg(figure, outlines=True))
-        (folder / f"{name}.png").write_bytes(png(figure))
+        write_atomically(folder / f"{name}.svg", svg(figure, outlines=True))
+        write_atomically(folder / f"{name}.png", png(figure))
 
 
 def render(study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, drawn: Mapping[str, Figure]) -> bytes:
@@ -75,7 +77,7 @@ def render(study: StudyAnalysis, facts: StudyFacts, provenance: Provenance, draw
     facts : StudyFacts
     provenance : Provenance
     drawn : mapping of str to Figure
-        As `draw_figures` gives them.
+        As returned by `draw_figures`.
 
     Returns
     -------

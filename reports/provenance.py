@@ -1,4 +1,4 @@
-"""With what a report is made, and when: the versions of its code and its moment."""
+"""The provenance of a report: rows, seed, versions of the code, and time."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from importlib.metadata import version
 
 from prunestats.errors import InputError
 
-_PACKAGES = ("prunestats", "matplotlib", "numpy", "pandas", "scipy", "typst")
+_PACKAGES = ("prunestats", "matplotlib", "numpy", "pandas", "scipy", "seaborn", "typst")
 
 
 def code_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers and the pages rest on."""
+    """Versions of Python and of the packages that compute the numbers and draw the pages."""
     return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
 
 
 def seconds(timestamp: int | str | None) -> int:
-    """A moment as seconds since 1970.
+    """A point in time as seconds since 1970.
 
     Parameters
     ----------
     timestamp : int or str, optional
-        Seconds, or an ISO time (UTC unless it says otherwise); by default ``SOURCE_DATE_EPOCH`` or else now.
+        Seconds, or an ISO time (UTC unless it has an offset); by default ``SOURCE_DATE_EPOCH`` or else now.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def seconds(timestamp: int | str | None) -> int:
 
 @dataclass(frozen=True)
 class Provenance:
-    """From what, with what and when a report was made.
+    """What a report was made from, with which code, and when.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Provenance:
         SHA-256 of the analysed rows.
     n_rows : int
     seed : int
-        Seed of the analysis.
+        Seed of all resampling in the analysis.
     versions : dict of str to str
     timestamp : int
         Seconds since 1970, UTC.

@@ -32,7 +32,9 @@ def report(
 
     if analysis is not None:
         if study is not None or bucket != 1:
-            raise InputError("expected --analysis alone, as it says which study and bucket; found more: leave them out")
+            raise InputError(
+                "expected --analysis alone, as it implies study and bucket; found --study or --bucket: leave it out"
+            )
         rebuilt = rebuild_report(db, output, analysis, figures=figures, timestamp=timestamp)
         for warning in rebuilt.warnings:
             complain(warning, "warning")

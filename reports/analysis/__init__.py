@@ -1,1 +1,1 @@
-"""Every analysis that a report shows, from a frame, with no word and no ink."""
+"""From results frames to the results of a report: knows neither the database nor how results are printed or drawn."""

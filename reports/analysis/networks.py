@@ -1,4 +1,4 @@
-"""Studies of several networks: each has its optima, and they are put together."""
+"""Studies of several networks: which these are, and the meta-regression of their optima."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from prunestats.results.designs import OriginalDesign, group_designs
 
 
 def several_designs(frame: pd.DataFrame, bucket: int) -> tuple[OriginalDesign, ...]:
-    """The networks of a study, smallest ratio first; none where there is one, or where costs are not on record.
+    """The networks of a study, smallest ratio first; empty if there is only one, or if costs were not recorded.
 
     Parameters
     ----------
     frame : DataFrame
-        One row a run. The ratio of a network counts buckets where the frame has the column original_buckets.
+        One row per run. The ratio of a network is FLOPs over the column original_buckets if there is one, else over
+        parameters.
     bucket : int
     """
     try:
@@ -30,9 +31,9 @@ def several_designs(frame: pd.DataFrame, bucket: int) -> tuple[OriginalDesign, .
 
 
 def put_designs_together(regimes: Sequence[RegimeAnalysis]) -> Transfer | None:
-    """Ask whether the ratio of the original says where its optimum is; None without several networks.
+    """Test whether the optimum is associated with the ratio of the original; None unless there are several networks.
 
-    The optima are those that the verdicts are about: of log cross-entropy, or of error where one has no other.
+    The optima are those that the verdicts are about: of log cross-entropy, or of error if one network has no other.
     """
     analysed = [(one, regime) for regime in regimes for one in regime.designs]
     if not analysed:

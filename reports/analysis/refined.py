@@ -1,4 +1,4 @@
-"""What refining a study's space has gained: the section of a report on the studies that put it to the test."""
+"""Studies that test a refined space on independent samples: each space against the initial one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from prunestats.numeric.generators import own_generator
 from prunestats.refinement.gain import HeadToHead, head_to_head
 from prunestats.wording import fixed, plain, share, shortened
 
-_DRAWS = 100
+_SAMPLE_SIZE = 100
+"""Sample size k of the initial space whose expected lowest error another space has to reach: the default of
+`head_to_head`, which lowers it to a quarter of the population."""
 
 
 @dataclass(frozen=True)
 class Refined:
-    """A study that refines another, and how its spaces did.
+    """A study that refines another, and its comparisons of spaces.
 
     Parameters
     ----------
     study : str
     declared : str
-        A sentence: whether it was stored before its runs.
+        One sentence: whether the study was stored before its runs.
     contests : tuple of HeadToHead
-        Each later space against the first, regime by regime, test error.
+        Test error of each later space against that of the first, regime by regime.
     refusals : tuple of str
-        What could not be compared, and why.
+        Which comparisons failed, and why.
     """
 
     study: str
@@ -38,21 +40,24 @@ class Refined:
 
     @property
     def sentence(self) -> str:
-        """Which of the spaces save draws."""
-        where = f"Put to the test on fresh draws in study “{shortened(self.study, 60)}”"
+        """One sentence: which spaces need significantly fewer subnetworks than the first for the same lowest error."""
+        where = f"In the test on independent samples, study “{shortened(self.study, 60)}”"
         if not self.contests:
             return f"{where}, nothing could be compared{''.join(f' ({reason})' for reason in self.refusals[:1])}."
         initial, *others = (f"“{shortened(name)}”" for name in self.spaces)
         saving = [found for found in self.contests if found.saving.saves]
         if not saving:
-            which = "no space is" if len(others) > 1 else f"{others[0]} is not"
-            return f"{where}, {which} shown to need fewer draws than {initial} for as good a best."
-        said = []
+            which = "no space needs" if len(others) > 1 else f"{others[0]} does not need"
+            return (
+                f"{where}, {which} significantly fewer subnetworks than {initial} for the same expected lowest error."
+            )
+        factors = []
         for found in saving:
             value, low, high = (fixed(getattr(found.saving.factor, name), 1) for name in ("value", "low", "high"))
             at = f"at {share(found.regime or 1)} of the FLOPs"
-            said.append(f"“{shortened(found.refined)}” {value} times fewer {at} ({low} to {high})")
-        return f"{where}, draws for as good a best as {initial} finds: {', '.join(said)}."
+            interval = f"{share(found.level)} confidence interval {low} to {high}"
+            factors.append(f"“{shortened(found.refined)}” {value} times fewer {at} ({interval})")
+        return f"{where}, subnetworks needed for the same expected lowest error as {initial}: {', '.join(factors)}."
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ class Refined:
         return tuple(dict.fromkeys(name for found in self.contests for name in (found.initial, found.refined)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the section states as plain JSON types; the curves are made of rows that the database has."""
+        """Return the printed results as plain JSON types; the curves are left out, as the database has their rows."""
         contests = [
             {
                 "regime": found.regime,
@@ -102,7 +107,7 @@ def analyse_refined(study: str, declared: str, test: pd.DataFrame, rng: np.rando
         for space in spaces[1:]:
             try:
                 initial, other = mine[mine["space"] == spaces[0]], mine[mine["space"] == space]
-                found = head_to_head(initial, other, k=_DRAWS, rng=own_generator(rng))
+                found = head_to_head(initial, other, k=_SAMPLE_SIZE, rng=own_generator(rng))
                 contests.append(found)
             except InputError as error:
                 refusals.append(f"{plain(space)} at {share(regime)} of the FLOPs: {error}")

@@ -1,4 +1,4 @@
-"""What a report states of a study: frozen results, from a winner up to the whole study."""
+"""The results that a report prints: frozen, from one network in a regime up to the whole study."""
 
 from __future__ import annotations
 
@@ -11,96 +11,23 @@ import pandas as pd
 from prunestats.comparison.comparison import Comparison
 from prunestats.conjectures.across_regimes import RegimeTrend
 from prunestats.conjectures.transfer_result import Transfer
-from prunestats.distribution.empirical import Edf
 from prunestats.optimum.optimum import Optimum
+from prunestats.reports.analysis.populations import SpaceAnalysis, space_dict
 from prunestats.reports.analysis.refined import Refined
 from prunestats.results.designs import OriginalDesign
 
-# Of the test error, in tables and in what is stored.
-QUANTILES = (0.1, 0.5, 0.9)
-
-
-@dataclass(frozen=True)
-class Winner:
-    """The subnetwork of a space with the lowest validation error, and what the test split says of it.
-
-    Parameters
-    ----------
-    space, original, subnetwork : str
-    flops, params : int
-    ratio : float
-        FLOPs a parameter bucket.
-    val_error, test_error : float
-        Fractions; means over its seeds.
-    test_rank : int
-        1 + how many of the space's subnetworks of that original have a lower test error.
-    n_subnetworks : int
-        Among how many it was chosen, and is ranked.
-    optimism : float
-        Test minus validation error, less the mean of that difference over all of them: what choosing the lowest of
-        many flattered it by, the splits' own difference in difficulty apart.
-    notes : tuple of str
-        What broke a tie, and whether validation was there to select by.
-    """
-
-    space: str
-    original: str
-    subnetwork: str
-    flops: int
-    params: int
-    ratio: float
-    val_error: float
-    test_error: float
-    test_rank: int
-    n_subnetworks: int
-    optimism: float
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SpaceAnalysis:
-    """One population: a space in a regime, over all originals.
-
-    Parameters
-    ----------
-    space : str
-    n_drawn : int
-        Subnetworks with a run, finished or failed.
-    n_subnetworks : int
-        Subnetworks with a finished run: those in the statistics.
-    n_originals, n_done, n_failed : int
-        Originals, finished runs, failed runs.
-    error, log_cross_entropy : Edf or None
-        Distribution over subnetworks on the test split; None if no run finished.
-    mean_error : float or None
-        Mean test error over subnetworks.
-    ratios : tuple of (float, float, float) or None
-        Lowest, median and highest FLOPs a parameter bucket.
-    winners : tuple of Winner
-        One an original.
-    """
-
-    space: str
-    n_drawn: int
-    n_subnetworks: int
-    n_originals: int
-    n_done: int
-    n_failed: int
-    error: Edf | None
-    log_cross_entropy: Edf | None
-    mean_error: float | None
-    ratios: tuple[float, float, float] | None
-    winners: tuple[Winner, ...]
+RESPONSES = ("log_cross_entropy", "error")
+"""Metrics whose optimum is estimated; the verdict of a regime is that of the first that was recorded."""
 
 
 @dataclass(frozen=True)
 class DesignAnalysis:
-    """The optima of one network in a regime, where a study has several networks.
+    """The optima of one network in a regime, in a study of several networks.
 
     Parameters
     ----------
     design : OriginalDesign
-        The network, with its originals.
+        The network and its originals.
     optima : dict of str to Optimum
         By response, ``"log_cross_entropy"`` first: the initial space on the validation split.
     """
@@ -110,13 +37,13 @@ class DesignAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
         return _sharpest(self.optima)
 
 
 @dataclass(frozen=True)
 class RegimeAnalysis:
-    """All that is said of one regime.
+    """All results of one regime.
 
     Parameters
     ----------
@@ -130,11 +57,11 @@ class RegimeAnalysis:
         By response, ``"log_cross_entropy"`` first: the initial space on the validation split. Empty with several
         networks.
     refusals : tuple of str
-        What could not be computed, and why.
+        Which results could not be computed, and why.
     subnetworks : DataFrame
-        One row a subnetwork and space, means over seeds: what the figures draw.
+        One row per subnetwork and space, means over seeds, for the figures.
     designs : tuple of DesignAnalysis
-        With several networks their optima, one by one, smallest ratio of the original first; else empty.
+        With several networks the optima of each, smallest ratio of the original first; else empty.
     """
 
     regime: float
@@ -147,19 +74,19 @@ class RegimeAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that the verdict is about: of log cross-entropy where there is one, else of error."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
         return _sharpest(self.optima)
 
     @property
     def every_optimum(self) -> tuple[tuple[str, Optimum], ...]:
-        """All optima, each with the name of its network; the name is empty where there is one network."""
+        """All optima, each with the name of its network; the name is empty in a study of one network."""
         named = [("", self.optima), *((one.design.name, one.optima) for one in self.designs)]
         return tuple((name, optimum) for name, optima in named for optimum in optima.values())
 
 
 @dataclass(frozen=True)
 class StudyAnalysis:
-    """Everything that a report of one study states.
+    """All results of a report on one study.
 
     Parameters
     ----------
@@ -168,19 +95,19 @@ class StudyAnalysis:
     spaces, originals : tuple of str
         The first space is the initial one.
     names : dict of str to str
-        What an original is called in print: by default its key.
+        Printed name of each original, by its key.
     bucket : int
         Size of a parameter bucket.
     failures : tuple of (str, int)
-        Reasons of failed runs and how many there were, most frequent first.
+        Reasons of failed runs and their numbers, most frequent first.
     trend : RegimeTrend or None
-        Whether the optimum of log cross-entropy moves with the regime; None with fewer than two regimes that have one.
+        Whether the optimum depends on the regime; None unless two or more regimes have an optimum.
     refined : tuple of Refined
         Studies that refine this one.
     transfer : Transfer or None
-        With several networks, whether the ratio of the original says where its optimum is.
+        With several networks, whether the optimum is associated with the ratio of the original.
     findings : tuple of str
-        The key findings, a sentence each, as `prunestats.reports.text.findings.key_findings` writes them.
+        The key findings, one sentence each, from `prunestats.reports.text.findings.key_findings`.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -210,7 +137,7 @@ class StudyAnalysis:
         return sum(space.n_failed for regime in self.regimes for space in regime.spaces)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the subnetworks themselves, as plain JSON types."""
+        """Return all results as plain JSON types, without the subnetworks and the findings."""
         return {
             "bucket": self.bucket,
             "spaces": list(self.spaces),
@@ -227,7 +154,7 @@ class StudyAnalysis:
 def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
     return {
         "regime": regime.regime,
-        "spaces": [_space_dict(space) for space in regime.spaces],
+        "spaces": [space_dict(space) for space in regime.spaces],
         "comparison": regime.comparison.to_dict() if regime.comparison else None,
         "optima": _optima_dict(regime.optima),
         "designs": [{**vars(one.design), "optima": _optima_dict(one.optima)} for one in regime.designs],
@@ -244,28 +171,10 @@ def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:
 
 
 def _transfer_dict(transfer: Transfer | None) -> dict[str, Any] | None:
-    """What was put together without the optima, which stand with their regimes."""
+    """The meta-regression without the optima, which are stored with their regimes."""
     return None if transfer is None else {key: value for key, value in transfer.to_dict().items() if key != "optima"}
 
 
 def _trend_dict(trend: RegimeTrend | None) -> dict[str, Any] | None:
-    """The trend without the optima, which stand with their regimes."""
+    """The trend without the optima, which are stored with their regimes."""
     return None if trend is None else {key: value for key, value in trend.to_dict().items() if key != "optima"}
-
-
-def _space_dict(space: SpaceAnalysis) -> dict[str, Any]:
-    plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
-    return {
-        **{name: getattr(space, name) for name in plain_fields},
-        "error": _edf_dict(space.error),
-        "log_cross_entropy": _edf_dict(space.log_cross_entropy),
-        "winners": [vars(winner) for winner in space.winners],
-    }
-
-
-def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
-    """What the tables print of a distribution: its steps are the runs' own values, which are in the database."""
-    if found is None:
-        return None
-    quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}
-    return {"n": found.n, "level": found.level, "quantiles": quantiles}

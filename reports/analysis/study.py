@@ -1,4 +1,4 @@
-"""From the results frame to everything that a report states: frames in, frozen results out, no ink and no database."""
+"""From results frames to all results of a report, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from prunestats.errors import InputError, ResultsError
 from prunestats.noise.choice import rank_subnetworks, selection_notes
 from prunestats.numeric.generators import own_generator
 from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.reports.analysis.frames import check_frames, failure_counts, has_failed, original_names
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
-from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, SpaceAnalysis, StudyAnalysis, Winner
+from prunestats.reports.analysis.populations import SpaceAnalysis, Winner
+from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.results.designs import OriginalDesign
 from prunestats.results.ratio import bucket_counts
-from prunestats.wording import plain, response_name
-
-RESPONSES = ("log_cross_entropy", "error")
+from prunestats.wording import response_name
 
 # A subnetwork may stand in several spaces, and be trained with several seeds.
 _UNIT = ["regime", "space", "original", "subnetwork"]
@@ -62,15 +62,15 @@ def analyse_study(
 
     Notes
     -----
-    Whatever chooses (the optimum, the winner) looks at validation; distributions and comparisons, which choose
-    nothing, are of the test split. The unit is the subnetwork: its seeds are averaged first.
+    Selection (of an optimum, of a winner) uses the validation split; distributions and comparisons, which select
+    nothing, use the test split. The unit is the subnetwork: its seeds are averaged first.
     """
-    _check_frames(validation_frame, test_frame)
+    check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
     regimes = sorted(set(validation_frame["regime"]), reverse=True)
-    names = _original_names(validation_frame)
+    names = original_names(validation_frame)
     designs = several_designs(validation_frame, bucket)
-    failed = validation_frame[_failed(validation_frame)]
+    failed = validation_frame[has_failed(validation_frame)]
     analysed = tuple(
         _analyse_regime(
             validation_frame[validation_frame["regime"] == regime],
@@ -89,7 +89,7 @@ def analyse_study(
         originals=tuple(names),
         names=names,
         bucket=bucket,
-        failures=_failures(failed),
+        failures=failure_counts(failed),
         trend=_trend(analysed),
         transfer=put_designs_together(analysed) if bucket == 1 or "original_buckets" in validation_frame else None,
     )
@@ -154,7 +154,7 @@ def _analyse_regime(
 def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
     mine = runs[runs["space"] == space]
     units = subnetworks[subnetworks["space"] == space]
-    failed, finished = int(_failed(mine).sum()), mine.dropna(subset=["error"])
+    failed, finished = int(has_failed(mine).sum()), mine.dropna(subset=["error"])
     tested = len(units) > 0 and bool(units["test_error"].notna().all())
     return SpaceAnalysis(
         space=space,
@@ -176,12 +176,8 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) ->
     )
 
 
-def _failed(runs: pd.DataFrame) -> pd.Series[bool]:
-    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
-
-
 def _distribution(values: pd.Series[float]) -> Edf | None:
-    """The EDF, or None where a value is not on record: outside results may lack the test split or the loss."""
+    """The EDF, or None if a value was not recorded: external results may lack the test split or the loss."""
     return edf(values.to_numpy()) if len(values) and bool(values.notna().all()) else None
 
 
@@ -227,7 +223,7 @@ def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> p
 def _attempt(
     what: str, refusals: list[str], act: Callable[..., _Result], frame: pd.DataFrame, **options: Any
 ) -> _Result | None:
-    """The result of `act`, or None with the reason noted: one thin regime must not cost the whole report."""
+    """The result of `act`, or None with the reason noted: a regime with too few runs must not prevent the report."""
     if frame.empty:
         refusals.append(f"{what} was not computed: no run finished.")
         return None
@@ -236,36 +232,3 @@ def _attempt(
     except (InputError, ResultsError) as refusal:
         refusals.append(f"{what} was not computed: {refusal}.")
         return None
-
-
-def _original_names(frame: pd.DataFrame) -> dict[str, str]:
-    """The originals by key, in order, and what tells them apart in the fewest words, or else their keys."""
-    order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
-    rows = frame.drop_duplicates("original").sort_values(order)
-    keys = [str(key) for key in rows["original"]]
-    telling = [name for name in order if name != "original" and len(set(rows[name])) > 1]
-    if len(keys) == 1 and "network" in rows:
-        telling = ["network"]
-    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in telling]
-    names = [", ".join(part) for part in zip(*parts, strict=True)]
-    return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
-
-
-def _failures(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    if "failure" not in failed or failed.empty:
-        return ()
-    reasons = failed["failure"].fillna("no reason given").map(plain).value_counts()
-    return tuple(sorted(((str(reason), int(n)) for reason, n in reasons.items()), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
-    if validation.empty:
-        raise InputError("a report needs at least one run; found none: run the study first")
-    if len(validation) != len(test):
-        raise InputError(
-            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test"
-        )
-    for column in ("study", "protocol"):
-        found = list(validation[column].unique()) if column in validation else []
-        if len(found) > 1:
-            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")

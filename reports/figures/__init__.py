@@ -1,1 +1,1 @@
-"""Figures draw what they are given; nothing is estimated here."""
+"""Figures draw the results that they are given: no statistic is computed here."""

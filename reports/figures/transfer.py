@@ -1,4 +1,4 @@
-"""The optimum against the ratio of the original, a panel a regime."""
+"""The figure of the optimum against the ratio of the original, one panel per regime."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from prunestats.conjectures.transfer_result import DesignOptimum, PredictedOptimum, Transfer
-from prunestats.reports.figures.panels import Numbers, head, limits, log_axis
-from prunestats.reports.figures.style import GREY, INK, PALE, SPLINE_LINE
+from prunestats.reports.figures.axes import Numbers, axis_limits, draw_title, regime_title, set_log_axis
+from prunestats.reports.figures.intervals import draw_interval, draw_middle_ratios, drawn_ratios, interval_handles
+from prunestats.reports.figures.style import BAND_ALPHA, GREY, SPLINE_LINE, panel_grid, place_legend
 from prunestats.wording import p_value, ratio_unit, share
 
 _COLUMNS = 3
 _POINTS = 60
-_WIDE = 7.0
-_NEW = "#0072B2"
+"""Per curve: the band bends gently, and panels are 3 inches wide."""
+
+_PREDICTED = "#0072B2"
 _MARKERS = {"edge": "v", "monotone": "^", "flat": "s", "unidentified": "x"}
 
 
@@ -30,7 +32,7 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = (),
     Parameters
     ----------
     found : Transfer
-        Designs without an optimum are marked by their verdict.
+        Networks without an optimum are marked by their verdict.
     predictions : sequence of PredictedOptimum
         Drawn in the panel of their regime.
     columns : int
@@ -41,12 +43,13 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = (),
     Figure
     """
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
-    figure, grid = _panels(len(regimes), columns)
-    left, right = limits(
+    figure, panels = panel_grid(len(regimes), columns, (2.9, 3.1), least_width=5.8)
+    left, right = axis_limits(
         np.array([*(one.design.ratio for one in found.optima), *(one.ratio for one in predictions)]), log=True
     )
     bottom, top = _heights(found)
-    for regime, axes in zip(regimes, grid, strict=True):
+    for regime, axes in zip(regimes, panels, strict=True):
+        # Bars stand apart from the frame.
         axes.set(xlim=(left / 1.15, right * 1.15), ylim=(bottom, top))
         _draw_line(axes, found, regime)
         for one in found.optima:
@@ -56,48 +59,34 @@ def plot_transfer(found: Transfer, predictions: Sequence[PredictedOptimum] = (),
             if new.regime == regime:
                 _draw_prediction(axes, new)
         axes.set_xlabel("ratio of the original")
-        log_axis(axes, "x")
-        log_axis(axes, "y")
+        set_log_axis(axes, "x")
+        set_log_axis(axes, "y")
         if regime is not None:
-            head(axes, f"{share(regime)} of the FLOPs")
-    for axes in grid[::columns]:
+            draw_title(axes, regime_title(regime))
+    for axes in panels[::columns]:
         axes.set_ylabel(f"optimal ratio ({ratio_unit(found.meta.bucket)})")
-    _legend(figure, found, bool(predictions))
+    place_legend(figure, _legend_entries(found, bool(predictions)))
     return figure
 
 
-def _panels(n: int, most: int) -> tuple[Figure, list[Axes]]:
-    columns = min(n, most)
-    rows = -(-n // columns)
-    figure = Figure(figsize=(max(2.9 * columns, 4.6), 3.0 * rows + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for spare in grid[n:]:
-        spare.set_axis_off()
-    return figure, grid[:n]
-
-
 def _heights(found: Transfer) -> tuple[float, float]:
-    """Limits that hold all ratios drawn and all optima: a prediction band may leave them."""
-    optima = [one.optimum for one in found.optima]
-    ends = [end for one in optima for end in (one.ratio_q10, one.ratio_q90)]
-    ends += [end for one in optima if one.verdict == "interior" for end in (one.low, one.high)]
-    bottom, top = limits(np.array(ends), log=True)
+    """Limits that hold all bars and all intervals of optima; a prediction band may leave them."""
+    ratios = drawn_ratios((one.optimum, one.optimum.verdict == "interior") for one in found.optima)
+    bottom, top = axis_limits(np.array(ratios), log=True)
     return bottom / 1.1, top * 1.25
 
 
 def _draw_optimum(axes: Axes, one: DesignOptimum) -> None:
     x, found = one.design.ratio, one.optimum
-    axes.plot([x] * 2, [found.ratio_q10, found.ratio_q90], color=PALE, linewidth=7, solid_capstyle="butt", zorder=1)
-    if found.verdict != "interior":
-        axes.plot([x], [np.sqrt(found.ratio_q10 * found.ratio_q90)], zorder=4, **_look(found.verdict))
-        return
-    axes.plot([x] * 2, [found.low, found.high], color=INK, linewidth=1.4, zorder=3)
-    axes.plot([x], [found.ratio], color=INK, marker="o", markersize=4.5, linestyle="", zorder=3)
+    draw_middle_ratios(axes, x, found)
+    if found.verdict == "interior":
+        draw_interval(axes, x, found)
+    else:
+        axes.plot([x], [np.sqrt(found.ratio_q10 * found.ratio_q90)], zorder=4, **_verdict_mark(found.verdict))
 
 
-def _look(verdict: str) -> dict[str, Any]:
-    """The mark of a population without an optimum."""
+def _verdict_mark(verdict: str) -> dict[str, Any]:
+    """The mark of a network without an interior optimum."""
     return {"color": GREY, "marker": _MARKERS[verdict], "markersize": 5, "fillstyle": "none", "linestyle": ""}
 
 
@@ -106,38 +95,33 @@ def _draw_line(axes: Axes, found: Transfer, regime: float | None) -> None:
         return
     grid = np.geomspace(*axes.get_xlim(), _POINTS)
     at = [found.meta.predict(float(x), regime) for x in grid]
-    value, low, high = (_clipped([getattr(one.new, end) for one in at]) for end in ("value", "low", "high"))
-    axes.fill_between(grid, low, high, color=SPLINE_LINE["color"], alpha=0.13, linewidth=0, zorder=0.5)
+    value, low, high = (_clipped([getattr(one.new, name) for one in at]) for name in ("value", "low", "high"))
+    axes.fill_between(grid, low, high, color=SPLINE_LINE["color"], alpha=BAND_ALPHA, linewidth=0, zorder=0.5)
     axes.plot(grid, value, zorder=2, **SPLINE_LINE)
 
 
 def _draw_prediction(axes: Axes, one: PredictedOptimum) -> None:
     low, high = _clipped([one.new.low, one.new.high])
-    axes.plot([one.ratio] * 2, [low, high], color=_NEW, linewidth=1.2, linestyle=(0, (3, 1.5)), zorder=3.5)
-    axes.plot([one.ratio], [one.new.value], color=_NEW, marker="D", markersize=4.5, linestyle="", zorder=3.5)
+    axes.plot([one.ratio] * 2, [low, high], color=_PREDICTED, linewidth=1.2, linestyle=(0, (3, 1.5)), zorder=3.5)
+    axes.plot([one.ratio], [one.new.value], color=_PREDICTED, marker="D", markersize=4.5, linestyle="", zorder=3.5)
 
 
 def _clipped(values: Sequence[float]) -> Numbers:
-    """Numbers that a logarithmic axis can place, however far outside."""
+    """Numbers that a logarithmic axis can place, with bounds far beyond any ratio: an interval may be unbounded."""
     return np.array(values, dtype=float).clip(1e-12, 1e12)
 
 
-def _legend(figure: Figure, found: Transfer, predicted: bool) -> None:
-    level = share(found.meta.level)
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=INK, marker="o", markersize=4.5, linewidth=1.4, label=f"optimum, {level} interval"),
-        Patch(color=PALE, label="middle 80 % of the ratios drawn"),
-    ]
+def _legend_entries(found: Transfer, predicted: bool) -> list[tuple[Artist, str]]:
+    entries = interval_handles(found.meta.level)
     if found.meta.fit is not None:
         slope = "" if found.slope is None else f": slope {found.slope}, {p_value(found.slope_p)}"
-        handles += [
-            Line2D([], [], label=f"line{slope}", **SPLINE_LINE),
-            Patch(color=SPLINE_LINE["color"], alpha=0.13, label=f"a new original, {level}"),
+        band = Patch(color=SPLINE_LINE["color"], alpha=BAND_ALPHA)
+        entries += [
+            (Line2D([], [], **SPLINE_LINE), f"regression{slope}"),
+            (band, f"{share(found.meta.level)} prediction interval"),
         ]
-    there = {one.optimum.verdict for one in found.optima}
-    handles += [Line2D([], [], label=f"none: {name}", **_look(name)) for name in _MARKERS if name in there]
+    present = {one.optimum.verdict for one in found.optima}
+    entries += [(Line2D([], [], **_verdict_mark(name)), f"no optimum: {name}") for name in _MARKERS if name in present]
     if predicted:
-        handles.append(Line2D([], [], color=_NEW, marker="D", markersize=4.5, linestyle="", label="predicted"))
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=2 if figure.get_figwidth() < _WIDE else 3, borderpad=0.1
-    )
+        entries.append((Line2D([], [], color=_PREDICTED, marker="D", markersize=4.5, linestyle=""), "predicted"))
+    return entries

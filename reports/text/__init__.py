@@ -1,1 +1,1 @@
-"""Tables and sentences, each number taken from the result that a table shows."""
+"""Sentences and tables of a report; every number in a sentence is read from the result that a table prints."""

@@ -1,17 +1,30 @@
-"""The pieces of a report: what the template can set, and words that fit a line."""
+"""The blocks that the template can set, and text that breaks well at the end of a line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
-from prunestats.reports.text.table import Table
+from prunestats.reports.text.table import ReportTable
 from prunestats.wording import MINUS, plain, shortened
 
 Block = dict[str, Any]
 
+MIDDLE_RATIOS = "middle 80 % of the sampled ratios"
+"""What a pale bar in a figure shows: only an optimum inside it can be interior."""
+
+AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
+
+_Row = TypeVar("_Row")
+
+_MOST_ROWS = 3
+"""Most rows of panels in a figure: four would not fit a page with their caption."""
+
+# Words of 25 letters or more, such as keys and hashes, may break after every 12. Round numbers: shorter words fit a
+# column of a table, and breaking them would only make them harder to read.
 _LONG_WORD = re.compile(r"[^\s\u00a0]{25,}")
 _QUANTITY = re.compile(r"\d %|\b[np] [=<] (?=\d)")
 _HYPHENED = re.compile(r"(?<![^\s(\[])-(?=\d)")
@@ -19,7 +32,7 @@ _HYPHENED = re.compile(r"(?<![^\s(\[])-(?=\d)")
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure that the report places.
+    """A figure, drawn and written to a file, that the report shows.
 
     Parameters
     ----------
@@ -34,7 +47,7 @@ class Picture:
 
 
 def breakable(text: object) -> str:
-    """Text that breaks at the end of a line where it should: inside long words, but not between number and unit.
+    """Text with marks for line breaks: allowed inside long words, forbidden between a number and its unit.
 
     Examples
     --------
@@ -46,7 +59,7 @@ def breakable(text: object) -> str:
 
 
 def signed(sentence: str) -> str:
-    """A sentence with true minus signs before its numbers.
+    """A sentence whose negative numbers have minus signs instead of hyphens.
 
     Examples
     --------
@@ -57,7 +70,7 @@ def signed(sentence: str) -> str:
 
 
 def heading(text: str, level: int = 1) -> Block:
-    """A heading, which the outline lists too."""
+    """A heading, which the outline of the PDF lists as well."""
     return {"kind": "heading", "level": level, "text": text}
 
 
@@ -67,7 +80,7 @@ def text_block(text: str) -> Block:
 
 
 def note(text: str) -> Block:
-    """A small line."""
+    """A line in small letters."""
     return {"kind": "note", "text": breakable(text)}
 
 
@@ -77,13 +90,20 @@ def list_block(items: Iterable[str]) -> Block:
 
 
 def figure_block(picture: Picture, caption: str, alt: str, *, floats: bool = False) -> Block:
-    """A figure with its caption and a text for those who cannot see it; one that floats goes where there is room."""
+    """A figure with its caption and alternative text; one that floats is placed at the top or bottom of a page."""
     placed = {"path": picture.path, "width": picture.width, "floats": floats}
     return {"kind": "figure", "caption": breakable(caption), "alt": breakable(alt), **placed}
 
 
-def table_block(table: Table) -> Block:
-    """A table, its names shortened to fit."""
+def table_block(table: ReportTable) -> Block:
+    """A table, with long names shortened."""
     columns = [{"head": c.head, "group": c.group, "align": c.align} for c in table.columns]
     rows = [[breakable(shortened(cell)) for cell in row] for row in table.rows]
     return {"kind": "table", "caption": breakable(table.caption), "columns": columns, "rows": rows}
+
+
+def figure_parts(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Regimes or networks, figure by figure: as many as fit a page, in parts of nearly equal size."""
+    parts = -(-len(rows) // _MOST_ROWS)
+    bounds = [round(part * len(rows) / parts) for part in range(parts + 1)]
+    return [list(rows[low:high]) for low, high in pairwise(bounds)]

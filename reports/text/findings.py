@@ -1,7 +1,8 @@
-"""Sentences: every number in them is read from the result that the tables show, and rounded as they are."""
+"""The findings as sentences; their numbers are those of the results that the tables print, rounded alike."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,19 +26,21 @@ if TYPE_CHECKING:
     from prunestats.comparison.comparison import PairComparison
     from prunestats.conjectures.across_regimes import RegimeTrend
     from prunestats.optimum.optimum import Optimum
-    from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis, Winner
+    from prunestats.reports.analysis.populations import Winner
+    from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 
-# More sentences than this about comparisons hide the findings among them.
 _MOST_SENTENCES = 6
+"""Two further spaces in three regimes get a sentence each; more comparisons are counted in one sentence, as a longer
+list of findings would fill more than the first page."""
 
 
 def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
-    """One sentence: whether a regime has an optimal ratio, where, and among what.
+    """One sentence: whether a regime has an optimal ratio, where, and from which sample.
 
     Parameters
     ----------
     optimum : Optimum or None
-        What was concluded; None if it could not be computed.
+        The result; None if it could not be computed.
     regime : float
         FLOPs target as a fraction of the original's.
 
@@ -48,78 +51,85 @@ def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
     where = f"At {share(regime)} of the FLOPs"
     if optimum is None:
         return f"{where}, no optimum was computed."
-    return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_among(optimum)})."
+    return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_sample(optimum)})."
 
 
 def regime_sentence(regime: RegimeAnalysis) -> str:
-    """One sentence: whether a regime has an optimal ratio, or for how many networks it has."""
+    """One sentence: whether a regime has an optimal ratio, or for how many networks it has one."""
     return networks_sentence(regime) if regime.designs else verdict_sentence(regime.optimum, regime.regime)
 
 
 def trend_sentence(trend: RegimeTrend) -> str:
-    """One sentence: whether the optimum moves with the regime, by what factor, and from how many regimes that is."""
+    """One sentence: whether the optimum differs between regimes, by what factor, estimated from how many of them."""
     halving = trend.halving
     if halving is None:
-        return f"{counted(trend.n_estimates, 'regime')} with an optimum: whether it moves with the FLOPs is open."
-    value, low, high = (fixed(end, 2) for end in (halving.value, halving.low, halving.high))
-    moved = f"half the FLOPs multiply it by {value} ({share(trend.level)} interval {low} to {high})"
-    seen = "is seen to move" if trend.equality_p < 1 - trend.level else "is not seen to move"
-    bent = " A line in log FLOPs does not describe the move." if trend.line_p < 1 - trend.level else ""
+        found = counted(trend.n_estimates, "regime")
+        return f"{found} with an optimum: too few to test whether the optimum depends on the FLOPs."
+    value, low, high = (fixed(bound, 2) for bound in (halving.value, halving.low, halving.high))
+    factor = f"half the FLOPs multiply it by {value} ({share(trend.level)} confidence interval {low} to {high})"
+    differs = "differs significantly" if trend.equality_p < 1 - trend.level else "does not differ significantly"
+    bent = " It is not linear in log FLOPs: the lack of fit is significant." if trend.line_p < 1 - trend.level else ""
     return (
-        f"Between regimes the optimum of {response_name(trend.response)} {seen}: {moved}; "
-        f"{p_value(trend.equality_p)} for one optimum in all ({trend.n_estimates} of {len(trend.regimes)} regimes have "
-        f"one).{bent}"
+        f"The optimum of {response_name(trend.response)} {differs} between regimes: {factor}; test of equality: "
+        f"{p_value(trend.equality_p)} ({trend.n_estimates} of {len(trend.regimes)} regimes have an optimum).{bent}"
     )
 
 
 def comparison_sentence(pair: PairComparison, regime: float) -> str:
-    """One sentence: which of two spaces has the lower mean test error, by how much, and how sure that is."""
+    """One sentence: which of two spaces has the lower mean test error, by how much, with a confidence interval."""
     where = f"At {share(regime)} of the FLOPs"
     difference = pair.mean_difference
     a, b = _quoted(pair.a), _quoted(pair.b)
     level = share(difference.level)
     sizes = f"n = {pair.n_a} and {pair.n_b}"
     if difference.low <= 0 <= difference.high:
-        ends = f"{_points(difference.low)} to {_points(difference.high)}"
+        bounds = f"{_points(difference.low)} to {_points(difference.high)}"
         return (
-            f"{where}, the mean test errors of {a} and {b} are not told apart: their difference is "
-            f"{_points(difference.value)} percentage points ({level} interval {ends}; {sizes})."
+            f"{where}, the mean test errors of {a} and {b} are not significantly different: their difference is "
+            f"{_points(difference.value)} percentage points ({level} confidence interval {bounds}; {sizes})."
         )
-    better, worse, chance = (a, b, pair.p_less.value) if difference.value < 0 else (b, a, 1 - pair.p_less.value)
+    better, worse, probability = (a, b, pair.p_less.value) if difference.value < 0 else (b, a, 1 - pair.p_less.value)
     near, far = sorted((abs(difference.low), abs(difference.high)))
     return (
         f"{where}, {better} has a mean test error {_points(abs(difference.value))} percentage points lower than "
-        f"{worse} ({level} interval {_points(near)} to {_points(far)}; {sizes}); the chance that one of its "
-        f"subnetworks has the lower error of the two is {percent(chance, 0)}."
+        f"{worse} ({level} confidence interval {_points(near)} to {_points(far)}; {sizes}); the probability that one "
+        f"of its subnetworks has the lower error of the two is {percent(probability, 0)}."
     )
 
 
 def comparisons_sentence(pairs: Sequence[PairComparison], initial: str) -> str:
-    """One sentence about many comparisons with the initial space, each at its own level."""
+    """One sentence: how many of many comparisons with the initial space are significant, each at its own level."""
     gains = [_gain(pair, initial) for pair in pairs]
     better, worse = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
     return (
-        f"Of {counted(len(pairs), 'comparison')} with {_quoted(initial)}, at {share(pairs[0].level)} each and not "
-        f"adjusted for their number, the other space has a lower mean test error in {better}, a higher one in "
-        f"{worse}, and in {len(pairs) - better - worse} the two are not told apart."
+        f"Of {counted(len(pairs), 'comparison')} with {_quoted(initial)}, at {share(pairs[0].level)} confidence "
+        f"each and not adjusted for their number, the other space has a significantly lower mean test error in "
+        f"{better}, a significantly higher one in {worse}, and in {len(pairs) - better - worse} the two are not "
+        "significantly different."
     )
 
 
 def winner_sentence(winners: Sequence[Winner]) -> str:
-    """One sentence: how much choosing the lowest of many flattered the winners."""
+    """One sentence: the selection bias of the winners' validation errors."""
     optimism = sum(winner.optimism for winner in winners) / len(winners)
-    size = f"{_points(abs(optimism))} percentage points {'worse' if optimism >= 0 else 'better'}"
+    size = f"{_points(abs(optimism))} percentage points {'higher' if optimism >= 0 else 'lower'}"
     first = sum(winner.test_rank == 1 for winner in winners)
     if len(winners) == 1:
-        who = "the winner chosen by validation error is"
+        which, average, whose = "winner, selected by validation error,", "", "its"
         kept = f"by test error it ranks {winners[0].test_rank} of {winners[0].n_subnetworks}"
     else:
-        who = f"the {len(winners)} winners chosen by validation error are on average"
+        which, average, whose = f"{len(winners)} winners, selected by validation error,", "on average ", "their"
         kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
     return (
-        f"Winner's curse: {who} {size} on the test split than that error promised, beyond the difference between "
-        f"the splits; {kept}."
+        f"Winner's curse: the test error of the {which} is {average}{size} than {whose} validation error, beyond the "
+        f"mean difference between the splits; {kept}."
     )
+
+
+def winner_notes(winners: Sequence[Winner]) -> tuple[str, ...]:
+    """How winners were selected where that needs saying: each sentence once, with the number of its winners."""
+    counts = Counter(note for winner in winners for note in winner.notes)
+    return tuple(f"In {n} of {counted(len(winners), 'population')}: {note}" for note, n in counts.most_common())
 
 
 def counts_sentence(study: StudyAnalysis) -> str:
@@ -132,7 +142,7 @@ def counts_sentence(study: StudyAnalysis) -> str:
 
 
 def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
-    """The findings of a study: verdicts, comparisons with the initial space, winners, counts."""
+    """The findings of a study, a sentence each: verdicts, comparisons with the initial space, winners, counts."""
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
         *map(regime_sentence, study.regimes),
@@ -146,7 +156,7 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
 
 
 def _against_initial(study: StudyAnalysis) -> list[str]:
-    """A sentence for each comparison with the initial space, or one for all when there are many."""
+    """One sentence per comparison with the initial space, or one about all where they are many."""
     initial = study.spaces[0]
     pairs = [
         (pair, regime.regime)
@@ -160,13 +170,13 @@ def _against_initial(study: StudyAnalysis) -> list[str]:
 
 
 def _gain(pair: PairComparison, initial: str) -> int:
-    """1 if the other space is better than the initial one, -1 if worse, 0 if that is open."""
+    """1 if the other space is significantly better than the initial one, -1 if worse, 0 if neither."""
     if pair.mean_difference.low <= 0 <= pair.mean_difference.high:
         return 0
     return 1 if (pair.mean_difference.value > 0) == (pair.a == initial) else -1
 
 
-def _among(optimum: Optimum) -> str:
+def _sample(optimum: Optimum) -> str:
     return (
         f"{counted(optimum.n_subnetworks, 'subnetwork')} of {counted(optimum.n_originals, 'original')}, "
         f"ratios {ratio_range(optimum.ratio_min, optimum.ratio_max)}"
@@ -176,32 +186,34 @@ def _among(optimum: Optimum) -> str:
 def _estimate(optimum: Optimum) -> str:
     digits = ratio_digits((optimum.ratio, optimum.low, optimum.high, optimum.ratio_min, optimum.ratio_max))
     ratio, low, high = (fixed(value, digits) for value in (optimum.ratio, optimum.low, optimum.high))
-    by = f", by {optimum.believed}" if optimum.believed else ""
-    return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} interval {low} to {high}{by}"
+    by = f", estimated by {optimum.believed}" if optimum.believed else ""
+    return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} confidence interval {low} to {high}{by}"
 
 
 def _interior(optimum: Optimum) -> str:
-    return f"{_name(optimum)} has an optimum inside the range: {_estimate(optimum)}"
+    return f"{_name(optimum)} has an interior optimum: {_estimate(optimum)}"
 
 
 def _edge(optimum: Optimum) -> str:
     where = f": {_estimate(optimum)}" if has_estimate(optimum) else ""
-    return f"{_name(optimum)} is best at the edge of the ratios that were drawn, not inside them{where}"
+    return f"{_name(optimum)} is lowest at the edge of the sampled ratios, not inside them{where}"
 
 
 def _monotone(optimum: Optimum) -> str:
-    return f"{_name(optimum)} has no optimum: it {_direction(optimum)} with the ratio over the whole range"
+    return f"{_name(optimum)} has no interior optimum: it {_direction(optimum)} with the ratio over the whole range"
 
 
 def _flat(optimum: Optimum) -> str:
-    return f"{_name(optimum)} has no optimum: no dependence on the ratio was found"
+    return f"{_name(optimum)} has no optimum: its dependence on the ratio is negligible"
 
 
 def _unidentified(optimum: Optimum) -> str:
     if len(optimum.pieces) > 1:
-        places = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
-        return f"{_name(optimum)} is least in one of two places, {places}, and these subnetworks do not tell which"
-    return f"these subnetworks do not tell whether {_name(optimum)} has an optimum"
+        basins = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
+        return (
+            f"{_name(optimum)} has its minimum in one of two basins, {basins}, and the data do not decide between them"
+        )
+    return f"the data do not decide whether {_name(optimum)} has an optimum"
 
 
 _VERDICTS = {
@@ -215,7 +227,7 @@ _VERDICTS = {
 
 def _direction(optimum: Optimum) -> str:
     if optimum.quadratic is None:
-        return "changes one way"
+        return "is monotone"
     (first, last), _, _ = optimum.quadratic.predict([optimum.ratio_q10, optimum.ratio_q90])
     return "rises" if last > first else "falls"
 

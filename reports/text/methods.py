@@ -1,4 +1,4 @@
-"""The methods of a report in a few sentences each, with their sources; only what was computed is described."""
+"""The methods in a few sentences each, with their references; only methods whose results are reported appear."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REFERENCES = {
 
 
 def methods(study: StudyAnalysis) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was computed and how, and the sources.
+    """What was computed and how, and the references.
 
     Parameters
     ----------
@@ -37,74 +37,78 @@ def methods(study: StudyAnalysis) -> tuple[tuple[str, ...], tuple[str, ...]]:
     -------
     paragraphs, references : tuple of str
     """
-    told = list(_tell(study))
-    cited = {key for _, keys in told for key in keys}
-    return tuple(text for text, _ in told), tuple(text for key, text in _REFERENCES.items() if key in cited)
+    described = list(_describe(study))
+    cited = {key for _, keys in described for key in keys}
+    return tuple(text for text, _ in described), tuple(text for key, text in _REFERENCES.items() if key in cited)
 
 
-def _tell(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Paragraphs, each with the keys of its sources."""
+def _describe(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Paragraphs, each with the keys of its references."""
     yield (
-        "The unit of every statistic is the subnetwork; where one was trained with several seeds, these are averaged "
-        f"first.{_strata(study)} Whatever chooses (an optimal ratio, a winner) looks at the validation split; "
-        "distributions and comparisons, which choose nothing, are of the test split. Error is 1 less top-1 accuracy. "
-        f"The ratio is in {ratio_unit(study.bucket)}; FLOPs are multiply-adds of convolution and linear layers.",
+        "The unit of every statistic is the subnetwork; if it was trained with several seeds, their mean is used."
+        f"{_strata(study)} Selection (of an optimal ratio, of a winner) uses the validation split; distributions and "
+        "comparisons, which select nothing, use the test split. Error is 1 minus top-1 accuracy. The ratio is in "
+        f"{ratio_unit(study.bucket)}; FLOPs are multiply-adds of convolution and linear layers.",
         ("spaces",),
     )
     edfs = [space.error for regime in study.regimes for space in regime.spaces if space.error is not None]
     if edfs:
         yield (
-            "Distribution functions count the subnetworks with at most the stated error. Their "
-            f"{share(edfs[0].level)} bands are simultaneous: they invert the exact distribution of Kolmogorov's "
-            "statistic, and are conservative where errors are tied.",
+            "An empirical distribution function is the share of subnetworks with at most the stated error. Its "
+            f"{share(edfs[0].level)} confidence bands are simultaneous: they invert the exact distribution of "
+            "Kolmogorov's statistic, and are conservative if errors are tied.",
             ("edf", "band"),
         )
     if any(regime.comparison for regime in study.regimes):
         yield (
-            "Two spaces are compared within originals, and the results averaged over them: means by Welch's "
-            "interval, medians by the bootstrap's percentile interval, the chance that a subnetwork of one has the "
-            "lower error by Brunner and Munzel's, and the largest distance between the distribution functions by "
-            "permutation.",
+            "Two spaces are compared within each original, and the results are averaged over originals: means by "
+            "Welch's interval, medians by the percentile interval of the bootstrap, the probability that a subnetwork "
+            "of one space has the lower error by the test of Brunner and Munzel, and the Kolmogorov–Smirnov distance "
+            "by a permutation test.",
             ("bm",),
         )
-    yield from _tell_optimum(study)
+    yield from _describe_optimum(study)
+    yield from _describe_conjectures(study)
 
 
-def _tell_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _describe_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
     optima = study.every_optimum
     if any(optimum.quadratic for optimum in optima):
         yield (
-            "The response (log cross-entropy, which is the sharper, and error) is regressed on the log ratio and its "
-            "square "
-            "with heteroskedasticity-consistent (HC3) covariance; the interval of the vertex is Fieller's, which can "
-            "be unbounded. A significant square is not yet a U.",
+            "The response (log cross-entropy, which is less noisy, and error) is regressed on the log ratio and its "
+            "square with heteroskedasticity-consistent (HC3) covariance; the confidence set of the vertex is "
+            "Fieller's, which can be unbounded. A significant quadratic term alone is no evidence of a U shape.",
             ("hc3", "fieller"),
         )
     if any(optimum.two_lines for optimum in optima):
         yield (
-            "An optimum inside the range needs evidence of a fall and of a rise: two lines, fitted on either side of a "
-            "breakpoint, must both be significant with opposite signs.",
+            "An interior optimum requires evidence of a decrease and of an increase: the slopes of two lines, fitted "
+            "on either side of a breakpoint, must both be significant, with opposite signs (two-lines test).",
             ("two_lines",),
         )
     if any(optimum.spline for optimum in optima):
         yield (
-            "A penalised regression spline, which assumes no shape, gives the position of the minimum by draws from "
-            "its posterior; where it and the quadratic disagree, the spline is believed.",
+            "A penalised regression spline, which assumes no shape, estimates the minimum by posterior draws of the "
+            "curve; if it and the quadratic disagree, the estimate of the spline is reported.",
             ("spline",),
         )
+
+
+def _describe_conjectures(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
     if study.trend is not None:
         yield (
-            "Whether the optimum moves with the regime is tested by Cochran's Q on log optima, and the move is the "
-            "slope of weighted least squares on log FLOPs; standard errors are read off the intervals of the optima.",
+            "Equality of the optima of all regimes is tested by Cochran's Q on log optima; their dependence on the "
+            "regime is the slope of weighted least squares on log FLOPs. Standard errors are derived from the "
+            "confidence intervals of the optima.",
             ("q",),
         )
     if study.transfer is not None:
         yield (
-            "The optimum is looked for network by network. Those inside their ranges are put together: their logs are "
-            "regressed on the log ratio of the original, and on log FLOPs where regimes are several, by REML with "
-            "the network as a random effect. The interval of the slope has networks less terms degrees of freedom, and "
-            "a factor of Knapp and Hartung's of at least 1. Where no ratio is drawn of every network, the ratios drawn "
-            "may be all that the slope shows.",
+            "The optimum is estimated for each network. The logs of interior optima are regressed on the log ratio of "
+            "the original, and on log FLOPs if there are several regimes, by REML with the network as a random "
+            "effect. The confidence interval of the slope has as many degrees of freedom as networks minus "
+            "coefficients, and the variance factor of Knapp and Hartung, bounded below by 1. If the sampled ranges of "
+            "the networks have no ratio in common, the slope may reflect those ranges alone.",
             ("spaces", "hartung"),
         )
 
@@ -113,6 +117,6 @@ def _strata(study: StudyAnalysis) -> str:
     if len(study.originals) < 2:
         return ""
     return (
-        f" The {len(study.originals)} originals are strata: each has its own level, and inference is conditional on "
-        "these originals and does not reach beyond them."
+        f" The {len(study.originals)} originals are strata: each has its own mean, and inference is conditional on "
+        "these originals and does not extend to others."
     )

@@ -1,4 +1,4 @@
-"""What was run, and from what the report was made, as it is on record."""
+"""The recorded facts: how the study was set up, and what the report was made from."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from prunestats.study_record import Original, SpaceLaw, StudyFacts
 from prunestats.wording import counted, plain, settings, share
 
 
-def what_was_run(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
-    """Study, originals, regimes, spaces with their laws, protocol."""
-    yield heading("What was run")
+def setup_blocks(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
+    """Study, originals, regimes, spaces with their distributions, protocol."""
+    yield heading("Experimental setup")
     bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes)
     rows = [("study", f"“{plain(facts.name)}”, seed {facts.seed}")]
     rows += _original_rows(facts)
@@ -46,7 +46,7 @@ def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Blo
 
 
 def _original_rows(facts: StudyFacts) -> Iterator[tuple[str, str]]:
-    """A row for each network, data set and recipe, which several seeds may share."""
+    """One row per network, data set and recipe, with all seeds that share them."""
     alike: dict[str, list[Original]] = {}
     for original in facts.originals:
         made = f"; trained with {settings(original.recipe)}" if original.recipe else ""

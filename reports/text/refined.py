@@ -1,4 +1,4 @@
-"""The section of a report on studies of refined spaces."""
+"""The section of a report on studies that test a refined space."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from collections.abc import Iterator, Mapping
 from prunestats.refinement.gain import HeadToHead
 from prunestats.reports.analysis.refined import Refined
 from prunestats.reports.text.blocks import Block, Picture, figure_block, heading, list_block, table_block, text_block
-from prunestats.reports.text.table import Column, Table, counts, numbers, percents, words
+from prunestats.reports.text.table import ReportColumn, ReportTable, counts, numbers, percents, words
 from prunestats.wording import share, shortened
 
 
 def refined_blocks(studies: tuple[Refined, ...], pictures: Mapping[str, Picture]) -> Iterator[Block]:
-    """The section, a part a study."""
+    """The section, one part per study; nothing without such a study."""
     if not studies:
         return
-    yield heading("What refining the space gained")
-    for place, study in enumerate(studies, 1):
+    yield heading("Gain of the refined space")
+    for number, study in enumerate(studies, 1):
         yield heading(f"Study “{shortened(study.study, 60)}”", 2)
         yield text_block(
-            "Its first space is the initial one, drawn anew; another is bounded to where the regime's verdict points, "
-            "an optimal ratio or the better end of the ratios; a control, where there is one, is bounded elsewhere and "
-            "holds as large a share of the population. No draw and no training seed had a part in that verdict."
+            "Its first space is the initial space, sampled again. A refined space is restricted to the ratios that the "
+            "verdict of the regime favours: those around the optimum, or the better end of the range. A control, if "
+            "there is one, is restricted to other ratios with an equally large share of the population. All "
+            "subnetworks and training seeds are independent of those that the verdict is based on."
         )
         yield text_block(study.declared)
         if study.contests:
-            yield table_block(_table(study, place))
+            yield table_block(_table(study, number))
             yield figure_block(
-                pictures[f"refined-{place}"],
-                "Test error of the spaces head to head. Left: distribution functions with simultaneous bands, the "
-                "first original. Right: expected best of k subnetworks against k, a line an original.",
-                "Distribution functions, and expected best against the number of draws, a colour a space.",
+                pictures[f"refined-{number}"],
+                "Test error of the initial space and of the spaces compared with it. Left: empirical distribution "
+                "functions of the first original, with simultaneous confidence bands. Right: expected lowest test "
+                "error of k subnetworks, one line per original.",
+                "Empirical distribution functions, and expected lowest error against the sample size, one colour per "
+                "space.",
             )
         yield list_block(
             [
@@ -40,28 +43,29 @@ def refined_blocks(studies: tuple[Refined, ...], pictures: Mapping[str, Picture]
         )
 
 
-def _table(study: Refined, place: int) -> Table:
+def _table(study: Refined, number: int) -> ReportTable:
     contests = study.contests
-    return Table(
-        f"refined-{place}",
-        f"Each space against “{shortened(contests[0].initial)}”, with {share(contests[0].level)} intervals: the chance "
-        "that one of its subnetworks has the lower test error, ties counted half; and k over the draws of it whose "
-        "expected best is that of k draws of the first. Above 1, fewer trainings give as good a best; “yes” where the "
-        "whole interval is.",
+    better = "P(lower error) (%)"
+    return ReportTable(
+        f"refined-{number}",
+        f"Each space against the initial space “{shortened(contests[0].initial)}”, with {share(contests[0].level)} "
+        "confidence intervals. P(lower error): probability that one of its subnetworks has a lower test error than one "
+        "of the initial space, ties counted half. Ratio of sample sizes: k subnetworks of the initial space over the "
+        "number of subnetworks of this one with the same expected lowest error. Above 1 fewer trainings are needed; "
+        "“significant” means that the whole interval lies above 1.",
         (
             words("FLOPs", (share(found.regime or 1) for found in contests)),
             words("space", (shortened(found.refined) for found in contests)),
-            percents("estimate", (found.p_better.value for found in contests), "P(better) (%)", 1),
-            percents("from", (found.p_better.low for found in contests), "P(better) (%)", 1),
-            percents("to", (found.p_better.high for found in contests), "P(better) (%)", 1),
+            percents("estimate", (found.p_better.value for found in contests), better, 1),
+            percents("low", (found.p_better.low for found in contests), better, 1),
+            percents("high", (found.p_better.high for found in contests), better, 1),
             counts("k", (found.saving.k for found in contests)),
-            *_factors(contests),
-            words("saves", ("yes" if found.saving.saves else "no" for found in contests)),
+            *_factor_columns(contests),
+            words("significant", ("yes" if found.saving.saves else "no" for found in contests)),
         ),
     )
 
 
-def _factors(contests: tuple[HeadToHead, ...]) -> Iterator[Column]:
-    for name in ("value", "low", "high"):
-        head = {"value": "estimate", "low": "from", "high": "to"}[name]
-        yield numbers(head, (getattr(found.saving.factor, name) for found in contests), 2, "times fewer draws")
+def _factor_columns(contests: tuple[HeadToHead, ...]) -> Iterator[ReportColumn]:
+    for head, name in (("estimate", "value"), ("low", "low"), ("high", "high")):
+        yield numbers(head, (getattr(found.saving.factor, name) for found in contests), 2, "ratio of sample sizes")

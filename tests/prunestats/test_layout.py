@@ -25,7 +25,6 @@ NOT_IMPORTED = {
     "adbc-driver-sqlite": "db/reading/fetch_arrow.py imports the driver by the database's name",
     "onnx": "torch.onnx.export writes with it",
     "onnxscript": "torch.onnx.export imports it",
-    "seaborn": "TODO",
     "tbb": "workers load its library by path",
 }
 

@@ -1,14 +1,18 @@
-"""Synthetic populations, analysed, drawn and set once for all tests of the reports."""
+"""Synthetic populations, analysed once for all tests of the reports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.analysis.study import analyse_study
@@ -69,7 +73,7 @@ def make_frames(
 
 
 def make_facts(study: StudyAnalysis, name: str = "digits") -> StudyFacts:
-    """What would be on record about `study`."""
+    """Recorded facts that go with `study`."""
     regimes = [regime.regime for regime in study.regimes]
     return StudyFacts(
         name=name,
@@ -121,6 +125,37 @@ def provenance() -> Provenance:
 @pytest.fixture(scope="session")
 def study() -> StudyAnalysis:
     return analyse_study(*make_frames(), rng=np.random.default_rng(0))
+
+
+def squeezed(text: str) -> str:
+    """Text without what line breaks may add, and without signs that the font lacks."""
+    return re.sub(r"[\s\u200b\u00ad\ufffd日本]+", "", text)
+
+
+def pages_of(pdf: bytes) -> list[str]:
+    """The squeezed text of each page."""
+    return [squeezed(page.extract_text()) for page in PdfReader(BytesIO(pdf)).pages]
+
+
+def is_printed(sentence: str, pages: Sequence[str]) -> bool:
+    """Whether a sentence stands on one page, or begins on one and ends on the next."""
+    wanted = squeezed(sentence)
+    return any(wanted in page for page in pages) or any(
+        wanted[:cut] in first and wanted[cut:] in second
+        for first, second in pairwise(pages)
+        for cut in range(1, len(wanted))
+    )
+
+
+@pytest.fixture(scope="session")
+def printed_in() -> Callable[[bytes], Callable[[str], bool]]:
+    """A function of a PDF that gives the test whether a sentence is printed in it."""
+
+    def of(pdf: bytes) -> Callable[[str], bool]:
+        pages = pages_of(pdf)
+        return lambda sentence: is_printed(sentence, pages)
+
+    return of
 
 
 CASES: dict[str, dict[str, Any]] = {

@@ -112,7 +112,7 @@ def test_the_report_tells_what_is_in_the_database(built):
     text = text_of(built.path)
     for told in ("“digits”", "lawofzeta", "criterionl1,epochs2", "900", "results.db", "seed11", "losswasnotfinite"):
         assert told in text
-    assert "1plannedrunisnotthereyet" in text
+    assert "1plannedrunisstillmissing" in text
     assert all("".join(verdict.split()) in text for verdict in built.verdicts)
     assert (built.analysis.n_done, built.analysis.n_failed) == (42, 1)
 

@@ -1,4 +1,4 @@
-"""Provenance: a report is made again from its row, or it is said that its rows are no longer there."""
+"""Provenance: a report is rebuilt from its row, or refused because its rows have changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import update
 
 from prunestats.db import import_results, list_analyses, open_database, read, store_analysis, write
+from prunestats.db.schema import tables as schema
 from prunestats.db.storing.analyses import analysis_result
 from prunestats.errors import DatabaseError, InputError
 from prunestats.reports import build_report, rebuild_report
@@ -40,7 +42,7 @@ def built(database):
     return build_report(database, database.with_name("report.pdf"), bucket=1, timestamp=MOMENT, seed=3)
 
 
-def test_results_from_outside_have_a_report_with_a_verdict_on_error(built):
+def test_external_results_have_a_report_with_a_verdict_on_error(built):
     assert built.verdicts[0].startswith("At 100 % of the FLOPs, ")
     assert "error" in built.verdicts[0]
     text = "".join(page.extract_text() for page in PdfReader(built.path).pages)
@@ -70,12 +72,14 @@ def test_another_seed_is_another_row(built, database, out):
     assert {(row.kind, row.study, row.n_rows) for row in rows.values()} == {("report", "outside", 40)}
 
 
-def test_rows_that_have_changed_are_told_and_nothing_is_written(tmp_path, table):
+def test_changed_rows_are_refused_and_nothing_is_written(tmp_path, table):
     path = tmp_path / "results.db"
     store(path, table.iloc[:30])
     built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
     store(path, table)
-    with pytest.raises(DatabaseError, match=r"expected the 30 runs that analysis 1 looked at.*found 40") as caught:
+    with pytest.raises(
+        DatabaseError, match=r"expected the 30 runs that analysis 1 was computed from.*found 40"
+    ) as caught:
         rebuild_report(path, tmp_path / "again.pdf", built.analysis_id)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "again.pdf").exists()
@@ -85,7 +89,30 @@ def test_another_version_is_a_warning(built, database, out, monkeypatch):
     monkeypatch.setattr("prunestats.reports.rebuild.code_versions", lambda: {"numpy": "99"})
     again = rebuild_report(database, out / "again.pdf", built.analysis_id)
     assert len(again.warnings) == 1
-    assert "99 now): its conclusions are the same" in again.warnings[0]
+    assert "99 now): its results are the same" in again.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "outcome"),
+    [
+        ("reasons", ["The same reason in other words."], "its results are the same"),
+        ("ratio_min", 1.5, "its results differ from the stored ones"),
+    ],
+)
+def test_numbers_are_compared_and_not_their_wording(tmp_path, table, monkeypatch, name, value, outcome):
+    path = tmp_path / "results.db"
+    store(path, table)
+    built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
+    stored = built.analysis.to_dict()
+    stored["regimes"][0]["optima"]["error"][name] = value
+    engine = open_database(path)
+    with write(engine) as connection:
+        connection.execute(update(schema.analysis).values(result=stored))
+    engine.dispose()
+    monkeypatch.setattr("prunestats.reports.rebuild.code_versions", lambda: {"numpy": "99"})
+    monkeypatch.setattr("prunestats.reports.build.code_versions", lambda: {"numpy": "99"})
+    (warning,) = rebuild_report(path, tmp_path / "again.pdf", built.analysis_id).warnings
+    assert outcome in warning
 
 
 def test_numbers_that_are_none_of_a_report_are_refused(database, out):
@@ -93,7 +120,7 @@ def test_numbers_that_are_none_of_a_report_are_refused(database, out):
     with write(engine) as connection:
         edf = store_analysis(connection, study_id=1, kind="edf", parameters={}, rows_hash="h", n_rows=1, result={},
                              versions={})  # fmt: skip
-    for number, complaint in ((999, "see `prunestats analyses`"), (edf, "which is 'edf'")):
+    for number, complaint in ((999, "see `prunestats analyses`"), (edf, "which is of kind 'edf'")):
         with pytest.raises(InputError, match=complaint):
             rebuild_report(engine, out / "again.pdf", number)
     engine.dispose()

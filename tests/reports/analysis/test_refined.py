@@ -1,4 +1,4 @@
-"""The section on refining: what other studies of the same database show, and that it is made again as it was."""
+"""The section on refined spaces: results of other studies of the same database, and the same bytes when rebuilt."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def text_of(path):
 def test_a_study_that_nothing_refines_has_no_such_section(database, out):
     report = build_report(database, out, timestamp=MOMENT)
     assert report.analysis.refined == ()
-    assert "refiningthespace" not in text_of(out)
+    assert "Gainoftherefinedspace" not in text_of(out)
 
 
 def test_what_was_gained_stands_in_the_report_of_the_study_that_was_refined(database, out):
@@ -68,7 +68,7 @@ def test_what_was_gained_stands_in_the_report_of_the_study_that_was_refined(data
     saves = {found.refined: found.saving.saves for found in refined.contests}
     assert saves == {"near": True, "far": False}
     text = text_of(out)
-    for told in ("Whatrefiningthespacegained", "“again”", "beforeanyofits180runs"):
+    for told in ("Gainoftherefinedspace", "“again”", "beforeanyofits180runs"):
         assert told in text
     factor = next(found.saving.factor.value for found in refined.contests if found.refined == "near")
     assert f"“near”{factor:.1f}timesfewerat50%oftheFLOPs" in text
@@ -80,7 +80,9 @@ def test_without_a_name_the_report_is_of_the_study_that_refines_none(database, o
     fill(database, "again", {"initial": 0.10, "near": 0.10}, refines="first", seed=1)
     assert len(build_report(database, out, timestamp=MOMENT).analysis.spaces) == 2
     (refined,) = build_report(database, out, timestamp=MOMENT).analysis.refined
-    assert refined.sentence.endswith("“near” is not shown to need fewer draws than “initial” for as good a best.")
+    assert refined.sentence.endswith(
+        "“near” does not need significantly fewer subnetworks than “initial” for the same expected lowest error."
+    )
     with read(open_database(database, create=False)) as connection:
         assert refinements(connection) == {"again": "first"}
 

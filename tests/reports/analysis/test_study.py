@@ -1,4 +1,4 @@
-"""What is chosen on validation, what is reported on test, and what is counted."""
+"""Selection on the validation split, reporting on the test split, and counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two places where the minimum may be: both are shaded, and no single line stands for them."""
+"""A confidence set of two basins: both are shaded, and no single line is drawn."""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ def drawn(wells, optimum):
     return axes
 
 
-def test_two_places_are_both_shaded_and_no_line_is_drawn(wells):
+def test_both_basins_are_shaded_and_no_line_is_drawn(wells):
     optimum = find_optimum(wells.drop(columns="ratio"), response="log_cross_entropy", rng=np.random.default_rng(0))
     assert len(optimum.pieces) == 2
     assert np.isnan(optimum.ratio)

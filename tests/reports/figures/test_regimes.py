@@ -1,4 +1,4 @@
-"""The optimum across regimes in a report: sentence, figure, and nothing where there is too little."""
+"""The optimum across regimes in a report: sentence and figure, and neither with fewer than two optima."""
 
 from __future__ import annotations
 
@@ -43,20 +43,19 @@ def told(study, trend_of):
     return replace(study, trend=trend_of({0.5: 100.0, 0.25: 80.0, 0.1: None}))
 
 
-def test_a_move_is_told_with_its_factor_and_its_regimes(trend_of):
+def test_a_significant_difference_is_printed_with_its_factor_and_its_regimes(trend_of):
     assert trend_sentence(trend_of({0.5: 100.0, 0.25: 80.0, 0.1: None})) == (
-        "Between regimes the optimum of log cross-entropy is seen to move: half the FLOPs multiply it by 0.80 (95 % "
-        "interval "
-        "0.70 to 0.92); p = 0.002 for one optimum in all (2 of 3 regimes have one)."
+        "The optimum of log cross-entropy differs significantly between regimes: half the FLOPs multiply it by 0.80 "
+        "(95 % confidence interval 0.70 to 0.92); test of equality: p = 0.002 (2 of 3 regimes have an optimum)."
     )
 
 
-def test_no_move_and_a_bend_are_told(trend_of):
-    assert "is not seen to move: half the FLOPs multiply it by 1.00" in trend_sentence(
+def test_no_difference_and_lack_of_fit_are_printed(trend_of):
+    assert "does not differ significantly between regimes: half the FLOPs multiply it by 1.00" in trend_sentence(
         trend_of({0.5: 90.0, 0.25: 90.0})
     )
     bent = trend_sentence(trend_of({0.8: 100.0, 0.4: 60.0, 0.2: 100.0}))
-    assert bent.endswith("A line in log FLOPs does not describe the move.")
+    assert bent.endswith("It is not linear in log FLOPs: the lack of fit is significant.")
     assert "0 regimes with an optimum" in trend_sentence(trend_of({0.5: None}))
 
 

@@ -13,11 +13,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from prunestats.distribution.empirical import edf
+from prunestats.reports.figures import axes as scales
 from prunestats.reports.figures import panels
 from prunestats.reports.figures import study as figures
 from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.populations import plot_populations
 from prunestats.reports.figures.style import label, report_style, space_look
-from prunestats.reports.text.document import chunks
+from prunestats.reports.text.blocks import figure_parts
 
 CASES = ["usual", "tiny", "one_space", "many", "constant", "failed", "all_failed"]
 
@@ -25,8 +27,8 @@ CASES = ["usual", "tiny", "one_space", "many", "constant", "failed", "all_failed
 def drawn(study):
     with report_style():
         return [
-            figures.plot_populations(study, [("net", 4.2e6, 45_000.0)]),
-            figures.plot_edfs(study, chunks(study.regimes)[0]),
+            plot_populations(study, [("net", 4.2e6, 45_000.0)]),
+            figures.plot_edfs(study, figure_parts(study.regimes)[0]),
             figures.plot_responses(study, study.regimes[:1]),
             figures.plot_summary(study),
         ]
@@ -71,7 +73,7 @@ def panel(study, **changes):
     return figure.axes[0]
 
 
-def test_a_believed_optimum_is_drawn_with_its_interval(study):
+def test_a_reported_optimum_is_drawn_with_its_interval(study):
     axes = panel(study, verdict="interior", ratio=100.0, low=90.0, high=120.0, pieces=((90.0, 120.0),))
     (span,) = [patch for patch in axes.patches if patch.get_width() == pytest.approx(30)]
     assert span.get_x() == pytest.approx(90)
@@ -82,7 +84,7 @@ def test_a_believed_optimum_is_drawn_with_its_interval(study):
 def test_where_there_is_none_the_picture_says_so(study):
     axes = panel(study, verdict="flat", ratio=float("nan"), low=float("nan"), high=float("nan"), pieces=())
     assert not axes.patches
-    assert "flat: no optimum to believe" in [text.get_text() for text in axes.texts]
+    assert "flat: no interior optimum" in [text.get_text() for text in axes.texts]
 
 
 def test_the_curve_is_the_edf(study):
@@ -119,7 +121,7 @@ def drawn_with_name(study, name):
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1.01), (40, 900), (0.12, 0.41), (2e3, 3e9), (99.0, 103.0)])
 def test_ticks_are_few_and_inside(low, high):
-    ticks = panels.readable_ticks(low, high)
+    ticks = scales.readable_ticks(low, high)
     assert 2 <= len(ticks) <= 8
     assert all(low <= tick <= high for tick in ticks)
     assert ticks == sorted(set(ticks))

@@ -1,4 +1,4 @@
-"""The figure of several originals: what is drawn of what was found, and that nothing leaves it."""
+"""The figure of several networks: which results are drawn, and that all are inside its limits."""
 
 import dataclasses
 
@@ -48,8 +48,8 @@ def test_a_panel_a_regime_with_band_line_and_predictions(one_optimum):
     diamonds = [sum(line.get_marker() == "D" for line in axes.lines) for axes in figure.axes]
     assert diamonds == [0, 1]
     assert [sum(line.get_marker() == "o" for line in axes.lines) for axes in figure.axes] == [4, 4]
-    assert "none: monotone" in legend(figure)
-    assert f"line: slope {found.slope}, p < 0.001" in legend(figure)
+    assert "no optimum: monotone" in legend(figure)
+    assert f"regression: slope {found.slope}, p < 0.001" in legend(figure)
     assert legend(figure)[-1] == "predicted"
 
 
@@ -58,8 +58,12 @@ def test_where_nothing_is_fitted_there_is_no_line(one_optimum):
     with report_style():
         figure = plot_transfer(found)
     assert figure.axes[0].collections[:] == []
-    assert [name for name in legend(figure) if "line" in name or "new" in name] == []
-    assert [name for name in legend(figure) if "none" in name] == ["none: edge", "none: flat", "none: unidentified"]
+    assert [name for name in legend(figure) if "regression" in name or "prediction" in name] == []
+    assert [name for name in legend(figure) if "no optimum" in name] == [
+        "no optimum: edge",
+        "no optimum: flat",
+        "no optimum: unidentified",
+    ]
 
 
 def test_the_limits_hold_what_was_drawn_however_wide_the_band(one_optimum):

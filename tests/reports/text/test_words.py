@@ -41,10 +41,8 @@ def pair(study):
 
 def test_interior_verdict(optimum):
     assert verdict_sentence(optimum, 0.25) == (
-        "At 25 % of the FLOPs, log cross-entropy has an optimum inside the range: 101.2 FLOPs a parameter, 90 % "
-        "interval "
-        "98.7 to "
-        "104.0, by spline (77 subnetworks of 3 originals, ratios 12.3 to 456.7)."
+        "At 25 % of the FLOPs, log cross-entropy has an interior optimum: 101.2 FLOPs a parameter, 90 % "
+        "confidence interval 98.7 to 104.0, estimated by spline (77 subnetworks of 3 originals, ratios 12.3 to 456.7)."
     )
 
 
@@ -57,9 +55,9 @@ def test_verdict_names_the_bucket_and_the_response(optimum):
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        ("edge", "best at the edge"),
-        ("flat", "no dependence on the ratio was found"),
-        ("unidentified", "do not tell whether"),
+        ("edge", "lowest at the edge of the sampled ratios"),
+        ("flat", "its dependence on the ratio is negligible"),
+        ("unidentified", "the data do not decide whether"),
     ],
 )
 def test_verdicts_without_an_estimate_print_none(optimum, verdict, words):
@@ -87,8 +85,8 @@ def test_no_optimum_is_said():
 def test_comparison_names_the_better_space(pair):
     assert comparison_sentence(pair, 0.5) == (
         "At 50 % of the FLOPs, “wide” has a mean test error 1.23 percentage points lower than “narrow” (95 % "
-        "interval 0.45 "
-        "to 2.01; n = 71 and 82); the chance that one of its subnetworks has the lower error of the two is 71 %."
+        "confidence interval 0.45 to 2.01; n = 71 and 82); the probability that one of its subnetworks has the lower "
+        "error of the two is 71 %."
     )
 
 
@@ -96,28 +94,34 @@ def test_comparison_turned_round(pair):
     turned = replace(
         pair, mean_difference=Interval(0.0123, 0.0045, 0.0201, 0.95), p_less=Interval(0.29, 0.2, 0.4, 0.95)
     )
-    assert "“narrow” has a mean test error 1.23 percentage points lower than “wide” (95 % interval 0.45 to 2.01" in (
-        comparison_sentence(turned, 0.5)
-    )
+    assert (
+        "“narrow” has a mean test error 1.23 percentage points lower than “wide” (95 % confidence interval 0.45 to 2.01"
+    ) in comparison_sentence(turned, 0.5)
     assert comparison_sentence(turned, 0.5).endswith("is 71 %.")
 
 
 def test_comparison_that_is_undecided_says_so(pair):
     sentence = comparison_sentence(replace(pair, mean_difference=Interval(-0.001, -0.003, 0.001, 0.95)), 0.5)
-    assert "are not told apart: their difference is −0.10 percentage points (95 % interval −0.30 to 0.10" in sentence
+    assert (
+        "are not significantly different: their difference is −0.10 percentage points "
+        "(95 % confidence interval −0.30 to 0.10"
+    ) in sentence
 
 
 def test_winners_are_averaged(study):
     (winner,) = study.regimes[0].spaces[0].winners[:1]
     pair = replace(winner, optimism=0.02, test_rank=1), replace(winner, optimism=0.01, test_rank=5)
-    assert "the 2 winners chosen by validation error are on average 1.50 percentage points" in winner_sentence(pair)
+    assert (
+        "the test error of the 2 winners, selected by validation error, is on average 1.50 percentage points higher "
+        "than their validation error"
+    ) in winner_sentence(pair)
     assert "1 of them is also first by test error" in winner_sentence(pair)
 
 
-def test_one_winner_is_ranked_and_luck_can_be_bad(study):
+def test_one_winner_is_ranked_and_optimism_can_be_negative(study):
     (winner,) = study.regimes[0].spaces[0].winners[:1]
     sentence = winner_sentence([replace(winner, optimism=-0.0012, test_rank=3, n_subnetworks=9)])
-    assert "the winner chosen by validation error is 0.12 percentage points better" in sentence
+    assert "the winner, selected by validation error, is 0.12 percentage points lower than its validation" in sentence
     assert sentence.endswith("by test error it ranks 3 of 9.")
 
 
@@ -126,8 +130,12 @@ def test_many_comparisons_are_counted_in_one_sentence(study, pair):
     pairs = [replace(pair, a="initial", b="other", mean_difference=interval) for interval in intervals]
     turned = replace(pairs[0], a="other", b="initial")
     sentence = comparisons_sentence([*pairs, turned], "initial")
-    assert sentence.startswith("Of 9 comparisons with “initial”, at 95 % each and not adjusted for their number")
-    assert sentence.endswith("error in 3, a higher one in 2, and in 4 the two are not told apart.")
+    assert sentence.startswith(
+        "Of 9 comparisons with “initial”, at 95 % confidence each and not adjusted for their number"
+    )
+    assert sentence.endswith(
+        "error in 3, a significantly higher one in 2, and in 4 the two are not significantly different."
+    )
     regime = replace(study.regimes[0], comparison=replace(study.regimes[0].comparison, pairs=(*pairs, turned)))
     assert sentence in key_findings(replace(study, regimes=(regime,)))
 

@@ -1,0 +1,49 @@
+"""What is read off the results frames of a study besides its statistics: checks, names, failures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from prunestats.errors import InputError
+from prunestats.wording import plain
+
+
+def has_failed(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Which runs have failed: by their state, or in external results without one by a missing error."""
+    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
+
+
+def original_names(frame: pd.DataFrame) -> dict[str, str]:
+    """The originals by key, in order, with the attributes in which they differ as names, or their keys if none do."""
+    order = [name for name in ("network", "dataset", "original_seed", "original") if name in frame]
+    rows = frame.drop_duplicates("original").sort_values(order)
+    keys = [str(key) for key in rows["original"]]
+    differing = [name for name in order if name != "original" and len(set(rows[name])) > 1]
+    if len(keys) == 1 and "network" in rows:
+        differing = ["network"]
+    parts = [["seed " * (name == "original_seed") + plain(value) for value in rows[name]] for name in differing]
+    names = [", ".join(part) for part in zip(*parts, strict=True)]
+    return dict(zip(keys, names if len(set(names)) == len(keys) else keys, strict=True))
+
+
+def failure_counts(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """Reasons of failed runs and their numbers, most frequent first."""
+    if "failure" not in failed or failed.empty:
+        return ()
+    reasons = failed["failure"].fillna("no reason given").map(plain).value_counts()
+    return tuple(sorted(((str(reason), int(n)) for reason, n in reasons.items()), key=lambda pair: (-pair[1], pair[0])))
+
+
+def check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
+    """Refuse frames that are empty, or that do not hold the same runs of one study under one protocol."""
+    if validation.empty:
+        raise InputError("a report needs at least one run; found none: run the study first")
+    if len(validation) != len(test):
+        raise InputError(
+            f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test: load "
+            "both from one study"
+        )
+    for column in ("study", "protocol"):
+        found = list(validation[column].unique()) if column in validation else []
+        if len(found) > 1:
+            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")

@@ -1,0 +1,103 @@
+"""The results of one population, a space in a regime, and its winners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prunestats.distribution.empirical import Edf
+
+QUANTILES = (0.1, 0.5, 0.9)
+"""Of the test error, in tables and in the stored analysis: the median and the bounds of the middle 80 %."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The subnetwork of a space with the lowest validation error, and its test error.
+
+    Parameters
+    ----------
+    space, original, subnetwork : str
+    flops, params : int
+    ratio : float
+        FLOPs a parameter bucket.
+    val_error, test_error : float
+        Fractions; means over seeds.
+    test_rank : int
+        1 + the number of subnetworks of the same space and original with a lower test error.
+    n_subnetworks : int
+        Size of the population that it was selected from and is ranked in.
+    optimism : float
+        Estimated selection bias of its validation error: test minus validation error, minus the mean of that
+        difference over the population, which removes the difference in difficulty between the splits.
+    notes : tuple of str
+        What broke a tie, and whether validation was recorded apart from test (`selection_notes`).
+    """
+
+    space: str
+    original: str
+    subnetwork: str
+    flops: int
+    params: int
+    ratio: float
+    val_error: float
+    test_error: float
+    test_rank: int
+    n_subnetworks: int
+    optimism: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SpaceAnalysis:
+    """One population: a space in a regime, over all originals.
+
+    Parameters
+    ----------
+    space : str
+    n_drawn : int
+        Sampled subnetworks with a run, finished or failed.
+    n_subnetworks : int
+        Subnetworks with a finished run, which are the sample of all statistics.
+    n_originals, n_done, n_failed : int
+        Originals, finished runs, failed runs.
+    error, log_cross_entropy : Edf or None
+        Distribution over subnetworks on the test split; None if no run finished or a value was not recorded.
+    mean_error : float or None
+        Mean test error over subnetworks.
+    ratios : tuple of (float, float, float) or None
+        Lowest, median and highest FLOPs a parameter bucket.
+    winners : tuple of Winner
+        One per original.
+    """
+
+    space: str
+    n_drawn: int
+    n_subnetworks: int
+    n_originals: int
+    n_done: int
+    n_failed: int
+    error: Edf | None
+    log_cross_entropy: Edf | None
+    mean_error: float | None
+    ratios: tuple[float, float, float] | None
+    winners: tuple[Winner, ...]
+
+
+def space_dict(space: SpaceAnalysis) -> dict[str, Any]:
+    """The results of a population as plain JSON types."""
+    plain_fields = ("space", "n_drawn", "n_subnetworks", "n_originals", "n_done", "n_failed", "mean_error", "ratios")
+    return {
+        **{name: getattr(space, name) for name in plain_fields},
+        "error": _edf_dict(space.error),
+        "log_cross_entropy": _edf_dict(space.log_cross_entropy),
+        "winners": [vars(winner) for winner in space.winners],
+    }
+
+
+def _edf_dict(found: Edf | None) -> dict[str, Any] | None:
+    """The printed numbers of a distribution, without its steps: these are the values of the runs in the database."""
+    if found is None:
+        return None
+    quantiles = {f"{q:g}": float(found.quantile(q)) for q in QUANTILES}
+    return {"n": found.n, "level": found.level, "quantiles": quantiles}
