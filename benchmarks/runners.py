@@ -25,11 +25,11 @@ from prunestats.db.schema.tables import subnetwork
 from prunestats.runners import prune
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import executor
-from prunestats.runners.execution.study_plan import plan
-from prunestats.runners.execution.worker import OriginalTask, Prepared, prepare
+from prunestats.runners.execution.study_plan import network_depth, plan_originals
+from prunestats.runners.execution.worker import OriginalTask, PreparedOriginal, prepare_original
 from prunestats.runners.run import run_study
 from prunestats.runners.study.file import Study, demo_study_file, read_study
-from prunestats.runners.training.device import place
+from prunestats.runners.training.device import place_network
 from prunestats.runners.training.loop import evaluate
 
 _RUNS = 61
@@ -44,7 +44,7 @@ def comparisons() -> Iterator[Comparison]:
         folder = Path(name)
         study = _study("bench", _RUNS)
         run_study(study, folder / "0.db", weights=folder / "originals", workers=0, max_runs=1)
-        prepared, depth = _prepared(folder / "originals", study), plan(study).depth
+        prepared, depth = _prepared(folder / "originals", study), network_depth(plan_originals(study)[1])
         widths = _widths(folder / "0.db")
         recipe = (study.protocol.epochs, study.protocol.learning_rate, study.protocol.batch_size)
         plain = partial(_plainly, prepared, widths, recipe, folder / "plain.csv")
@@ -114,11 +114,11 @@ def _seconds_a_run(study: Study, folder: Path, workers: int, turn: int) -> float
     return (at[_RUNS] - at[_WARM]) / (_RUNS - _WARM)
 
 
-def _prepared(folder: Path, study: Study) -> Prepared:
+def _prepared(folder: Path, study: Study) -> PreparedOriginal:
     [weights] = folder.glob("*.safetensors")
     config = study.originals[0]
     task = OriginalTask(weights.stem, config.network, study.data.model_dump(), config.recipe, 0)
-    return prepare(task, weights.read_bytes())
+    return prepare_original(task, weights.read_bytes())
 
 
 def _widths(db: Path) -> list[list[int]]:
@@ -137,7 +137,9 @@ def _cores() -> int:
     return psutil.cpu_count(logical=False) or 1
 
 
-def _plainly(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int], table: Path) -> float:
+def _plainly(
+    prepared: PreparedOriginal, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int], table: Path
+) -> float:
     """Seconds a run of the loop that a user would write, with a thread for every core."""
     as_built = copy.deepcopy(prepared.network).to(memory_format=torch.contiguous_format)
 
@@ -149,9 +151,9 @@ def _plainly(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[
         return seconds(loop, len(widths), repeats=1)
 
 
-def _barely(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int]) -> float:
+def _barely(prepared: PreparedOriginal, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int]) -> float:
     """Seconds a run of nothing but the steps of training and the evaluations, on one thread."""
-    networks = [place(prune(prepared.network, prepared.trace, row)) for row in widths]
+    networks = [place_network(prune(prepared.network, prepared.trace, row)) for row in widths]
     with _threads(1):
         return seconds(lambda: [_bare_steps(net, prepared.data, *recipe) for net in networks], len(networks), repeats=1)
 

@@ -23,7 +23,7 @@ from scipy import stats
 from prunestats.cli.terminal import print_rows
 from prunestats.db import load_results
 from prunestats.runners.execution.study_plan import plan_originals
-from prunestats.runners.execution.worker import prepare, run_task, train_subnetwork
+from prunestats.runners.execution.worker import prepare_original, run_task, train_subnetwork
 from prunestats.runners.networks.weights import weights_file, weights_folder
 from prunestats.runners.run import run_study
 from prunestats.runners.search import search
@@ -77,7 +77,7 @@ def _ways(study: Study, db: Path, number: int, flops: float) -> tuple[dict[str, 
     chosen[f"search, refined by {LEARNT_FROM} runs before"] = list(refined.widths)
     original = plan_originals(study)[1][0]
     weights = weights_file(weights_folder("sqlite", str(db)), original.task.key).read_bytes()
-    prepared = prepare(original.task, weights)
+    prepared = prepare_original(original.task, weights)
     chosen["random search"] = _random(study, db)
     chosen["Optuna's TPE"] = _tpe(study, original, weights, number)
     uniform = uniform_widths(original.cost, Space("uniform", Independent()), study.regime_bands[0])

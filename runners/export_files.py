@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.errors import InputError
+from prunestats.files import write_atomically
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.filter_choice import prune
 from prunestats.runners.pruning.tracing import trace
-from prunestats.runners.training.device import lay_out
+from prunestats.runners.training.device import move_network
 
 WEIGHTS, ONNX, PROGRAM, FACTS = "subnetwork.safetensors", "subnetwork.onnx", "subnetwork.pt2", "subnetwork.json"
 TOLERANCE = 1e-5
@@ -79,21 +80,22 @@ def write_subnetwork(
     agree to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program that
     is read back from its file.
     """
-    network = lay_out(network.eval(), torch.device("cpu"), torch.contiguous_format)
+    network = move_network(network.eval(), torch.device("cpu"), torch.contiguous_format)
     example_input = example_input[:1].cpu()
     folder.mkdir(parents=True, exist_ok=True)
     program = _program(network, example_input)
     torch.export.save(program, folder / PROGRAM)
     reloaded = torch.export.load(folder / PROGRAM).module()
     _check_cost(reloaded, example_input, facts)
-    (folder / WEIGHTS).write_bytes(safetensors_bytes(network))
+    write_atomically(folder / WEIGHTS, safetensors_bytes(network))
     differences = {PROGRAM: _difference(reloaded, network, example_input, PROGRAM)}
     if onnx:
         _write_onnx(program, folder / ONNX)
         differences[ONNX] = _difference(_onnx_session(folder / ONNX), network, example_input, ONNX)
     digests = {name: _sha256(folder / name) for name in (WEIGHTS, *differences)}
     written = {**facts, "greatest_difference": differences, "sha256": digests}
-    (folder / FACTS).write_text(json.dumps(written, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    # written last, as the file by which an export is known to be complete
+    write_atomically(folder / FACTS, (json.dumps(written, indent=2, allow_nan=False) + "\n").encode())
     return written
 
 

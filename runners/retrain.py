@@ -16,7 +16,7 @@ from prunestats.outcome import Outcome
 from prunestats.runners.execution.study_plan import PlannedOriginal, plan_originals
 from prunestats.runners.execution.worker import (
     OriginalTask,
-    prepare,
+    prepare_original,
     run_task,
     train_original,
     train_subnetwork,
@@ -111,7 +111,7 @@ def export_subnetwork(
     outcome, network = train_subnetwork(task, original.task, content)
     if network is None:
         raise InputError(f"the run is stored as done, and failed when it was repeated: {outcome.failure}")
-    prepared = prepare(original.task, content)
+    prepared = prepare_original(original.task, content)
     example = prepared.data.example_input
     facts = {
         **_identity(row, original),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +11,10 @@ import pandas as pd
 from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
 from prunestats.noise.confirmation import confirm
-from prunestats.runners.execution.study_plan import plan_originals
-from prunestats.runners.run import Progress, run_study
+from prunestats.runners.data.datasets import Data
+from prunestats.runners.execution.executors import Executor, lazy_executor
+from prunestats.runners.execution.study_plan import PlannedOriginal, network_depth, plan_originals, plan_populations
+from prunestats.runners.run import Execution, Progress, run_plan
 from prunestats.runners.searching.result import Round, SearchResult
 from prunestats.runners.searching.rounds import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
 from prunestats.runners.study.file import Study, content_key, read_study
@@ -98,62 +100,105 @@ def search(
     content = study if isinstance(study, Study) else read_study(study)
     options = SearchOptions(flops, budget, network, finalists, finalist_seeds, confirm_seeds, eta, seed)
     planned = search_plan(content, options)
-    cost, regime = plan_originals(planned.study)[1][0].cost, planned.study.regime_bands[0]
-    # refused before there is a database
+    data, originals = plan_originals(planned.study)
+    cost, regime = originals[0].cost, planned.study.regime_bands[0]
+    # before a database is created, so that an impossible search leaves none behind
     feasible_band(cost, regime, planned.space, planned.space.support(cost))
-    planned = _placed(planned, content, db)
-    rounds: list[Round] = []
-    trained = 0.0
+    planned = _with_candidate_space(planned, content, db)
+    execution = Execution(workers, scheduler, weights, progress)
+    with lazy_executor(workers, scheduler, layers=network_depth(originals)) as pool:
+        rounds = _Rounds(planned, db, data, originals, pool, execution, on_round)
+        frame = rounds.run(planned.first_rung())
+        for number in range(1, len(planned.rungs)):
+            frame = rounds.run(planned.later_rung(number, _best(frame, planned.rungs[number].candidates)))
+        uniform = uniform_widths(cost, planned.space, regime)
+        frame = rounds.run(planned.finalists(_with(_best(frame, options.finalists), uniform)))
+        winner = _best(frame, 1)[0]
+        fresh = rounds.run(planned.confirmation(_with([winner], uniform)))
+    return _result(rounds, winner, uniform, frame, fresh, level)
 
-    def run(part: Study) -> pd.DataFrame:
-        nonlocal trained
-        epochs, seeds, asked = part.protocol.epochs, len(part.protocol.seeds), part.population.subnetworks
-        on_round(part.name, asked, epochs)
-        run_study(part, db, workers=workers, scheduler=scheduler, weights=weights, progress=progress)
-        frame = load_results(db, study=part.name, split="validation")
+
+@dataclass
+class _Rounds:
+    """Runs the studies of a search one after another, on one executor, one loaded data set and one traced original.
+
+    Parameters
+    ----------
+    planned : SearchPlan
+    db : str or Path
+    data : Data
+    originals : list of PlannedOriginal
+    pool : callable
+        Returns the executor.
+    execution : Execution
+    on_round : callable
+    done : list of Round
+    trainings : float
+        Cost of the rounds that are done, in full trainings.
+    """
+
+    planned: SearchPlan
+    db: str | Path
+    data: Data
+    originals: list[PlannedOriginal]
+    pool: Callable[[], Executor]
+    execution: Execution
+    on_round: Callable[[str, int, int], None]
+    done: list[Round] = field(default_factory=list)
+    trainings: float = 0.0
+
+    def run(self, part: Study) -> pd.DataFrame:
+        """Run a round and return its results on the validation split."""
+        epochs, seeds, subnetworks = part.protocol.epochs, len(part.protocol.seeds), part.population.subnetworks
+        self.on_round(part.name, subnetworks, epochs)
+        run_plan(plan_populations(part, self.data, self.originals), self.db, self.pool, self.execution)
+        frame = load_results(self.db, study=part.name, split="validation")
         if frame.empty:
             raise StudyError(f"every run of study {part.name!r} failed: `prunestats status` says why")
         means = frame.groupby("subnetwork")["error"].mean()
-        rounds.append(Round(part.name, epochs, asked, seeds, asked - len(means), float(means.min())))
-        trained += asked * seeds * epochs / planned.rungs[-1].epochs
+        self.done.append(Round(part.name, epochs, subnetworks, seeds, subnetworks - len(means), float(means.min())))
+        self.trainings += subnetworks * seeds * epochs / self.planned.rungs[-1].epochs
         return frame
 
-    frame = run(planned.first_rung())
-    for number in range(1, len(planned.rungs)):
-        frame = run(planned.later_rung(number, _best(frame, planned.rungs[number].candidates)))
-    uniform = uniform_widths(cost, planned.space, regime)
-    frame = run(planned.finalists(_with(_best(frame, options.finalists), uniform)))
-    winner = _best(frame, 1)[0]
-    last = planned.confirmation(_with([winner], uniform))
-    fresh = run(last)
+
+def _result(
+    rounds: _Rounds,
+    winner: list[int],
+    uniform: list[int] | None,
+    finalists: pd.DataFrame,
+    fresh: pd.DataFrame,
+    level: float,
+) -> SearchResult:
+    """The result, from validation errors of the finalists and of the confirmation on fresh seeds."""
+    planned, db, last = rounds.planned, rounds.db, rounds.done[-1].study
     keys = dict(zip(fresh["widths"], fresh["subnetwork"], strict=True))
     if tuple(winner) not in keys:
-        raise StudyError(f"every run of the winner in study {last.name!r} failed: `prunestats status` says why")
+        raise StudyError(f"every run of the winner in study {last!r} failed: `prunestats status` says why")
     key = keys[tuple(winner)]
     beside = None if uniform is None else keys.get(tuple(uniform))
     other = None if beside == key else beside
-    tested = load_results(db, study=last.name, split="test")
-    noise = load_results(db, study=rounds[-2].study, split="test")
+    tested = load_results(db, study=last, split="test")
+    noise = load_results(db, study=rounds.done[-2].study, split="test")
     row = fresh[fresh["subnetwork"] == key].iloc[0]
     return SearchResult(
         name=planned.name,
         winner=key,
-        protocol=content_key(last.protocol.parameters),
+        protocol=content_key(planned.study.protocol.parameters),
         widths=tuple(winner),
         flops_fraction=float(row["flops_fraction"]),
         params_fraction=float(row["params"] / row["original_params"]),
         uniform=beside,
         test=confirm(tested, key, other, noise=noise, level=level),
-        validation=confirm(fresh, key, other, noise=frame, level=level),
-        val_error_seen=float(frame.loc[frame["subnetwork"] == key, "error"].mean()),
-        rounds=tuple(rounds),
-        trainings=trained,
+        validation=confirm(fresh, key, other, noise=finalists, level=level),
+        val_error_seen=float(finalists.loc[finalists["subnetwork"] == key, "error"].mean()),
+        rounds=tuple(rounds.done),
+        trainings=rounds.trainings,
         space=planned.space.law,
         reasons=planned.reasons,
     )
 
 
-def _placed(planned: SearchPlan, study: Study, db: str | Path) -> SearchPlan:
+def _with_candidate_space(planned: SearchPlan, study: Study, db: str | Path) -> SearchPlan:
     """The plan in the space where an earlier call of the same search drew; else where the study's results point."""
     engine = open_database(db, create=True)
     with read(engine) as connection:

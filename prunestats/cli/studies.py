@@ -42,16 +42,17 @@ def demo(
     ] = None,
 ) -> None:
     """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, refine, compare, report."""
+    from prunestats.files import write_atomically
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
-    from prunestats.runners.study.file import demo_study_file, read_study
+    from prunestats.runners.study.file import demo_study_file, read_study, with_subnetworks
 
     _make_folder(folder)
     text = demo_study_file().read_text(encoding="utf-8")
     if subnetworks is not None:
-        text = text.replace("subnetworks = 60 ", f"subnetworks = {subnetworks} ")
+        text = with_subnetworks(text, subnetworks)
     study = folder / "study.toml"
-    study.write_text(text, encoding="utf-8")
+    write_atomically(study, text.encode())
     db, pdf = folder / "results.db", folder / "report.pdf"
     say(f"The study is {study}: two originals, three regimes, two spaces.")
     with show_progress() as progress:
@@ -108,25 +109,26 @@ def init(
     file: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.toml"),
 ) -> None:
     """Write a commented study file to start from."""
+    from prunestats.files import write_atomically
     from prunestats.runners.study.file import demo_study_file
 
     if file.exists():
         raise InputError(f"{file} is there already and is left as it is: name another file")
     _make_folder(file.parent)
-    file.write_text(demo_study_file().read_text(encoding="utf-8"), encoding="utf-8")
+    write_atomically(file, demo_study_file().read_bytes())
     say(f"Wrote {file}. Edit it, then: prunestats sample {quote(str(file))}, and prunestats run {quote(str(file))}")
 
 
 @app.command()
 def sample(study: StudyFile, form: Form = "table") -> None:
     """Draw and cost a study's populations without training: how many, how spread, which acceptance."""
-    from prunestats.runners.execution.study_plan import plan
+    from prunestats.runners.execution.study_plan import plan_study
     from prunestats.runners.study.file import read_study
 
     columns = ("original", "seed", "regime", "space", "subnetworks", "attempts", "acceptance", "duplicates")
     spread = ("flops_min", "flops_max", "ratio_min", "ratio_median", "ratio_max")
     rows = []
-    for population in plan(read_study(study)).populations:
+    for population in plan_study(read_study(study)).populations:
         drawn, task = population.sample, population.original.task
         ratios = sorted((drawn.flops / drawn.params).tolist())
         rows.append(

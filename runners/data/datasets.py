@@ -18,7 +18,7 @@ from prunestats.runners.data.readers import READERS, Arrays, stratified
 
 
 @dataclass(frozen=True)
-class Split:
+class ImageSplit:
     """Images and labels of one split.
 
     Parameters
@@ -55,7 +55,7 @@ class Split:
             return pixels, labels
         return (pixels.float() - self.mean) / self.spread, labels
 
-    def to(self, device: torch.device) -> Split:
+    def to(self, device: torch.device) -> ImageSplit:
         """The split on a device; images that are mapped from a file stay there, and follow batch by batch."""
         moved = {"labels": self.labels.to(device)}
         if self.mean is not None and self.spread is not None:
@@ -71,7 +71,7 @@ class Data:
 
     Parameters
     ----------
-    train, validation, test : Split
+    train, validation, test : ImageSplit
     num_classes : int
     digest : str
         Hash of images, labels and splits: the identity of the data wherever the folder stands.
@@ -79,9 +79,9 @@ class Data:
         What was subtracted from each channel, and what it was then divided by.
     """
 
-    train: Split
-    validation: Split
-    test: Split
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
     num_classes: int
     digest: str
     mean: tuple[float, ...] = ()
@@ -169,7 +169,7 @@ def load_data(
     return Data(*splits, num_classes, digest.hexdigest()[:16], tuple(mean.tolist()), tuple(spread.tolist()))
 
 
-_Cut = tuple[tuple[Split, Split, Split], NDArray[np.floating], NDArray[np.floating]]
+_Cut = tuple[tuple[ImageSplit, ImageSplit, ImageSplit], NDArray[np.floating], NDArray[np.floating]]
 
 
 def _floats(
@@ -182,9 +182,9 @@ def _floats(
     spread = images[~held_out].std((0, 2, 3), keepdims=True) + 1e-8
     images, test_images = (images - mean) / spread, (test_images - mean) / spread
     splits = (
-        Split(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
-        Split(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
-        Split(_tensor(test_images), torch.from_numpy(test_labels)),
+        ImageSplit(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
+        ImageSplit(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
+        ImageSplit(_tensor(test_images), torch.from_numpy(test_labels)),
     )
     return splits, mean.ravel(), spread.ravel()
 
@@ -201,14 +201,14 @@ def _bytes(
         "spread": torch.tensor(spread, dtype=torch.float32)[None, :, None, None],
     }
 
-    def part(marks: NDArray[np.bool_]) -> Split:
+    def part(marks: NDArray[np.bool_]) -> ImageSplit:
         here = torch.from_numpy(labels[marks])
         if arrays.mapped:
-            return Split(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
-        return Split(_tensor(arrays.train_images[marks]), here, **norm)
+            return ImageSplit(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
+        return ImageSplit(_tensor(arrays.train_images[marks]), here, **norm)
 
     rows = torch.arange(len(test_labels)) if arrays.mapped else None
-    test = Split(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
+    test = ImageSplit(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
     return (part(~held_out), part(held_out), test), mean, spread
 
 

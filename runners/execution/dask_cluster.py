@@ -69,10 +69,10 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
     from dask.system import CPU_COUNT
     from distributed import Client
 
-    _silence()
+    _quiet_logs()
     theirs = _worker_environment(layers)
-    with _unchanged(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
-        cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
+    with _restored_environment(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
+        cluster = _without_sigint(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
         try:
             with _closing(Client(cluster)) as client:
                 yield client
@@ -106,7 +106,7 @@ def allocator() -> list[str]:
 
 
 @contextmanager
-def _unchanged(names: Iterable[str]) -> Iterator[None]:
+def _restored_environment(names: Iterable[str]) -> Iterator[None]:
     """Keep variables of this process as they are: Dask sets them here, too, and the next study would inherit them."""
     before = {name: os.environ.get(name) for name in names}
     try:
@@ -131,7 +131,7 @@ def remote_client(scheduler: str) -> Iterator[tuple[Any, WorkerCheck]]:
     """
     from distributed import Client
 
-    _silence()
+    _quiet_logs()
     address = _address_in(scheduler) if scheduler.endswith(".json") else scheduler
     try:
         client = Client(address, timeout=10)
@@ -191,7 +191,7 @@ def _version() -> str:
     return __version__
 
 
-def _silence() -> None:
+def _quiet_logs() -> None:
     for name in ("distributed", "distributed.client", "distributed.shuffle", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -210,7 +210,7 @@ def _start_cluster(workers: int) -> Any:
     )
 
 
-def _apart(start: Callable[..., Any], *arguments: Any) -> Any:
+def _without_sigint(start: Callable[..., Any], *arguments: Any) -> Any:
     """Call something in a thread that SIGINT does not reach, and so no thread or process that it starts.
 
     A terminal sends Ctrl-C to the whole process group: workers leave it to their parent.

@@ -1,4 +1,4 @@
-"""Executing tasks: inline, on worker processes of this machine, or on any Dask cluster."""
+"""Executors of tasks: inline, worker processes on this machine, or any Dask cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -91,7 +92,7 @@ class DaskExecutor:
         suspects: list[Task] = []
         # another client of the caller's may be the default one, whose loop is not ours
         running = as_completed(loop=self.client.loop)
-        room = _Room(self.client, self.check)
+        room = _Capacity(self.client, self.check)
 
         def submit(task: Task) -> Any:
             future = self.client.submit(function, task, *arguments(task), pure=False)
@@ -114,7 +115,7 @@ class DaskExecutor:
             yield task, _result(submit(task))
 
 
-class _Room:
+class _Capacity:
     """How many tasks may be in flight: workers come and go, and are counted every second."""
 
     def __init__(self, client: Any, check: WorkerCheck) -> None:
@@ -170,6 +171,24 @@ def executor(
         return
     with remote_client(scheduler) as (client, check):
         yield DaskExecutor(client, check)
+
+
+@contextmanager
+def lazy_executor(
+    workers: int | None = None, scheduler: str | None = None, *, layers: int | None = None
+) -> Iterator[Callable[[], Executor]]:
+    """A function that opens an executor when it is first called, and returns the same one from then on.
+
+    Where nothing is left to compute, no process is started. Arguments are those of `executor`; the executor is closed
+    with the ``with`` block.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def opened() -> Executor:
+            return stack.enter_context(executor(workers, scheduler, layers=layers))
+
+        yield opened
 
 
 def _result(future: Any) -> Any:

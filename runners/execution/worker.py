@@ -26,10 +26,10 @@ from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
-from prunestats.runners.training.device import environment, place, place_data
-from prunestats.runners.training.latency import speed_up
+from prunestats.runners.training.device import environment, place_data, place_network
+from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
-from prunestats.runners.training.protocol import Protocol, prune_and_train
+from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
 from prunestats.runners.training.seeds import derived_rng, torch_seed
 
@@ -77,7 +77,7 @@ class RunTask:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedOriginal:
     """An original, ready to be pruned."""
 
     network: nn.Module
@@ -85,14 +85,14 @@ class Prepared:
     data: Data
 
 
-_prepared: OrderedDict[str, Prepared] = OrderedDict()
+_prepared: OrderedDict[str, PreparedOriginal] = OrderedDict()
 _MOST_PREPARED = 4
 
 # Keys of a protocol that ask for more numbers about the same training.
-_MEASURED = frozenset({"latency", "proxies"})
+_MEASUREMENT_KEYS = frozenset({"latency", "proxies"})
 
 # torch's global generator serves one run at a time; a worker of several threads would mix their draws.
-_ALONE = threading.Lock()
+_TORCH_LOCK = threading.Lock()
 
 
 def run_task(
@@ -110,17 +110,17 @@ def run_task(
 
 def training_key(protocol: dict[str, Any]) -> str:
     """Hash of what a protocol trains, and so of its draws: what is only measured changes neither."""
-    return content_key({name: value for name, value in protocol.items() if name not in _MEASURED})
+    return content_key({name: value for name, value in protocol.items() if name not in _MEASUREMENT_KEYS})
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
     """Train an original from its seed, or load and measure its checkpoint."""
     started = time.perf_counter()
-    with _ALONE:
+    with _TORCH_LOCK:
         torch.set_num_threads(1)
         data = place_data(load_data(**task.data))
         rng = derived_rng(task.seed, task.key)
-        network = place(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
+        network = place_network(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
         if "checkpoint" in task.recipe:
             load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
         else:
@@ -153,15 +153,15 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
     started = time.perf_counter()
     log: list[EpochMetric] = []
     measured: dict[str, Any] = {}
-    with _ALONE:
+    with _TORCH_LOCK:
         torch.set_num_threads(1)
         try:
-            prepared = prepare(original, weights)
+            prepared = prepare_original(original, weights)
             network, train_loss = _prune_and_train(task, prepared, log, measured)
             test_error, test_loss = evaluate(network, prepared.data.test)
             wall_s = time.perf_counter() - started
             if task.protocol.get("latency"):
-                measured |= speed_up(network, prepared.network, prepared.data.example_input)
+                measured |= latency_columns(network, prepared.network, prepared.data.example_input)
         except (DivergedError, RuntimeError, MemoryError) as error:
             return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
     last = log[-1]
@@ -174,10 +174,10 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
 
 
 def _prune_and_train(
-    task: RunTask, prepared: Prepared, log: list[EpochMetric], measured: dict[str, Any]
+    task: RunTask, prepared: PreparedOriginal, log: list[EpochMetric], measured: dict[str, Any]
 ) -> tuple[nn.Module, float | None]:
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
-    protocol = Protocol.from_parameters(task.protocol)
+    protocol = PruningProtocol.from_parameters(task.protocol)
 
     def look(pruned: nn.Module) -> None:
         if task.protocol.get("proxies"):
@@ -202,7 +202,7 @@ def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...
     return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
 
 
-def prepare(original: OriginalTask, weights: bytes) -> Prepared:
+def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal:
     """The original of a task, kept for the next ones of the same process."""
     found = _prepared.get(original.key)
     if found is None:
@@ -210,7 +210,7 @@ def prepare(original: OriginalTask, weights: bytes) -> Prepared:
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
-        found = _prepared[original.key] = Prepared(place(network), traced, place_data(data))
+        found = _prepared[original.key] = PreparedOriginal(place_network(network), traced, place_data(data))
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
     _prepared.move_to_end(original.key)

@@ -194,8 +194,11 @@ _COLLECTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 # Heads that serve an older way of training, and take no part in an evaluation: published results are without them.
-_PLAIN = {"aux_logits": False, "init_weights": True}
-_SPECIAL = {("torchvision", "googlenet"): _PLAIN, ("torchvision", "inception_v3"): _PLAIN}
+_NO_AUX = {"aux_logits": False, "init_weights": True}
+_ARGUMENTS = {
+    ("torchvision", "googlenet"): _NO_AUX,
+    ("torchvision", "inception_v3"): _NO_AUX,
+}
 
 
 def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
@@ -213,7 +216,7 @@ def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
             f"version that fits torch {torch.__version__}?"
         ) from error
     try:
-        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_SPECIAL.get((collection, name), {}))
+        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(f"network '{collection}:{name}': {collection} has no such network ({_line(error)})") from error
     except (AttributeError, OSError, TypeError) as error:

@@ -72,7 +72,7 @@ class Group:
     readers: tuple[str, ...]
 
 
-def couple(
+def coupled_groups(
     graph: Any, image: nn.Module, modules: dict[str, nn.Module]
 ) -> tuple[tuple[Group, ...], dict[Side, Channels]]:
     """Groups of coupled filters, and the group and filter behind each channel of each layer.
@@ -105,13 +105,13 @@ def couple(
     """
     filters = _filters(*_tied_labels(graph, image, modules))
     writers = [name for name, module in modules.items() if not isinstance(module, _BatchNorm)]
-    names, group_of, place_of = _number(filters, _kinds(filters), writers)
+    names, group_of, place_of = _assign_groups(filters, _layer_profiles(filters), writers)
     channels = {
         side: Channels(np.where(behind >= 0, group_of[behind], -1), np.where(behind >= 0, place_of[behind], -1))
         for side, behind in filters.items()
     }
     sizes = np.bincount(group_of[group_of >= 0], minlength=len(names)).tolist()
-    groups = (Group(name, sizes[index], *_ends(index, channels, writers)) for index, name in enumerate(names))
+    groups = (Group(name, sizes[index], *_touching(index, channels, writers)) for index, name in enumerate(names))
     return tuple(groups), channels
 
 
@@ -178,7 +178,7 @@ def _filters(labels: Labels, ties: list[tuple[int, int]], n_labels: int) -> Labe
     return {side: np.where(found >= 0, merged[found], -1) for side, found in labels.items()}
 
 
-def _kinds(filters: Labels) -> NDArray[np.int64]:
+def _layer_profiles(filters: Labels) -> NDArray[np.int64]:
     """A number for each filter, equal where filters stand in the same layers equally often."""
     n_filters = 1 + max(int(behind.max(initial=0)) for behind in filters.values())
     counts = np.zeros((n_filters, len(filters)), dtype=np.int32)
@@ -187,7 +187,7 @@ def _kinds(filters: Labels) -> NDArray[np.int64]:
     return np.unique(counts, axis=0, return_inverse=True)[1].ravel()
 
 
-def _number(
+def _assign_groups(
     filters: Labels, kinds: NDArray[np.int64], writers: list[str]
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Names of the groups after their first writers; each filter's group, and its place in that writer's order."""
@@ -204,7 +204,9 @@ def _number(
     return names, group_of, place_of
 
 
-def _ends(index: int, channels: dict[Side, Channels], writers: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _touching(
+    index: int, channels: dict[Side, Channels], writers: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The layers that write to a group, and the layers that read from it."""
 
     def touching(side: str) -> tuple[str, ...]:

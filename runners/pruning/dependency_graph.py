@@ -40,7 +40,7 @@ def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn
     TraceError
         If Torch-Pruning fails, or would: where channels are shuffled.
     """
-    marked = _Marked(network, example_input).to(example_input.device).eval()
+    marked = _WithMarkers(network, example_input).to(example_input.device).eval()
     with _named(network), torch.no_grad():
         marked(example_input)
     with _failures_told():
@@ -93,21 +93,21 @@ def _failures_told() -> Iterator[None]:
         raise TraceError(f"Torch-Pruning cannot follow the forward pass of the network ({reason})") from error
 
 
-class _Marked(nn.Module):
+class _WithMarkers(nn.Module):
     """A network between marks: one for the image, and one after each concatenation, made in the first forward pass."""
 
     def __init__(self, network: nn.Module, example_input: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.image = _mark(example_input)
+        self.image = _marker(example_input)
         self.marks = nn.ModuleList()
 
     def forward(self, x: Tensor) -> Any:
-        with _Marking(self.marks):
+        with _InsertMarkers(self.marks):
             return self.network(self.image(x))
 
 
-class _Marking(TorchFunctionMode):
+class _InsertMarkers(TorchFunctionMode):
     """Passes what a concatenation of channels gives through the next mark."""
 
     def __init__(self, marks: nn.ModuleList) -> None:
@@ -128,7 +128,7 @@ class _Marking(TorchFunctionMode):
         if axis % result.dim() != 1:
             return result
         if self.used == len(self.marks):
-            self.marks.append(_mark(result).to(result.device).eval())
+            self.marks.append(_marker(result).to(result.device).eval())
         self.used += 1
         return self.marks[self.used - 1](result)
 
@@ -142,5 +142,5 @@ def _refuse_shuffled(before: torch.Size, after: torch.Size) -> None:
         )
 
 
-def _mark(features: Tensor) -> nn.Module:
+def _marker(features: Tensor) -> nn.Module:
     return nn.BatchNorm2d(features.shape[1]) if features.dim() == 4 else nn.BatchNorm1d(features.shape[1])

@@ -35,7 +35,7 @@ def keep_filters(
     return small
 
 
-def silence(network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]]) -> nn.Module:
+def mask_filters(network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]]) -> nn.Module:
     """A copy of `network`, as large as it, in which the filters that are not marked True write and are read as zeros.
 
     In evaluation mode it computes what `keep_filters` computes, which is how the one is tested by the other.
@@ -45,18 +45,18 @@ def silence(network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]]) 
     with torch.no_grad():
         for layer in trace.layers:
             module = modules[layer.name]
-            gone = _gone(layer.outputs, filters)
+            gone = _removed(layer.outputs, filters)
             for parameter in module.parameters(recurse=False):
                 parameter[gone] = 0
             if isinstance(module, _BatchNorm):
                 if module.running_mean is not None:
                     module.running_mean[gone] = 0
             elif independent_groups(module) == 1:
-                module.weight[:, _gone(layer.inputs, filters)] = 0
+                module.weight[:, _removed(layer.inputs, filters)] = 0
     return silenced
 
 
-def _gone(channels: Channels, filters: list[NDArray[np.bool_]]) -> torch.Tensor:
+def _removed(channels: Channels, filters: list[NDArray[np.bool_]]) -> torch.Tensor:
     leaves = np.ones(len(channels.group), dtype=np.bool_)
     leaves[channels.kept(filters)] = False
     return torch.from_numpy(leaves)

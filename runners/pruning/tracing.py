@@ -18,10 +18,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.cost.model import CostModel, Layer, Terms
 from prunestats.errors import TraceError
-from prunestats.runners.pruning.coupling import Channels, couple, independent_groups
+from prunestats.runners.pruning.coupling import Channels, coupled_groups, independent_groups
 from prunestats.runners.pruning.dependency_graph import dependency_graph
 from prunestats.runners.pruning.traced import Trace, TracedLayer
-from prunestats.runners.pruning.verification import check_trace
+from prunestats.runners.pruning.verification import verify_trace
 
 __all__ = ["Trace", "TracedLayer", "trace"]
 
@@ -68,7 +68,7 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
         with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
             warnings.simplefilter("ignore")  # what Torch-Pruning is unsure of is checked below
             # it follows gradients, also for a caller who wants none
-            groups, channels = couple(*dependency_graph(network, example_input[:1].clone()), modules)
+            groups, channels = coupled_groups(*dependency_graph(network, example_input[:1].clone()), modules)
     finally:
         network.train(training)
     if not groups:
@@ -84,7 +84,7 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     )
     found = Trace(groups, layers, cost)
     _check_count(found, network)
-    check_trace(network, found, example_input[:1])
+    verify_trace(network, found, example_input[:1])
     return found
 
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.errors import TraceError
-from prunestats.runners.pruning.shrinking import keep_filters, silence
+from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.pruning.traced import Trace
 
 # Rounding differs by about 1e-6 of the largest value; a channel in the wrong place by about the value itself.
 _TOLERANCE = 1e-3
 
 
-def check_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None:
+def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None:
     """Refuse a trace by which pruning would not be the same as silencing.
 
     Parameters
@@ -40,12 +40,12 @@ def check_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None
     Every layer of the smaller network must write what the same layer writes in the silenced one. Where branches are
     multiplied, rounding can grow to the size of a mistake, so what differs is looked at again in double precision.
     """
-    complaint = _complaint(network, trace, example_input)
-    if complaint and _complaint(network, trace, example_input.double()):
+    complaint = _mismatch(network, trace, example_input)
+    if complaint and _mismatch(network, trace, example_input.double()):
         raise TraceError(complaint)
 
 
-def _complaint(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
+def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
     """What is wrong with a trace, in the precision of the input."""
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(np.random.SeedSequence(0))
@@ -55,7 +55,7 @@ def _complaint(network: nn.Module, trace: Trace, example_input: Tensor) -> str |
     marks = [rng.permutation(group.size) < (group.size + 1) // 2 for group in trace.groups]
     small = keep_filters(dense, trace, marks)
     image = torch.randn(example_input.shape, generator=generator).to(example_input)
-    expected, _ = _outputs(silence(dense, trace, marks), trace, image)
+    expected, _ = _outputs(mask_filters(dense, trace, marks), trace, image)
     found, failure = _outputs(small, trace, image)
     for name, output in found.items():
         if not _same(_only_kept(expected[name], name, trace, marks), output):

@@ -20,7 +20,7 @@ from prunestats.spaces.samplers import check_fraction
 from prunestats.spaces.space import Regime, Space
 from prunestats.spaces.support import Support
 
-_KEEPS = 2001
+_KEEP_RATIOS = 2001
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SearchOptions:
             )
 
     @property
-    def set_aside(self) -> int:
+    def reserved_trainings(self) -> int:
         """Trainings for finalists, uniform pruning among them, and for the winner beside it."""
         return (self.finalists + 1) * self.finalist_seeds + 2 * self.confirm_seeds
 
@@ -155,11 +155,12 @@ def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
     protocol = study.protocol
     if protocol.epochs == 0:
         raise InputError("a search needs a protocol that trains; found epochs = 0: set epochs of [protocol]")
-    left = options.budget - options.set_aside
+    reserved = options.reserved_trainings
+    left = options.budget - reserved
     if left < options.finalists:
         raise InputError(
-            f"expected a budget of {options.set_aside + options.finalists} trainings or more: {options.set_aside} for "
-            f"finalists and confirmation, the rest to search with; found {options.budget}"
+            f"expected a budget of {reserved + options.finalists} trainings or more: {reserved} for finalists and "
+            f"confirmation, the rest for successive halving; found {options.budget}"
         )
     rungs = halving_rungs(
         protocol.epochs, left, eta=options.eta, least_epochs=protocol.warmup_epochs + 1, finalists=options.finalists
@@ -187,7 +188,7 @@ def uniform_widths(cost: CostModel, space: Space, regime: Regime) -> list[int] |
     One keep ratio for all groups, rounded group by group.
     """
     support: Support = space.support(cost)
-    keeps = np.linspace(0, 1, _KEEPS)[1:]
+    keeps = np.linspace(0, 1, _KEEP_RATIOS)[1:]
     widths = support.nearest(keeps[:, None] * support.sizes)
     full = int(cost.flops(cost.sizes)[0])
     flops = cost.flops(widths)

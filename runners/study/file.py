@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,7 @@ from prunestats.runners.study.tables import (
     OriginalConfig,
     ProtocolConfig,
     Seed,
-    Table,
+    StudyTable,
     nearest,
 )
 from prunestats.spaces.space import Regime, Space
@@ -28,7 +29,7 @@ from prunestats.spaces.space import Regime, Space
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
-class RegimesConfig(Table):
+class RegimesConfig(StudyTable):
     """``[regimes]``: bands of FLOPs."""
 
     flops: Annotated[tuple[Fraction, ...], Field(min_length=1)]
@@ -57,13 +58,13 @@ class SpaceConfig(BaseModel):
         return Space.named(self.name, self.sampler, **(self.model_extra or {}))
 
 
-class PopulationConfig(Table):
+class PopulationConfig(StudyTable):
     """``[population]``: how many subnetworks are drawn."""
 
     subnetworks: Count = 60
 
 
-class Study(Table):
+class Study(StudyTable):
     """A whole study, as its file describes it.
 
     Examples
@@ -161,6 +162,31 @@ def parse_study(text: str, source: str = "study") -> Study:
         if len(set(values)) < len(values):
             raise StudyError(f"{source}: {key} must differ from one another; found {values}")
     return study
+
+
+def with_subnetworks(text: str, subnetworks: int) -> str:
+    """Text of a study file with another number of subnetworks in each population, its comments kept.
+
+    Raises
+    ------
+    StudyError
+        If the text does not hold exactly one such number, in ``[population]``.
+
+    Examples
+    --------
+    >>> text = with_subnetworks(demo_study_file().read_text(), 4)
+    >>> [line for line in text.splitlines() if line.startswith("subnetworks")]
+    ['subnetworks = 4              # for every original, regime and space']
+    """
+    study = parse_study(text)
+    changed, count = re.subn(r"(?m)^([ \t]*subnetworks[ \t]*=[ \t]*)[0-9_]+", rf"\g<1>{subnetworks}", text)
+    if count != 1:
+        raise StudyError(
+            f"expected one line `subnetworks = N` in the study; found {count}: write it below [population], by itself"
+        )
+    if parse_study(changed) != study.model_copy(update={"population": PopulationConfig(subnetworks=subnetworks)}):
+        raise StudyError("expected the line `subnetworks = N` below [population]; found it elsewhere: move it there")
+    return changed
 
 
 def study_text(content: Any) -> str:

@@ -24,7 +24,7 @@ Seed = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Table(BaseModel):
+class StudyTable(BaseModel):
     """A table of a study file.
 
     Keys in `later_keys` came after studies had been run. They take no part in what identifies a study, an original or a
@@ -36,10 +36,10 @@ class Table(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in dump(self).items() if key not in self.unsaid}
+        return {key: value for key, value in dump(self).items() if key not in self.omitted_keys}
 
     @property
-    def unsaid(self) -> frozenset[str]:
+    def omitted_keys(self) -> frozenset[str]:
         """Keys that take no part in what identifies a table's content."""
         return frozenset(key for key in self.later_keys if not self.changes(key))
 
@@ -54,7 +54,7 @@ class Table(BaseModel):
                 raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
 
 
-class DataConfig(Table):
+class DataConfig(StudyTable):
     """``[data]``: which images, and how they are split."""
 
     later_keys = frozenset({"image_size", "resize"})
@@ -77,7 +77,7 @@ class DataConfig(Table):
         return self
 
 
-class RecipeConfig(Table):
+class RecipeConfig(StudyTable):
     """How a network is trained; by default SGD with Nesterov momentum and a cosine schedule to zero."""
 
     later_keys = frozenset(
@@ -133,9 +133,9 @@ class OriginalConfig(RecipeConfig):
         return {**table, "epochs": 0, "learning_rate": 1.0}
 
     @property
-    def unsaid(self) -> frozenset[str]:
+    def omitted_keys(self) -> frozenset[str]:
         """Keys that take no part in what identifies an original."""
-        return super().unsaid | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
+        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
 
     @field_validator("network")
     @classmethod

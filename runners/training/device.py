@@ -13,7 +13,7 @@ import torch
 from distributed import get_worker
 from torch import nn
 
-from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.data.datasets import Data, ImageSplit
 
 
 @cache
@@ -47,13 +47,13 @@ def worker_number() -> int:
     return name if isinstance(name, int) else 0
 
 
-def place(network: nn.Module) -> nn.Module:
+def place_network(network: nn.Module) -> nn.Module:
     """The network where this process computes, in the layout that is fastest there."""
     # with channels last, one thread was measured to train the digits net and ResNet-20 faster, and VGG no slower
-    return lay_out(network, device(), _layout())
+    return move_network(network, device(), _layout())
 
 
-def lay_out(network: nn.Module, where: torch.device, layout: torch.memory_format) -> nn.Module:
+def move_network(network: nn.Module, where: torch.device, layout: torch.memory_format) -> nn.Module:
     """The network on a device, in a memory format."""
     move: Any = network.to  # its types leave the memory format out
     moved: nn.Module = move(where, memory_format=layout)
@@ -67,7 +67,7 @@ def place_data(data: Data) -> Data:
     )
 
 
-def _place_split(split: Split) -> Split:
+def _place_split(split: ImageSplit) -> ImageSplit:
     moved = split.to(device())
     if moved.rows is not None:
         return moved

@@ -97,7 +97,7 @@ def measure_latency(networks: Sequence[nn.Module], example_input: Tensor, batch:
     ]
 
 
-def speed_up(network: nn.Module, original: nn.Module, example_input: Tensor) -> dict[str, float]:
+def latency_columns(network: nn.Module, original: nn.Module, example_input: Tensor) -> dict[str, float]:
     """Latency of a subnetwork and its speed-up over the original, as a run's columns, for each of `BATCHES`."""
     found = {}
     for batch in BATCHES:

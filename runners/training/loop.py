@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 from torch.optim.sgd import sgd
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Split
+from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.distillation import Teacher
 
@@ -78,8 +78,8 @@ class Recipe:
 
 def train(
     network: nn.Module,
-    train_split: Split,
-    validation: Split,
+    train_split: ImageSplit,
+    validation: ImageSplit,
     recipe: Recipe,
     *,
     rng: np.random.Generator,
@@ -92,7 +92,7 @@ def train(
     ----------
     network : torch.nn.Module
         On the device of the splits.
-    train_split, validation : Split
+    train_split, validation : ImageSplit
         What is learned, and what each epoch is measured on.
     recipe : Recipe
     rng : numpy.random.Generator
@@ -227,13 +227,13 @@ def _losses(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split) -> tuple[float, float]:
+def evaluate(network: nn.Module, split: ImageSplit) -> tuple[float, float]:
     """Error and loss of a network on a split.
 
     Parameters
     ----------
     network : torch.nn.Module
-    split : Split
+    split : ImageSplit
 
     Returns
     -------

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.data.datasets import Data, ImageSplit
 from prunestats.runners.pruning.criteria import Batches
 from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
-from prunestats.runners.training.device import place
+from prunestats.runners.training.device import place_network
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.loop import Recipe, shuffled, train
 from prunestats.runners.training.seeds import torch_seed
 
 
 @dataclass(frozen=True)
-class Protocol:
+class PruningProtocol:
     """How a subnetwork is pruned and trained.
 
     Parameters
@@ -57,7 +57,7 @@ class Protocol:
     distill_temperature: float = 4.0
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Protocol:
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> PruningProtocol:
         """The protocol of a study's table: what it leaves out has its default, what only measures is left out here."""
         of_recipe = {field.name for field in fields(Recipe)}
         own = {field.name for field in fields(cls)}
@@ -70,7 +70,7 @@ def prune_and_train(
     trace: Trace,
     data: Data,
     widths: Sequence[int],
-    protocol: Protocol,
+    protocol: PruningProtocol,
     *,
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
@@ -85,7 +85,7 @@ def prune_and_train(
     trace : Trace
     data : Data
     widths : sequence of int, length groups
-    protocol : Protocol
+    protocol : PruningProtocol
     rng : numpy.random.Generator
         Source of all randomness. Torch's global generator is left as it was.
     on_epoch : callable
@@ -116,15 +116,15 @@ def prune_and_train(
                 train(small, data.train, data.validation, between, rng=rng, teacher=teacher)
             batches = None
             if protocol.criterion == "taylor":
-                batches = some_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
+                batches = random_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
             scores = importance(small, left, criterion=protocol.criterion, rng=rng, batches=batches)
             filters = most_important(left, scores, target)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
-            small = place(keep_filters(small, left, filters, init=protocol.init))
+            small = place_network(keep_filters(small, left, filters, init=protocol.init))
         on_pruned(small)
         if protocol.bn_recalibration > 0:
-            recalibrate(small, some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
+            recalibrate(small, random_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
         loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)
     return small, loss
 
@@ -136,6 +136,6 @@ def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArra
         yield start - (start - end) * step // steps
 
 
-def some_batches(split: Split, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
+def random_batches(split: ImageSplit, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
     """Take the first batches of a random order, as many as there are at most."""
     return [split.batch(members) for members in shuffled(len(split), batch_size, rng)[:count]]

@@ -10,7 +10,7 @@ from torch import nn
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.loop import DivergedError, evaluate
-from prunestats.runners.training.protocol import some_batches
+from prunestats.runners.training.protocol import random_batches
 
 _BATCHES = 8
 
@@ -38,7 +38,7 @@ def proxy_errors(pruned: nn.Module, data: Data, batch_size: int, rng: np.random.
        section 3.3.
     """
     anew = copy.deepcopy(pruned)
-    recalibrate(anew, some_batches(data.train, batch_size, _BATCHES, rng))
+    recalibrate(anew, random_batches(data.train, batch_size, _BATCHES, rng))
     return {"pruned_val_error": _error(pruned, data), "recalibrated_val_error": _error(anew, data)}
 
 

@@ -127,8 +127,8 @@ def files_mapped_by(pool):
 KERNELS = """
 import numpy as np, torch
 from prunestats.runners import build_network, prune, trace
-from prunestats.runners.data.datasets import Split
-from prunestats.runners.training.device import place
+from prunestats.runners.data.datasets import ImageSplit
+from prunestats.runners.training.device import place_network
 from prunestats.runners.training.loop import Recipe, train
 
 torch.set_num_threads(1)
@@ -136,9 +136,9 @@ shape = (1, 8, 8) if NAME == "resnet_digits" else (3, 32, 32)
 network = build_network(NAME)
 found = trace(network, torch.zeros(1, *shape))
 odd = [max(1, group.size - 3 - place % 5) for place, group in enumerate(found.groups)]
-rows = Split(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
+rows = ImageSplit(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
 print(sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in found.cost.layers), "layers", flush=True)
-pruned, recipe = place(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
+pruned, recipe = place_network(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
 said = lambda metric: print("epoch", metric.epoch, flush=True)
 train(pruned, rows, rows, recipe, rng=np.random.default_rng(0), on_epoch=said)
 """

@@ -8,7 +8,7 @@ import torch
 
 from prunestats.errors import InputError, StudyError
 from prunestats.runners import build_network
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.execution.worker import train_original
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.study.file import demo_study_file, parse_study
@@ -93,7 +93,7 @@ def from_checkpoint(path):
 
 def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
     path = saved(tmp_path / "w.pt", weights)
-    planned = plan(parse_study(from_checkpoint(path)))
+    planned = plan_study(parse_study(from_checkpoint(path)))
     task = planned.originals[0].task
     assert task.recipe == {"checkpoint": path, "sha256": checkpoint_sha256(path)}
     trained = train_original(task)
@@ -104,7 +104,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
 
 def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tmp_path, weights):
     def key(name, content):
-        return plan(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
+        return plan_study(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
 
     first = key("a.safetensors", weights)
     assert first == key("b.safetensors", weights)
@@ -113,7 +113,7 @@ def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tm
 
 def test_a_file_that_changes_after_planning_is_refused(tmp_path, weights):
     path = saved(tmp_path / "w.pt", weights)
-    task = plan(parse_study(from_checkpoint(path))).originals[0].task
+    task = plan_study(parse_study(from_checkpoint(path))).originals[0].task
     saved(tmp_path / "w.pt", {**weights, "fc.bias": weights["fc.bias"] + 1})
     with pytest.raises(InputError, match="not what it was when the study was planned"):
         train_original(task)
@@ -121,10 +121,10 @@ def test_a_file_that_changes_after_planning_is_refused(tmp_path, weights):
 
 def test_a_wrong_checkpoint_is_refused_before_anything_is_trained(tmp_path, weights):
     with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: checkpoint .* cannot be read"):
-        plan(parse_study(from_checkpoint(tmp_path / "absent.pt")))
+        plan_study(parse_study(from_checkpoint(tmp_path / "absent.pt")))
     path = saved(tmp_path / "w.pt", without(weights, "fc.bias"))
     with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: .* it lacks fc\.bias"):
-        plan(parse_study(from_checkpoint(path)))
+        plan_study(parse_study(from_checkpoint(path)))
 
 
 @pytest.mark.parametrize("line", ["epochs = 3", "learning_rate = 0.1", 'optimiser = "adamw"', "seeds = [0, 1]"])

@@ -114,7 +114,7 @@ def networks(draw):
         return Net(blocks, draw(st.booleans())).eval()
 
 
-def silence(network, traced, filters):
+def mask_filters(network, traced, filters):
     """Zeros for all that removed filters own, batch norm included; what reads them is left as it is."""
     silenced = prune(network, traced, traced.cost.sizes)
     modules = dict(silenced.named_modules())
@@ -136,7 +136,7 @@ def check(network, seed):
     with torch.no_grad():
         assert torch.equal(prune(network, traced, traced.cost.sizes)(images), network(images))
         small = keep_filters(network, traced, filters)
-        expected = silence(network, traced, filters)(images)
+        expected = mask_filters(network, traced, filters)(images)
         scale = expected.abs().max()
         torch.testing.assert_close(small(images) / scale, expected / scale, rtol=1e-5, atol=1e-5)
         with FlopCounterMode(display=False) as counter:

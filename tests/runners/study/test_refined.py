@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from prunestats.errors import InputError
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.study.file import demo_study_file, parse_study
 from prunestats.runners.study.refined import refined_study
 
@@ -16,7 +16,7 @@ BEST = 10.0
 @pytest.fixture(scope="module")
 def drawn():
     """The demo's initial population at a quarter of the FLOPs, with nothing trained."""
-    populations = [p for p in plan(STUDY).populations if p.regime.flops == 0.25 and p.space.name == "initial"]
+    populations = [p for p in plan_study(STUDY).populations if p.regime.flops == 0.25 and p.space.name == "initial"]
     return pd.concat(
         pd.DataFrame(
             {
@@ -51,7 +51,7 @@ def test_an_optimum_becomes_a_study_with_fresh_draws_and_seeds_and_a_control_apa
     assert (study.seed, study.protocol.seeds) == (STUDY.seed + 1, (1,))
     assert study.regimes.flops == (0.25,)
     assert study.originals == STUDY.originals
-    assert {key for p in plan(study).populations for key in p.keys}.isdisjoint(drawn["subnetwork"])
+    assert {key for p in plan_study(study).populations for key in p.keys}.isdisjoint(drawn["subnetwork"])
     ratios = drawn["flops"] / drawn["params"]
     shares = [np.mean((ratios >= band.low) & (ratios <= band.high)) for band in (refined, control)]
     assert shares[0] == pytest.approx(shares[1], abs=0.02)

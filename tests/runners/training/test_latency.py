@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from prunestats.runners.training.latency import measure_latency, speed_up
+from prunestats.runners.training.latency import latency_columns, measure_latency
 
 
 class Sleeper(nn.Module):
@@ -39,6 +39,6 @@ def test_slow_networks_are_measured_a_few_times_only():
 
 
 def test_speed_up_is_the_originals_latency_over_the_subnetworks():
-    found = speed_up(Sleeper(0.0002), Sleeper(0.0006), torch.zeros(1, 1))
+    found = latency_columns(Sleeper(0.0002), Sleeper(0.0006), torch.zeros(1, 1))
     assert set(found) == {"latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64"}
     assert found["speedup_64"] == pytest.approx(3, rel=0.3)

@@ -11,15 +11,15 @@ from torch.nn import functional
 
 from prunestats.errors import StudyError
 from prunestats.runners import build_network, load_data, trace
-from prunestats.runners.data.datasets import Split
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.data.datasets import ImageSplit
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.study.file import content_key, demo_study_file, parse_study, read_study
 from prunestats.runners.study.tables import OriginalConfig, ProtocolConfig, RecipeConfig
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.loop import DivergedError, Recipe, _optimiser, _schedule, evaluate, train
-from prunestats.runners.training.protocol import Protocol, _targets, prune_and_train
+from prunestats.runners.training.protocol import PruningProtocol, _targets, prune_and_train
 
 DEMO = demo_study_file().read_text()
 WIDTHS = (5, 4, 9, 8, 17, 16)
@@ -31,7 +31,7 @@ def digits():
     data = load_data("digits")
 
     def first(split, n):
-        return Split(split.pixels[:n].clone(), split.labels[:n].clone())
+        return ImageSplit(split.pixels[:n].clone(), split.labels[:n].clone())
 
     return dataclasses.replace(data, train=first(data.train, 192), validation=first(data.validation, 64))
 
@@ -48,9 +48,8 @@ def run(original, digits, seed=0, **parameters):
     base = {"criterion": "l1", "init": "inherited", "epochs": 1, "learning_rate": 0.02, "batch_size": 64}
     base |= {"momentum": 0.9, "weight_decay": 5e-4, **parameters}
     log = []
-    network, loss = prune_and_train(
-        *original, digits, WIDTHS, Protocol.from_parameters(base), rng=np.random.default_rng(seed), on_epoch=log.append
-    )
+    protocol, rng = PruningProtocol.from_parameters(base), np.random.default_rng(seed)
+    network, loss = prune_and_train(*original, digits, WIDTHS, protocol, rng=rng, on_epoch=log.append)
     return network, loss, log
 
 
@@ -243,7 +242,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(original, digits):
 
 def test_defaults_are_the_same_wherever_they_stand():
     of_recipe = {field.name: field.default for field in dataclasses.fields(Recipe)}
-    of_protocol = {field.name: field.default for field in dataclasses.fields(Protocol)}
+    of_protocol = {field.name: field.default for field in dataclasses.fields(PruningProtocol)}
     for name in RecipeConfig.later_keys:
         assert RecipeConfig.model_fields[name].default == of_recipe[name]
     for name in ProtocolConfig.later_keys - RecipeConfig.later_keys - {"latency", "proxies"}:
@@ -256,7 +255,7 @@ def test_what_was_stored_before_these_keys_came_is_found_again():
     study = read_study(demo_study_file())
     assert study.fingerprint == "81d9204828c8867f"
     assert content_key(study.protocol.parameters) == "dc8947124cbf0812"
-    assert [original.task.key for original in plan(study).originals] == ["9bc618d46fdba08a", "d131709f246f0921"]
+    assert [original.task.key for original in plan_study(study).originals] == ["9bc618d46fdba08a", "d131709f246f0921"]
 
 
 def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
