@@ -1,7 +1,7 @@
-"""What a worker does: train an original, or prune, train and evaluate one subnetwork.
+"""Tasks of a worker: train an original, or prune, train and evaluate one subnetwork.
 
-Everything here runs in worker processes and knows no database. Randomness derives from what is computed, not from
-when or where, so any number of workers gives the same results.
+All of this runs in worker processes, which do not open the database. Random streams are derived from what is computed,
+not from when or where, so results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 @dataclass(frozen=True)
 class OriginalTask:
-    """An original to train: its network, data, recipe and seed, and the key that identifies them."""
+    """An original to train: network, data, recipe and seed, and the key that identifies them."""
 
     key: str
     network: str
@@ -59,7 +59,7 @@ class TrainedOriginal:
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights."""
+        """SHA-256 of the weights."""
         return hashlib.sha256(self.weights).hexdigest()
 
 
@@ -78,7 +78,7 @@ class RunTask:
 
 @dataclass(frozen=True)
 class PreparedOriginal:
-    """An original, ready to be pruned."""
+    """A trained original with its trace and data, ready to be pruned."""
 
     network: nn.Module
     trace: Trace
@@ -86,13 +86,20 @@ class PreparedOriginal:
 
 
 _prepared: OrderedDict[str, PreparedOriginal] = OrderedDict()
+
+# Originals cached in a worker. With fewer, they would be traced again where runs of several alternate; with more, they
+# would take memory. Results do not depend on it.
 _MOST_PREPARED = 4
 
-# Keys of a protocol that ask for more numbers about the same training.
+# Keys of a protocol that request further measurements of the same training.
 _MEASUREMENT_KEYS = frozenset({"latency", "proxies"})
 
-# torch's global generator serves one run at a time; a worker of several threads would mix their draws.
+# Runs use torch's global generator, so in a worker with several threads they must take turns.
 _TORCH_LOCK = threading.Lock()
+
+
+# Characters: enough for an error's message; torch appends C++ stack traces to some.
+_LONGEST_REASON = 500
 
 
 def run_task(
@@ -109,12 +116,12 @@ def run_task(
 
 
 def training_key(protocol: dict[str, Any]) -> str:
-    """Hash of what a protocol trains, and so of its draws: what is only measured changes neither."""
+    """Hash of a protocol without its measurements, which change neither training nor random streams."""
     return content_key({name: value for name, value in protocol.items() if name not in _MEASUREMENT_KEYS})
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
-    """Train an original from its seed, or load and measure its checkpoint."""
+    """Train an original from its seed, or load its checkpoint, and evaluate it."""
     started = time.perf_counter()
     with _TORCH_LOCK:
         torch.set_num_threads(1)
@@ -141,15 +148,15 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
 
 
 def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
-    """Prune, train and evaluate one subnetwork; also tell on which machine and with which versions.
+    """Prune, train and evaluate one subnetwork; return its outcome and the environment of the worker.
 
-    A training that diverges, or breaks in another way, is an outcome too: failed, with its reason.
+    A training that diverges or raises an error has the outcome "failed", with its reason.
     """
     return train_subnetwork(task, original, weights)[0], environment()
 
 
 def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
-    """How one run went, and the subnetwork that it trained, or None if it failed."""
+    """Outcome of one run, and the trained subnetwork, or None if the run failed."""
     started = time.perf_counter()
     log: list[EpochMetric] = []
     measured: dict[str, Any] = {}
@@ -179,10 +186,10 @@ def _prune_and_train(
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
     protocol = PruningProtocol.from_parameters(task.protocol)
 
-    def look(pruned: nn.Module) -> None:
+    def measure_proxies(pruned: nn.Module) -> None:
         if task.protocol.get("proxies"):
-            apart = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
-            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, apart))
+            proxies_rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
+            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
 
     return prune_and_train(
         prepared.network,
@@ -192,18 +199,20 @@ def _prune_and_train(
         protocol,
         rng=rng,
         on_epoch=log.append,
-        on_pruned=look,
+        on_pruned=measure_proxies,
     )
 
 
 def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
-    """The outcome of a run that failed, with its reason in one line."""
+    """The outcome of a failed run, with its reason in one line."""
     epochs = log[-1].epoch if log else None
-    return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
+    return Outcome(
+        "failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:_LONGEST_REASON], epochs_log=log
+    )
 
 
 def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal:
-    """The original of a task, kept for the next ones of the same process."""
+    """The trained original of a task, cached for later tasks of the same process."""
     found = _prepared.get(original.key)
     if found is None:
         data = load_data(**original.data)

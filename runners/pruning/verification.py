@@ -1,4 +1,4 @@
-"""Checking a trace against its network: pruning must compute what silencing the same filters computes."""
+"""Verification of a trace: the pruned network must match the original with the same filters masked to zero."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from prunestats.errors import TraceError
 from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.pruning.traced import Trace
 
-# Rounding differs by about 1e-6 of the largest value; a channel in the wrong place by about the value itself.
+# Relative to the largest value: rounding differs by about 1e-6, a misplaced channel by about the value itself.
 _TOLERANCE = 1e-3
 
 
 def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None:
-    """Refuse a trace by which pruning would not be the same as silencing.
+    """Refuse a trace by which pruning filters differs from masking them to zero.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The network, left as it was.
+        The original, which is not changed.
     trace : Trace
     example_input : Tensor, shape (1, channels, height, width)
 
@@ -36,9 +36,9 @@ def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> Non
 
     Notes
     -----
-    A copy with random weights, so that no weight is zero by chance or by design, loses a random half of every group.
-    Every layer of the smaller network must write what the same layer writes in the silenced one. Where branches are
-    multiplied, rounding can grow to the size of a mistake, so what differs is looked at again in double precision.
+    A copy with random weights, so that no weight is zero by design, is pruned of a random half of every group. The
+    outputs of every layer must match those of the same layer in the masked copy. Multiplicative branches amplify
+    rounding error, so a mismatch is rechecked in float64.
     """
     complaint = _mismatch(network, trace, example_input)
     if complaint and _mismatch(network, trace, example_input.double()):
@@ -46,7 +46,7 @@ def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> Non
 
 
 def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
-    """What is wrong with a trace, in the precision of the input."""
+    """The first mismatch between pruned and masked network, computed in the precision of the input, or None."""
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(np.random.SeedSequence(0))
     dense = copy.deepcopy(network).eval()
@@ -60,20 +60,20 @@ def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | 
     for name, output in found.items():
         if not _same(_only_kept(expected[name], name, trace, marks), output):
             return (
-                f"{_named(name)} cannot be followed: what it computes changes when filters before it are left out "
-                "(are channels mixed, reordered or counted between layers?)"
+                f"{_named(name)} cannot be traced: its output differs when filters before it are pruned instead of "
+                "masked (are channels mixed, reordered or counted between layers?)"
             )
     if failure is None:
         return None
     last = _named(list(found)[-1]) if found else "its input"
     return (
-        f"the network stops working after {last} when filters are left out ({failure}): does its forward hold numbers "
-        "of channels?"
+        f"the network fails after {last} when filters are pruned ({failure}): does its forward pass contain fixed "
+        "numbers of channels?"
     )
 
 
 def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str, Tensor], str | None]:
-    """What each layer writes, and under the empty name the network itself; and what stopped it."""
+    """Outputs of the layers by name, and of the network under the empty name; and the error that stopped it, if any."""
     outputs: dict[str, Tensor] = {}
     modules = dict(network.named_modules())
     handles = [
@@ -108,10 +108,10 @@ def _same(expected: Tensor, found: Tensor) -> bool:
 
 
 def _randomise(network: nn.Module, generator: torch.Generator) -> None:
-    """Random weights, in place, that let what a layer adds outweigh what came before.
+    """Draw random weights, in place, with which the shift of each layer outweighs the activations that it receives.
 
-    With weights that keep the size of what flows through, rounding grows to the size of a mistake over hundreds of
-    layers.
+    Rounding error then dies out. With weights that preserve the scale of activations it grows, over hundreds of layers,
+    to the size of a real mismatch. Scales and variances are drawn from [0.5, 1.5], away from zero.
     """
     with torch.no_grad():
         for module in network.modules():

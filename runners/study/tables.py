@@ -1,4 +1,4 @@
-"""The tables of a study file that say what is trained, on what, and how: checked, and identified by their content."""
+"""Tables of a study file (data, training recipe, originals, protocol): validated, and identified by their content."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class StudyTable(BaseModel):
     """A table of a study file.
 
-    Keys in `later_keys` came after studies had been run. They take no part in what identifies a study, an original or a
-    run while they have their defaults, so that what was stored before is found again; those defaults never change.
+    Keys in `later_keys` were added after studies had been stored. At their defaults they are omitted from the content by
+    which studies, originals and runs are identified, so that earlier results are found again. So these defaults must
+    never change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -40,22 +41,22 @@ class StudyTable(BaseModel):
 
     @property
     def omitted_keys(self) -> frozenset[str]:
-        """Keys that take no part in what identifies a table's content."""
+        """Keys that are omitted from the content that identifies the table."""
         return frozenset(key for key in self.later_keys if not self.changes(key))
 
     def changes(self, key: str) -> bool:
-        """Whether a key has another value than its default."""
+        """Whether the value of a key differs from its default."""
         return bool(getattr(self, key) != type(self).model_fields[key].default)
 
     def refuse(self, keys: Iterable[str], reason: str) -> None:
-        """Refuse keys that the file sets to what makes no sense beside its other keys."""
+        """Refuse keys whose value differs from the default, as they have no effect beside the other keys."""
         for key in keys:
             if self.changes(key):
                 raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
 
 
 class DataConfig(StudyTable):
-    """``[data]``: which images, and how they are split."""
+    """``[data]``: the data set and its split."""
 
     later_keys = frozenset({"image_size", "resize"})
 
@@ -71,14 +72,14 @@ class DataConfig(StudyTable):
         if self.name != "images":
             self.refuse(("image_size", "resize"), f"with name = {self.name!r}, whose images have a size")
         elif self.image_size is None:
-            raise ValueError("image_size is missing: pixels of the square that is cut out of each image")
+            raise ValueError("image_size is missing: it gives the side of the central crop in pixels")
         elif self.resize is not None and self.resize < self.image_size:
             raise ValueError(f"resize must be at least image_size, {self.image_size}; found {self.resize}")
         return self
 
 
 class RecipeConfig(StudyTable):
-    """How a network is trained; by default SGD with Nesterov momentum and a cosine schedule to zero."""
+    """A training recipe, by default SGD with Nesterov momentum and cosine annealing to zero."""
 
     later_keys = frozenset(
         {"optimiser", "schedule", "milestones", "decay", "warmup_epochs", "label_smoothing", "augment", "precision"}
@@ -112,7 +113,7 @@ class RecipeConfig(StudyTable):
 
 
 class OriginalConfig(RecipeConfig):
-    """``[[originals]]``: a network, trained once for each seed, or with weights that were trained elsewhere."""
+    """``[[originals]]``: a network that is trained once for each seed, or loaded from a checkpoint."""
 
     later_keys = RecipeConfig.later_keys | {"checkpoint"}
 
@@ -134,7 +135,7 @@ class OriginalConfig(RecipeConfig):
 
     @property
     def omitted_keys(self) -> frozenset[str]:
-        """Keys that take no part in what identifies an original."""
+        """Keys that are omitted from the content that identifies the original."""
         return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
 
     @field_validator("network")
@@ -146,7 +147,7 @@ class OriginalConfig(RecipeConfig):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The training recipe alone; empty where a checkpoint takes its place."""
+        """The training recipe; empty for a checkpoint."""
         return self.model_dump(exclude={"network", "seeds", "checkpoint"})
 
 
@@ -176,7 +177,7 @@ class ProtocolConfig(RecipeConfig):
         if self.criterion != "taylor":
             self.refuse(("taylor_batches",), f"with criterion = {self.criterion!r}")
         if self.init == "scratch":
-            self.refuse(("steps", "bn_recalibration"), "with init = 'scratch', which forgets the weights")
+            self.refuse(("steps", "bn_recalibration"), "with init = 'scratch', which discards the weights")
         if self.distill_weight == 0:
             self.refuse(("distill_temperature",), "without distill_weight")
         if self.steps == 1:
@@ -192,11 +193,11 @@ class ProtocolConfig(RecipeConfig):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything that decides a run's result but its seed."""
+        """All keys on which the result of a run depends, except the seed."""
         return self.model_dump(exclude={"name", "seeds"})
 
 
 def nearest(found: str, known: list[str]) -> str:
-    """What was meant by a word that is not known."""
+    """A suggestion for an unknown word: the most similar known one, or all of them."""
     near = difflib.get_close_matches(found, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(known)})"

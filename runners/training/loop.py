@@ -1,4 +1,4 @@
-"""Training and evaluating a network on data that lives in memory."""
+"""Training loop and evaluation of a network."""
 
 from __future__ import annotations
 
@@ -20,41 +20,42 @@ from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.distillation import Teacher
 
+# Evaluation stores no activations for gradients, so batches may be large; it bounds memory and changes only rounding.
 _EVALUATION_BATCH = 1024
 
 
 class DivergedError(Exception):
-    """Training met a loss that is not finite."""
+    """Training or evaluation gave a loss that is not finite."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """A training recipe: optimiser, learning-rate schedule and regularisation.
 
     Parameters
     ----------
     epochs : int
-        Passes over the training split; the last one is the result, never the best one.
+        Passes over the training split. Metrics are those after the last epoch, as choosing the best would bias them.
     learning_rate : float
-        The highest of the schedule.
+        The maximum of the schedule.
     batch_size : int
     momentum, weight_decay : float
-        `momentum` is Nesterov's, of "sgd" alone.
+        `momentum` is Nesterov momentum, for "sgd" only.
     optimiser : {"sgd", "adamw"}
         Stochastic gradient descent, or Adam with decoupled weight decay [1]_.
     schedule : {"cosine", "step"}
-        Learning rate: a cosine to zero, or times `decay` at each of the `milestones`.
+        Learning rate: cosine annealing to zero, or multiplied by `decay` at each of the `milestones`.
     milestones : tuple of float
-        Fractions of the training.
+        Fractions of the training, in (0, 1).
     decay : float
     warmup_epochs : int
-        Epochs in which the learning rate rises linearly to its highest.
+        Epochs in which the learning rate rises linearly to its maximum.
     label_smoothing : float
-        Part of each label that is spread over all classes.
+        Probability that is spread uniformly over all classes.
     augment : {"none", "crop_flip"}
-        Random crops with 4 pixels of padding, and mirror images.
+        Random crops with 4 pixels of padding, and horizontal flips.
     precision : {"float32", "bf16", "fp16"}
-        Of the forward pass in training on a GPU; on a CPU it is float32 always, as evaluation is everywhere.
+        Precision of the forward pass in training on a GPU. Training on a CPU and all evaluation use float32.
 
     References
     ----------
@@ -86,31 +87,31 @@ def train(
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     teacher: Teacher | None = None,
 ) -> float | None:
-    """Train a network in place, and return the mean training loss of the last epoch.
+    """Train a network in place and return its mean training loss over the last epoch.
 
     Parameters
     ----------
     network : torch.nn.Module
         On the device of the splits.
     train_split, validation : ImageSplit
-        What is learned, and what each epoch is measured on.
+        Images to train on, and images on which every epoch is evaluated.
     recipe : Recipe
     rng : numpy.random.Generator
-        Source of the order of the batches, and of augmentation.
+        Source of the order of batches and of augmentation.
     on_epoch : callable
-        Receives the metrics after every epoch, and before the first.
+        Receives the metrics before the first epoch and after every epoch.
     teacher : Teacher, optional
-        Whose answers are learned too.
+        The teacher of knowledge distillation.
 
     Returns
     -------
     float or None
-        Cross-entropy with the labels in nats, whatever else is learned; None after no epoch.
+        Cross-entropy with the labels in nats, whatever loss is minimised; None if `epochs` is 0.
 
     Raises
     ------
     DivergedError
-        As soon as a batch's loss is not finite.
+        As soon as the loss of a batch is not finite.
     """
     on_epoch(EpochMetric(0, None, *evaluate(network, validation)))
     if recipe.epochs == 0:
@@ -145,7 +146,7 @@ def train(
 
 
 def shuffled(n: int, batch_size: int, rng: np.random.Generator) -> list[Tensor]:
-    """Members of a split in random order, in batches."""
+    """Batches of the indices 0 to n - 1 in random order."""
     return list(torch.from_numpy(rng.permutation(n)).split(batch_size))
 
 
@@ -165,37 +166,39 @@ def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 class _LeanSGD(torch.optim.SGD):
-    """The same steps, bit for bit, of one group of parameters on a CPU, which all learn or do not from the first on.
+    """SGD with less overhead, bit for bit the same, for one group of parameters on a CPU.
 
-    torch looks up each parameter's options and state anew in every step, which takes a small network longer than to
-    change its weights.
+    torch looks up the options and state of each parameter in every step, which takes longer than updating the weights
+    of a small network. Which parameters have gradients must not change after the first step.
     """
 
-    learning: tuple[Tensor, ...] = ()
+    trainable: tuple[Tensor, ...] = ()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
-        for parameter in self.learning or self.param_groups[0]["params"]:
+        """Set the gradients to None."""
+        for parameter in self.trainable or self.param_groups[0]["params"]:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Change the weights."""
+        """Update the weights."""
         options = self.param_groups[0]
-        if not self.learning:
-            self.learning = tuple(parameter for parameter in options["params"] if parameter.grad is not None)
-            self.velocities: list[Tensor | None] = [None] * len(self.learning)
+        if not self.trainable:
+            self.trainable = tuple(parameter for parameter in options["params"] if parameter.grad is not None)
+            self.velocities: list[Tensor | None] = [None] * len(self.trainable)
         named = {
             name: options[name] for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
         }
-        gradients: list[Any] = [parameter.grad for parameter in self.learning]
-        sgd(list(self.learning), gradients, self.velocities, fused=True, **named)
+        gradients: list[Any] = [parameter.grad for parameter in self.trainable]
+        sgd(list(self.trainable), gradients, self.velocities, fused=True, **named)
 
 
 def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps_an_epoch: int) -> LRScheduler:
     steps, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
     if recipe.schedule == "cosine" and warmup == 0:
-        return CosineAnnealingLR(optimiser, steps)  # its rounding is that of all runs so far
+        return CosineAnnealingLR(
+            optimiser, steps
+        )  # without warm-up, as `factor` rounds differently and stored runs must be reproduced
 
     def factor(step: int) -> float:
         if step < warmup:
@@ -208,7 +211,7 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps_an_epoch: 
 
 
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Lower precision on a GPU; nothing on a CPU."""
+    """Automatic mixed precision on a GPU; no effect on a CPU."""
     if device.type != "cuda" or precision == "float32":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if precision == "bf16" else torch.float16)
@@ -217,7 +220,7 @@ def _autocast(device: torch.device, precision: str) -> AbstractContextManager[An
 def _losses(
     logits: Tensor, labels: Tensor, images: Tensor, recipe: Recipe, teacher: Teacher | None
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy with the labels, and what is minimised."""
+    """Cross-entropy with the labels, and the loss to minimise, with label smoothing and distillation."""
     cross_entropy = loss = functional.cross_entropy(logits, labels)
     if recipe.label_smoothing > 0:
         loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -228,7 +231,7 @@ def _losses(
 
 @torch.no_grad()
 def evaluate(network: nn.Module, split: ImageSplit) -> tuple[float, float]:
-    """Error and loss of a network on a split.
+    """Top-1 error and cross-entropy of a network on a split.
 
     Parameters
     ----------

@@ -139,7 +139,10 @@ images, labels = images_and_labels(0)
         (python_3(images.tobytes(), images.shape, labels, b"fine_labels"), "KeyError"),
         (python_3(images.tobytes(), images.shape, labels[:-1], b"labels"), "one label an image; found 20 and 19"),
         (python_3(images.tobytes(), images.shape, labels + 6, b"labels"), "labels below 10; found 10"),
-        (pickle.dumps({b"data": images.astype(float), b"labels": [0] * N}, protocol=2), "no plain bytes"),
+        (
+            pickle.dumps({b"data": images.astype(float), b"labels": [0] * N}, protocol=2),
+            "images are not an array of uint8",
+        ),
         (pickle.dumps([1, 2]), "AttributeError"),
     ],
 )

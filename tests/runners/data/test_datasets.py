@@ -97,7 +97,7 @@ def mine(tmp_path, **changes):
         ({"test_labels": np.arange(8)}, "test labels must occur in training too, 0 to 3; found 7"),
         ({"test_labels": np.arange(8) / 2}, "test labels must be whole numbers"),
         ({"train_labels": np.arange(40) % 4 - 1}, "train labels must be whole numbers from 0; found -1 to 2"),
-        ({"test_images": np.zeros((8, 2, 5, 6))}, "must have one shape"),
+        ({"test_images": np.zeros((8, 2, 5, 6))}, "must hold images of the same shape"),
         ({"test_images": np.full((8, 2, 5, 5), np.nan)}, "images must be finite"),
         ({"test_images": np.zeros((0, 2, 5, 5)), "test_labels": np.zeros(0)}, "test split must hold images"),
         ({"test_labels": np.array([None] * 8)}, "cannot be read as one"),
@@ -154,7 +154,7 @@ def half_an_npz(tmp_path):
     ("make", "complaint"),
     [
         (missing_folder, "found nothing at"),
-        (no_folder, "data.folder must say"),
+        (no_folder, "data.folder must name the folder"),
         (half_a_download, "records of 3,073 bytes"),
         (absent_batch, r"data_batch_4\.bin \(binary version\) or data_batch_4 .*; not found"),
         (not_an_npz, "cannot be read as one"),

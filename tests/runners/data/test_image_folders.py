@@ -167,7 +167,7 @@ def test_without_pillow_the_message_says_what_to_install(folder, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [({"image_size": None}, "data.image_size must say"), ({"resize": 8}, "data.resize must be at least")],
+    [({"image_size": None}, "data.image_size must give"), ({"resize": 8}, "data.resize must be at least")],
 )
 def test_sizes_that_do_not_fit_are_refused(folder, options, complaint):
     with pytest.raises(InputError, match=complaint):

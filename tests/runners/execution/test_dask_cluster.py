@@ -139,7 +139,7 @@ def test_a_scheduler_that_dies_ends_the_study_in_one_line_and_it_goes_on(tmp_pat
             if phase == "runs" and done == 3:
                 scheduler.kill()
 
-        with pytest.raises(PrunestatsError, match="the same command goes on") as caught:
+        with pytest.raises(PrunestatsError, match="run the same command again to continue") as caught:
             run_study(parse_study(STUDY), tmp_path / "results.db", scheduler=address, progress=kill)
         assert "\n" not in str(caught.value)
     before = rows(tmp_path / "results.db")

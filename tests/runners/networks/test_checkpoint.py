@@ -58,10 +58,13 @@ def without(weights, *names):
     ("change", "complaint"),
     [
         (lambda w: without(w, "stem.weight", "fc.bias"), "it lacks fc.bias, stem.weight"),
-        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "holds what the network does not: extra.weight"),
+        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "has entries that the network does not have: extra.weight"),
         (lambda w: {f"net.{name}": value for name, value in w.items()}, "lacks .* and 44 more"),
         (lambda w: {**w, "fc.weight": torch.zeros(100, 64)}, r"fc.weight has shape \(100, 64\), the network's has"),
-        (lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)}, "fc.bias holds values that are not finite"),
+        (
+            lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)},
+            "expected finite weights; found NaN or infinity in fc.bias",
+        ),
         (lambda w: [1, 2], "must hold a state dict"),
         (lambda w: {"stem.weight": 3}, "must hold a state dict"),
         (lambda w: {"stem.weight": Hostile()}, "holds more than weights"),
@@ -115,7 +118,7 @@ def test_a_file_that_changes_after_planning_is_refused(tmp_path, weights):
     path = saved(tmp_path / "w.pt", weights)
     task = plan_study(parse_study(from_checkpoint(path))).originals[0].task
     saved(tmp_path / "w.pt", {**weights, "fc.bias": weights["fc.bias"] + 1})
-    with pytest.raises(InputError, match="not what it was when the study was planned"):
+    with pytest.raises(InputError, match="has changed since the study was planned"):
         train_original(task)
 
 

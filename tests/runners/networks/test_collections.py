@@ -50,7 +50,7 @@ REFUSED = {
     "timm:test_convnext": "'stem.1' of kind LayerNorm2d owns parameters",
     "timm:test_nfnet": r"'stem.conv1' of kind ScaledStdConv2d owns parameters \(bias, gain, weight\)",
     "timm:test_vit": "the network itself, a VisionTransformer owns parameters",
-    "timm:ghostnet_050": "'blocks.0.0.ghost2.primary_conv.1' cannot be followed",
+    "timm:ghostnet_050": "'blocks.0.0.ghost2.primary_conv.1' cannot be traced",
 }
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_pruned_exactly_is_refused_with_the_reason(name, complain
     [
         ("torchvision:resnet19", r"torchvision has no such network \(Unknown model resnet19\)"),
         ("timm:resnet19", r"timm has no such network \(Unknown model"),
-        ("torchvision:raft_small", "'torchvision:raft_small' cannot be made with 10 classes.*does it classify images"),
+        ("torchvision:raft_small", "'torchvision:raft_small' cannot be built with 10 classes.*does it classify images"),
     ],
 )
 def test_other_names_are_refused_in_one_line(name, complaint):

@@ -162,5 +162,5 @@ def test_a_failure_of_torch_pruning_is_told_in_one_line():
 
     groups = coupled_layers(Graph(), [])
     assert next(groups) == "a group"
-    with pytest.raises(TraceError, match=r"Torch-Pruning cannot follow .* \(IndexError: list index out of range\)"):
+    with pytest.raises(TraceError, match=r"Torch-Pruning cannot trace .* \(IndexError: list index out of range\)"):
         next(groups)

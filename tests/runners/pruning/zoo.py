@@ -202,7 +202,7 @@ def refused():
             "'t' of kind ConvTranspose2d owns parameters",
         ),
         "norm without parameters": (
-            _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be followed",
+            _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be traced",
         ),
         "shuffled": (_head(lambda n, y, x: _shuffled(y)), "the network itself takes the 8 channels"),
         "a gain": (
@@ -211,22 +211,22 @@ def refused():
         ),
         "a parameter of its own": (Scaled(), r"the network itself, a Scaled owns parameters \(scale\)"),
         "attention": (
-            _head(lambda n, y, x: y * torch.sigmoid(y.mean(1, keepdim=True))), "layer 'b' cannot be followed"
+            _head(lambda n, y, x: y * torch.sigmoid(y.mean(1, keepdim=True))), "layer 'b' cannot be traced"
         ),
-        "softmax": (_head(lambda n, y, x: y.softmax(1)), "layer 'b' cannot be followed"),
+        "softmax": (_head(lambda n, y, x: y.softmax(1)), "layer 'b' cannot be traced"),
         "chunked": (
             _head(lambda n, y, x: y.chunk(2, 1)[0] * y.chunk(2, 1)[1].sigmoid(), inputs=4),
-            "layer 'b' cannot be followed|stops working after layer 'a'",
+            "layer 'b' cannot be traced|fails after layer 'a'",
         ),
-        "sliced": (_head(lambda n, y, x: y[:, :4], inputs=4), "stops working after layer 'a'"),
+        "sliced": (_head(lambda n, y, x: y[:, :4], inputs=4), "fails after layer 'a'"),
         "the number of channels in forward": (
-            _head(lambda n, y, x: y.view(-1, 8, 64).view(-1, 8, 8, 8)), "stops working after layer 'a'"
+            _head(lambda n, y, x: y.view(-1, 8, 64).view(-1, 8, 8, 8)), "fails after layer 'a'"
         ),
         "padded channels": (
-            _head(lambda n, y, x: functional.pad(y, (0, 0, 0, 0, 4, 4)), inputs=16), "cannot be followed"
+            _head(lambda n, y, x: functional.pad(y, (0, 0, 0, 0, 4, 4)), inputs=16), "cannot be traced"
         ),
         "one channel times many": (
-            _head(lambda n, y, x: y * n.gate(x), gate=conv(3, 1)), "'gate' cannot be followed: its 1 channels"
+            _head(lambda n, y, x: y * n.gate(x), gate=conv(3, 1)), "'gate' cannot be traced: its 1 channels"
         ),
         "nothing to prune": (
             Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters that could be pruned"
