@@ -90,25 +90,25 @@ def run_study(
     weights: str | Path | None = None,
     progress: Progress = lambda phase, done, total: None,
 ) -> RunSummary:
-    """Run what is missing of a study and store it: every architecture and metric as rows.
+    """Execute the missing runs of a study and store every subnetwork and metric in the database.
 
     Parameters
     ----------
     study : str, Path or Study
         A study file, or a study that was read from one.
     db : str or Path
-        A SQLite file, made if it is not there, or the URL of a database.
+        A SQLite file, created if it does not exist, or the URL of a database.
     workers : int, optional
-        One-thread worker processes, by default one a GPU or else one a core; 0 runs inline. With worker processes,
-        call this under ``if __name__ == "__main__":``, as always in Python.
+        Single-threaded worker processes, by default one a GPU, or else one a core; 0 runs inline. With worker
+        processes, call this under ``if __name__ == "__main__":``, as they import the main module.
     scheduler : str, optional
-        Address of a Dask scheduler to be used instead, or the file that it wrote with ``--scheduler-file``.
+        Address of a Dask scheduler to use instead, or the file that it wrote with ``--scheduler-file``.
     max_runs : int, optional
         Stop after this many runs.
     weights : str or Path, optional
         Folder for the weights of the originals, by default beside the SQLite file.
     progress : callable
-        Receives the phase ("originals" or "runs"), how many are done, and how many there are.
+        Receives the phase ("originals" or "runs"), the number done and the total.
 
     Returns
     -------
@@ -117,14 +117,14 @@ def run_study(
     Raises
     ------
     StudyError, InputError
-        If the study cannot be run as written, before anything is trained.
+        If the study is not valid; raised before anything is trained.
     DatabaseError
         If the database cannot be used, or holds another study of this name.
 
     Notes
     -----
-    A run is identified by its subnetwork, protocol and seed. Each is stored in a transaction of its own as soon as it
-    ends, so that a study may be stopped at any moment and called again: what is stored is not computed again.
+    A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. Each run is stored in its own
+    transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same call.
     """
     started = time.perf_counter()
     planned = plan_study(study if isinstance(study, Study) else read_study(study))
@@ -142,14 +142,14 @@ def run_plan(
     *,
     max_runs: int | None = None,
 ) -> RunSummary:
-    """Run what is missing of a planned study on an executor that others may share.
+    """Execute the missing runs of a planned study on an executor that several studies may share.
 
     Parameters
     ----------
     planned : StudyPlan
     db : str or Path
     pool : callable
-        Returns the executor; called only where something is left to compute.
+        Returns the executor; called only where something is missing.
     execution : Execution
     max_runs : int, optional
         Stop after this many runs.
@@ -213,8 +213,8 @@ def _prepare_originals(
             raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
         if stored is not None and stored["weights_sha256"] != result.sha256:
             raise DatabaseError(
-                f"the weights of original {task.network}, seed {task.seed}, are not in {str(folder)!r} as stored, and "
-                "training gave others (another machine or version?): restore the file or begin a new database"
+                f"expected the stored weights of original {task.network}, seed {task.seed}, in {str(folder)!r}; found "
+                "none, and training gave others (another machine or version?): restore the file or use a new database"
             )
         write_atomically(weights_file(folder, task.key), result.weights)
         ids[task.key] = _store_original(engine, planned, original, result)

@@ -1,4 +1,4 @@
-"""Searching a good subnetwork for a budget of trainings: studies that follow one another, each stored as any other."""
+"""Search for a good subnetwork by successive halving: a sequence of studies, each stored as any other."""
 
 from __future__ import annotations
 
@@ -42,33 +42,34 @@ def search(
     progress: Progress = lambda phase, done, total: None,
     on_round: Callable[[str, int, int], None] = lambda study, subnetworks, epochs: None,
 ) -> SearchResult:
-    """Find a good subnetwork at some FLOPs for a budget of trainings.
+    """Search for a good subnetwork at given FLOPs by successive halving, within a budget of trainings.
 
     Parameters
     ----------
     study : str, Path or Study
-        Its first network and seed are pruned; its data, first space and protocol are used.
+        Its first network with the first seed is pruned; its data, first space and protocol are used.
     db : str or Path
-        Results database: results of the study in it bound the space, and all that is trained is stored in it.
+        Results database. Results of the study in it refine the space, and all trainings are stored in it.
     flops : float
         FLOPs as a fraction of the original's.
     budget : int
-        Full trainings that everything may cost together, confirmation included.
+        Maximum cost in full trainings, confirmation included.
     network : str, optional
-        Which network of the study, where there are several.
+        The network of the study to prune, where there are several.
     finalists, finalist_seeds : int
-        Subnetworks that are trained again, with how many new seeds each; the best mean validation loss wins.
+        Subnetworks that are trained again, and new training seeds of each; the best mean validation loss wins.
     confirm_seeds : int
-        Further seeds of the winner and of uniform pruning, for their test errors.
+        Further training seeds of the winner and of uniform pruning, from which their test errors are estimated.
     eta : int
-        Each round keeps 1 / `eta` and trains `eta` times as long.
+        Successive-halving factor: each rung keeps the best 1 / `eta` and trains them `eta` times as long.
     seed : int
-        Another one draws other candidates.
+        Seed by which candidates are sampled.
     level : float
+        Confidence level of the intervals.
     workers, scheduler, weights, progress
         As in `run_study`.
     on_round : callable
-        Receives the study, subnetworks and epochs of each round before it runs.
+        Receives the name, number of subnetworks and epochs of each study before it runs.
 
     Returns
     -------
@@ -77,15 +78,15 @@ def search(
     Raises
     ------
     StudyError, InputError, DatabaseError
-        As `run_study`; for a budget that is too small; or where every candidate of a round fails.
+        As `run_study`; for a budget that is too small; or where every run of a round fails.
 
     Notes
     -----
-    Candidates are drawn around the optimal ratio where the study's results show one, else from its first space, and
-    thinned out by successive halving over epochs [1]_ on validation loss. Seeds that choose and seeds that report are
-    apart, so the test error of the winner needs no correction for having been chosen: the difference between the
-    validation error seen when choosing and that of fresh seeds is the luck that it had. Every round is a study in the
-    database; the same call goes on where it was stopped.
+    Candidates are sampled around the optimal ratio where the study's results show one, else from its first space, and
+    selected by successive halving over epochs [1]_ on validation loss. Training seeds for selection and for reporting
+    are disjoint, so the test error of the winner is free of the winner's curse; the curse is estimated by the
+    difference between the validation errors on new seeds and on the seeds of the selection. Every round is a study in
+    the database, and all share one executor; the same call resumes a search that was stopped.
 
     References
     ----------
@@ -199,7 +200,7 @@ def _result(
 
 
 def _with_candidate_space(planned: SearchPlan, study: Study, db: str | Path) -> SearchPlan:
-    """The plan in the space where an earlier call of the same search drew; else where the study's results point."""
+    """The plan with the space of an earlier call of the same search, else with that which the study's results imply."""
     engine = open_database(db, create=True)
     with read(engine) as connection:
         begun = stored_text(connection, f"{planned.name}, rung 1")
@@ -207,7 +208,7 @@ def _with_candidate_space(planned: SearchPlan, study: Study, db: str | Path) -> 
     engine.dispose()
     if begun is not None:
         space = Study.model_validate_json(begun).spaces[0].space()
-        return replace(planned, space=space, reasons=("Candidates come from where this search drew them before.",))
+        return replace(planned, space=space, reasons=("Candidates are those of an earlier call of this search.",))
     results = None
     if known and planned.options.flops in study.regimes.flops:
         results = load_results(db, study=study.name, space=planned.space.name, regime=planned.options.flops)

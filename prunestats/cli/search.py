@@ -1,4 +1,4 @@
-"""The command that finds a subnetwork."""
+"""The command that searches for a good subnetwork."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ from prunestats.cli.terminal import print_table, say, show_progress
 def search(
     study: StudyFile,
     flops: Annotated[float, typer.Option(help="FLOPs as a fraction of the original's.")],
-    budget: Annotated[int, typer.Option(min=1, help="Full trainings that everything may cost together.")],
+    budget: Annotated[int, typer.Option(min=1, help="Maximum cost in full trainings, confirmation included.")],
     db: Db = "prunestats.db",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder to export the winner to.")] = None,
-    network: Annotated[str | None, typer.Option(help="Which network of the study, if there are several.")] = None,
+    network: Annotated[str | None, typer.Option(help="Network of the study to prune, if there are several.")] = None,
     finalists: Annotated[int, typer.Option(min=1, help="Subnetworks that are trained again with new seeds.")] = 3,
     finalist_seeds: Annotated[int, typer.Option(min=1, help="New seeds of each finalist.")] = 2,
-    confirm_seeds: Annotated[int, typer.Option(min=2, help="Further seeds that the test error is told from.")] = 3,
-    eta: Annotated[
-        int, typer.Option(min=2, help="Each round keeps one in so many and trains as many times longer.")
+    confirm_seeds: Annotated[
+        int, typer.Option(min=2, help="Further seeds to estimate the test error, unused for selection.")
     ] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Another one draws other candidates.")] = 0,
+    eta: Annotated[
+        int, typer.Option(min=2, help="Successive-halving factor: keep the best 1/eta, train eta times longer.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed by which candidates are sampled.")] = 0,
     level: Level = 0.95,
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether an export writes ONNX too.")] = True,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler to use instead of local workers: address or scheduler file.")
+    ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Whether an export includes ONNX.")] = True,
 ) -> None:
-    """Find a good subnetwork for a budget of trainings, and tell its test error from seeds that did not choose it."""
+    """Search for a good subnetwork by successive halving, and estimate its test error from independent seeds."""
     from prunestats.runners.search import search as find
 
     def announce(name: str, subnetworks: int, epochs: int) -> None:

@@ -1,4 +1,4 @@
-"""Commands that make results: demo, init, sample, run and status."""
+"""Commands that produce results: demo, init, sample, run and status."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from prunestats.errors import InputError
 
 QUERIES = (
     (
-        "which regime loses least, space by space",
+        "mean and best test error by regime and space",
         "SELECT regime, space, count(*) AS runs, avg(test_error) AS mean_test_error, min(test_error) AS best "
         "FROM results WHERE study = 'demo' AND state = 'done' GROUP BY regime, space "
         "ORDER BY regime DESC, mean_test_error",
     ),
     (
-        "the subnetworks that validation chooses, with their test error",
+        "the subnetworks with the lowest validation loss, and their test error",
         "SELECT regime, space, subnetwork, widths, ratio, val_error, test_error "
         "FROM results WHERE study = 'demo' AND state = 'done' ORDER BY val_loss LIMIT 10",
     ),
     (
-        "error against the FLOPs-to-parameter ratio, in bins of 5",
+        "mean test error by FLOPs-to-parameter ratio, in bins of 5",
         "SELECT regime, 5 * cast(ratio / 5 AS integer) AS ratio_from, count(*) AS runs, avg(test_error) AS mean_error "
         "FROM results WHERE study = 'demo' AND space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
     ),
@@ -35,13 +35,15 @@ QUERIES = (
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("prunestats-demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for the study, database, report and figures.")] = Path(
+        "prunestats-demo"
+    ),
     workers: Workers = None,
     subnetworks: Annotated[
-        int | None, typer.Option(min=1, help="Subnetworks a population, for a shorter demo.")
+        int | None, typer.Option(min=1, help="Subnetworks in each population, for a shorter demo.")
     ] = None,
 ) -> None:
-    """Run the whole loop on scikit-learn's digits: train, prune, store, analyse, refine, compare, report."""
+    """Run a complete study on scikit-learn's digits: train, prune, store, analyse, refine, compare and report."""
     from prunestats.files import write_atomically
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
@@ -79,7 +81,7 @@ def demo(
 
 
 def _refined_demo(study: Path, db: Path) -> Path | None:
-    """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
+    """Write a study that tests the first estimated optimum; None where no regime allows a refinement."""
     from prunestats.db import load_results
     from prunestats.files import write_atomically
     from prunestats.runners.study.file import read_study
@@ -94,13 +96,13 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
         frame = load_results(db, study=content.name, space=content.spaces[0].name, regime=regime)
         with suppress(InputError):
             found[regime] = refined_study(content, frame, regime=regime)
-    for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better end of the ratios")):
+    for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better side of the ratios")):
         for regime, made in found.items():
             if made.refinement.kind == kind and made.text is not None:
                 write_atomically(files[regime], made.text.encode())
-                say(f"{files[regime]} puts {words} at {regime:g} of the FLOPs to the test on fresh draws.")
+                say(f"{files[regime]} tests {words} at {regime:g} of the FLOPs on an independent sample.")
                 return files[regime]
-    say("No regime shows where to refine the space.")
+    say("No regime shows an optimal ratio by which to refine the space.")
     return None
 
 
@@ -113,7 +115,7 @@ def init(
     from prunestats.runners.study.file import demo_study_file
 
     if file.exists():
-        raise InputError(f"{file} is there already and is left as it is: name another file")
+        raise InputError(f"expected a new file; found {file}, which is left as it is: name another file")
     _make_folder(file.parent)
     write_atomically(file, demo_study_file().read_bytes())
     say(f"Wrote {file}. Edit it, then: prunestats sample {quote(str(file))}, and prunestats run {quote(str(file))}")
@@ -121,7 +123,7 @@ def init(
 
 @app.command()
 def sample(study: StudyFile, form: Form = "table") -> None:
-    """Draw and cost a study's populations without training: how many, how spread, which acceptance."""
+    """Sample a study's populations without training; print FLOPs, ratio range and acceptance rate."""
     from prunestats.runners.execution.study_plan import plan_study
     from prunestats.runners.study.file import read_study
 
@@ -129,12 +131,13 @@ def sample(study: StudyFile, form: Form = "table") -> None:
     spread = ("flops_min", "flops_max", "ratio_min", "ratio_median", "ratio_max")
     rows = []
     for population in plan_study(read_study(study)).populations:
-        drawn, task = population.sample, population.original.task
-        ratios = sorted((drawn.flops / drawn.params).tolist())
+        sampled, task = population.sample, population.original.task
+        ratios = sorted((sampled.flops / sampled.params).tolist())
         rows.append(
             (
-                *(task.network, task.seed, population.regime.flops, population.space.name, len(drawn.widths)),
-                *(drawn.attempts, drawn.acceptance, drawn.duplicates, int(drawn.flops.min()), int(drawn.flops.max())),
+                *(task.network, task.seed, population.regime.flops, population.space.name, len(sampled.widths)),
+                *(sampled.attempts, sampled.acceptance, sampled.duplicates),
+                *(int(sampled.flops.min()), int(sampled.flops.max())),
                 *(ratios[0], ratios[len(ratios) // 2], ratios[-1]),
             )
         )
@@ -146,24 +149,26 @@ def run(
     study: StudyFile,
     db: Db = "prunestats.db",
     workers: Workers = None,
-    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler to use instead: address or file.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler to use instead of local workers: address or scheduler file.")
+    ] = None,
     max_runs: Annotated[int | None, typer.Option(min=1, help="Stop after this many runs.")] = None,
 ) -> None:
-    """Run what is missing of a study; stop it whenever you like, and call it again to go on."""
+    """Execute the missing runs of a study; stop at any time and run the command again to resume."""
     from prunestats.runners.run import run_study
 
     with show_progress() as progress:
         summary = run_study(study, db, workers=workers, scheduler=scheduler, max_runs=max_runs, progress=progress)
     say(_summary_sentence(summary))
     if summary.missing:
-        say(f"To go on: prunestats run {quote(str(study))} --db {quote(db)}")
+        say(f"To resume: prunestats run {quote(str(study))} --db {quote(db)}")
     else:
         say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
 
 
 @app.command()
 def status(db: Db = "prunestats.db", study: StudyName = None, form: Form = "table") -> None:
-    """Show how far each study is: runs done, failed and missing, how fast it goes, what is left and what failed."""
+    """Show the progress of each study: runs done, failed and missing, rate, time left, and reasons of failures."""
     from prunestats.db import open_database, read, study_progress, study_status
 
     with read(open_database(db, create=False)) as connection:
@@ -183,9 +188,9 @@ def _progress_sentence(progress: Any) -> str:
     stored = progress.done + progress.failed
     if not progress.missing:
         return f"{progress.study}: all {progress.runs:,} runs are stored."
-    pace = f"; {progress.per_minute:.3g} runs a minute lately" if progress.per_minute else ""
+    pace = f"; {progress.per_minute:.3g} runs a minute recently" if progress.per_minute else ""
     if progress.left_s is not None:
-        left = f", about {duration(progress.left_s)} left" + ("" if progress.running else " once it goes on again")
+        left = f", about {duration(progress.left_s)} left" + ("" if progress.running else " once it is resumed")
     elif progress.mean_wall_s:
         left = f": about {duration(progress.missing * progress.mean_wall_s)} of one worker"
     else:
@@ -199,7 +204,7 @@ def _summary_sentence(summary: Any) -> str:
     failed = f", {summary.failed_now:,} of them failed" if summary.failed_now else ""
     now = summary.done_now + summary.failed_now
     if not now and not summary.missing:
-        return f"All {summary.runs:,} runs of study {summary.study!r} were there already."
+        return f"All {summary.runs:,} runs of study {summary.study!r} were stored already."
     missing = f"; {summary.missing:,} are missing" if summary.missing else ""
     return (
         f"{now:,} runs in {summary.wall_s:.0f} s{failed}; "
@@ -211,4 +216,6 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"expected a folder that can be made at {str(folder)!r}; {error.strerror}") from error
+        raise InputError(
+            f"expected a folder that can be created; found {error.strerror!r} at {str(folder)!r}: name another"
+        ) from error

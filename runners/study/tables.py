@@ -27,9 +27,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class StudyTable(BaseModel):
     """A table of a study file.
 
-    Keys in `later_keys` were added after studies had been stored. At their defaults they are omitted from the content by
-    which studies, originals and runs are identified, so that earlier results are found again. So these defaults must
-    never change.
+    Keys in `later_keys` were added after studies had been stored. At their defaults they are omitted from the content
+    by which studies, originals and runs are identified, so that earlier results are found again. Therefore these
+    defaults must never change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

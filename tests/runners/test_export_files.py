@@ -179,9 +179,9 @@ def test_the_command_prints_cost_and_latency_beside_the_original(db, key, tmp_pa
     [(flops, whole)] = sql(db, "SELECT s.flops, o.flops FROM subnetwork s, original o WHERE s.key = ?", key)
     assert re.search(rf"FLOPs +{flops} +{whole} +{whole / flops:.6g}", out)
     assert re.search(r"ms, batch of 64 +[\d.]+ +[\d.]+ +[\d.]+\n", out)
-    assert "its metrics differ from those that are stored" in out
+    assert "its metrics differ from the stored ones" in out
     assert "on cpu with 1 thread" in out
-    assert err.startswith("differs: test_loss is stored as 9.5 and came out as")
+    assert err.startswith("differs: expected test_loss 9.5, as stored; found")
 
 
 def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, tmp_path, images):
@@ -203,7 +203,7 @@ def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, 
         (None, {"protocol": "other"}, r"with protocol 'finetune' \(.*; found 'other'"),
         ("UPDATE subnetwork SET key = 'same' || key", {"key": "same"}, "found 3 that begin with 'same'"),
         ("UPDATE run SET state = 'failed', failure = 'loss is nan'", {}, "found it failed: loss is nan"),
-        ("UPDATE study SET text = 'import of x.csv'", {}, "results from outside"),
+        ("UPDATE study SET text = 'import of x.csv'", {}, "external results"),
         ("UPDATE original SET key = 'x'", {}, "expected the original x among those of study 'export'"),
         ("UPDATE subnetwork SET flops = flops + 1", {}, "flops as stored; found"),
     ],
@@ -241,5 +241,5 @@ class Undecided(nn.Module):
 
 
 def test_a_network_that_decides_by_its_data_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"torch\.export can follow"):
+    with pytest.raises(InputError, match=r"torch\.export can trace"):
         write_subnetwork(Undecided(), torch.zeros(1, 2), tmp_path, {"flops": 4, "params": 6}, onnx=False)

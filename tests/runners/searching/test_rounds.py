@@ -94,7 +94,7 @@ def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
     initial = Space("initial", Independent())
     space, reasons = candidate_space(initial, population("none"))
     assert space == initial
-    assert reasons[-1] == "Candidates come from the study's first space."
+    assert reasons[-1] == "Candidates are sampled from the study's first space."
     assert "prunestats run" in candidate_space(initial, None)[1][0]
     assert candidate_space(initial, population("bent").head(2))[0] == initial
 
@@ -102,7 +102,7 @@ def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"network": None}, "the study has resnet_digits, resnet20: choose with --network"),
+        ({"network": None}, "the study has resnet_digits, resnet20: select one with --network"),
         ({"network": "vgg"}, "found 'vgg'"),
         ({"budget": 16}, "budget of 17 trainings or more: 14 for finalists and confirmation"),
         ({"confirm_seeds": 1}, "confirm_seeds must be 2 or more"),
