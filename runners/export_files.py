@@ -118,6 +118,10 @@ def load_subnetwork(folder: str | Path) -> nn.Module:
     ------
     InputError
         If the folder holds no export, or its weights have another hash than when they were written.
+
+    Examples
+    --------
+    >>> network = load_subnetwork("my-subnetwork")     # doctest: +SKIP
     """
     folder = Path(folder)
     if not (folder / FACTS).is_file():
@@ -187,6 +191,7 @@ def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) 
     """Maximum difference of outputs for random inputs, relative where the output is above one."""
     generator = torch.Generator().manual_seed(0)
     greatest = 0.0
+    # the smallest batch, and one that is neither the batch of two used for tracing nor a power of two
     for batch in (1, 5):
         images = torch.randn(batch, *example_input.shape[1:], generator=generator)
         with torch.no_grad():

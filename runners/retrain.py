@@ -97,6 +97,11 @@ def export_subnetwork(
     A study stores metrics, not the weights of thousands of subnetworks: these are reproduced by the same training from
     the same seed. On a machine of the same type with the same versions, weights and metrics are identical to the last
     bit; elsewhere they may differ slightly, and `Export.differences` lists the metrics that do.
+
+    Examples
+    --------
+    >>> export = export_subnetwork("3f9c", "results.db", "my-subnetwork")     # doctest: +SKIP
+    >>> export.facts["flops"], export.differences                             # doctest: +SKIP
     """
     folder = Path(folder)
     check_export(folder, onnx=onnx)

@@ -60,7 +60,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where runs are computed, where the weights of originals are kept, and who is told of the progress.
+    """Where runs are computed, where the weights of originals are kept, and who receives the progress.
 
     Parameters
     ----------
@@ -125,6 +125,12 @@ def run_study(
     -----
     A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. Each run is stored in its own
     transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same call.
+
+    Examples
+    --------
+    >>> summary = run_study("study.toml", "results.db", workers=4)     # doctest: +SKIP
+    >>> summary.runs, summary.missing                                  # doctest: +SKIP
+    (720, 0)
     """
     started = time.perf_counter()
     planned = plan_study(study if isinstance(study, Study) else read_study(study))

@@ -176,8 +176,8 @@ def _result(
     if tuple(winner) not in keys:
         raise StudyError(f"every run of the winner in study {last!r} failed: `prunestats status` says why")
     key = keys[tuple(winner)]
-    beside = None if uniform is None else keys.get(tuple(uniform))
-    other = None if beside == key else beside
+    uniform_key = None if uniform is None else keys.get(tuple(uniform))
+    other = None if uniform_key == key else uniform_key
     tested = load_results(db, study=last, split="test")
     noise = load_results(db, study=rounds.done[-2].study, split="test")
     row = fresh[fresh["subnetwork"] == key].iloc[0]
@@ -188,7 +188,7 @@ def _result(
         widths=tuple(winner),
         flops_fraction=float(row["flops_fraction"]),
         params_fraction=float(row["params"] / row["original_params"]),
-        uniform=beside,
+        uniform=uniform_key,
         test=confirm(tested, key, other, noise=noise, level=level),
         validation=confirm(fresh, key, other, noise=finalists, level=level),
         val_error_seen=float(finalists.loc[finalists["subnetwork"] == key, "error"].mean()),

@@ -120,6 +120,7 @@ def _key(folder: Path, files: dict[str, list[tuple[Path, int]]], size: int, resi
     for path, label in (entry for split in files.values() for entry in split):
         stat = path.stat()
         digest.update(repr((str(path.relative_to(folder)), label, stat.st_size, stat.st_mtime_ns)).encode())
+    # 128 bits: file names stay short, and two folders never share a key
     return digest.hexdigest()[:32]
 
 

@@ -31,6 +31,7 @@ _WAITING_S = 60
 # measured to make runs of the demo 1.5 times as long.
 _WORKER_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    # 1 GiB: more than a training step frees, so that nothing is returned in between
     **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30)),
 }
 
@@ -160,7 +161,7 @@ def _address_in(file: str) -> str:
                 f"--scheduler: expected the address of a scheduler in {file!r}; found none in {_WAITING_S} s: "
                 f"start `dask scheduler --scheduler-file {file}`"
             )
-        time.sleep(0.1)
+        time.sleep(0.1)  # short beside the start of a scheduler, and long enough not to load a shared file system
 
 
 def worker_check(client: Any, address: str) -> WorkerCheck:

@@ -28,9 +28,10 @@ from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
 from prunestats.runners.training.device import environment, place_data, place_network
 from prunestats.runners.training.latency import latency_columns
-from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
+from prunestats.runners.training.loop import DivergedError, evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 

@@ -89,6 +89,7 @@ def _read(file: Path, path: str) -> Any:
             f"checkpoint {path!r} holds more than weights, or is damaged, and is not loaded: save the state dict alone"
         ) from error
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
+        # one line of a terminal; torch's messages may list hundreds of names
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"checkpoint {path!r} cannot be read as weights ({reason})") from error
 

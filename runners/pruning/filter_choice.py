@@ -29,7 +29,7 @@ def prune(
     Parameters
     ----------
     network : torch.nn.Module
-        The original, left as it was.
+        The original, which is not changed.
     trace : Trace
         Its trace.
     widths : sequence of int, length groups

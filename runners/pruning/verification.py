@@ -47,6 +47,7 @@ def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> Non
 
 def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
     """The first mismatch between pruned and masked network, computed in the precision of the input, or None."""
+    # fixed seeds, so that a network is accepted or refused always alike
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(np.random.SeedSequence(0))
     dense = copy.deepcopy(network).eval()
@@ -85,6 +86,7 @@ def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str,
         with torch.no_grad():
             outputs[""] = network(image)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        # torch appends stack traces to some messages
         failure = " ".join(str(error).split())[:200]
     finally:
         for handle in handles:

@@ -228,6 +228,7 @@ def candidate_space(initial: Space, results: pd.DataFrame | None) -> tuple[Space
             "After `prunestats run`, a search samples around the optimal ratio, where there is one.",
         )
     try:
+        # a fixed generator, so that the same results always give the same space
         optimum = find_optimum(results, response="log_cross_entropy", rng=np.random.default_rng(0))
     except ResultsError as error:
         reason = f"The optimal ratio cannot be estimated ({error}): candidates are sampled from the first space."

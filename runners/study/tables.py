@@ -21,6 +21,7 @@ from prunestats.runners.networks.builtin import NETWORKS
 Part = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+# Names stand in titles and tables of reports; 200 characters still fit on a few lines.
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -131,6 +132,7 @@ class OriginalConfig(RecipeConfig):
             raise ValueError(f"{key} = {table[key]!r} makes no sense with a checkpoint, which is not trained further")
         if table.get("seeds", [0]) != [0] and len(table["seeds"]) != 1:
             raise ValueError(f"seeds = {table['seeds']} makes no sense with a checkpoint, which is one original")
+        # required keys of a recipe, without effect here and omitted from the identity
         return {**table, "epochs": 0, "learning_rate": 1.0}
 
     @property

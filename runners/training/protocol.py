@@ -20,7 +20,8 @@ from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.device import place_network
 from prunestats.runners.training.distillation import Teacher
-from prunestats.runners.training.loop import Recipe, shuffled, train
+from prunestats.runners.training.loop import shuffled, train
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import torch_seed
 
 

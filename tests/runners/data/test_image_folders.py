@@ -100,7 +100,8 @@ def test_the_digest_knows_the_content_and_not_the_folder(folder, tmp_path):
 
 def test_a_run_trains_on_mapped_images(folder):
     from prunestats.runners import build_network
-    from prunestats.runners.training.loop import Recipe, train
+    from prunestats.runners.training.loop import train
+    from prunestats.runners.training.recipe import Recipe
 
     data = load(folder)
     network = build_network("resnet20", num_classes=3, seed=0)

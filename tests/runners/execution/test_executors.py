@@ -129,7 +129,8 @@ import numpy as np, torch
 from prunestats.runners import build_network, prune, trace
 from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.device import place_network
-from prunestats.runners.training.loop import Recipe, train
+from prunestats.runners.training.loop import train
+from prunestats.runners.training.recipe import Recipe
 
 torch.set_num_threads(1)
 shape = (1, 8, 8) if NAME == "resnet_digits" else (3, 32, 32)

@@ -9,7 +9,8 @@ import torch
 from prunestats.runners import build_network, load_data
 from prunestats.runners.execution.worker import OriginalTask, RunTask, run_subnetwork, run_task, train_original
 from prunestats.runners.study.file import demo_study_file, read_study
-from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
+from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng
 
 STUDY = read_study(demo_study_file())

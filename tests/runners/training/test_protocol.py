@@ -18,8 +18,9 @@ from prunestats.runners.study.tables import OriginalConfig, ProtocolConfig, Reci
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.distillation import Teacher
-from prunestats.runners.training.loop import DivergedError, Recipe, _optimiser, _schedule, evaluate, train
+from prunestats.runners.training.loop import DivergedError, evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, _targets, prune_and_train
+from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule
 
 DEMO = demo_study_file().read_text()
 WIDTHS = (5, 4, 9, 8, 17, 16)
@@ -139,8 +140,8 @@ def recipe(**changes):
 
 def rates(plan_):
     """Learning rates of 5 steps an epoch."""
-    optimiser = _optimiser(nn.Linear(1, 1), plan_)
-    schedule = _schedule(optimiser, plan_, 5)
+    optimiser = make_optimiser(nn.Linear(1, 1), plan_)
+    schedule = make_schedule(optimiser, plan_, 5)
     found = []
     for _ in range(plan_.epochs * 5):
         found.append(optimiser.param_groups[0]["lr"])
@@ -172,7 +173,7 @@ def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
         network.stem.weight.requires_grad_(False)
         recipe = Recipe(2, 0.001, 4, momentum=momentum, weight_decay=0.01)
         optimiser = make(network, recipe)
-        schedule = _schedule(optimiser, recipe, 3)
+        schedule = make_schedule(optimiser, recipe, 3)
         for seed in range(6):
             images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
             optimiser.zero_grad()
@@ -185,7 +186,7 @@ def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
         options = {"momentum": momentum, "weight_decay": recipe.weight_decay, "nesterov": momentum > 0, "fused": True}
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, **options)
 
-    expected, found = trained(plain), trained(_optimiser)
+    expected, found = trained(plain), trained(make_optimiser)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert not torch.equal(found["fc.weight"], build_network("resnet_digits", seed=0).fc.weight)
     assert torch.equal(found["stem.weight"], build_network("resnet_digits", seed=0).stem.weight)
@@ -193,9 +194,9 @@ def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
 
 def test_optimisers_are_what_they_say():
     network = nn.Linear(1, 1)
-    assert isinstance(_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
-    assert _optimiser(network, recipe()).defaults["nesterov"] is True
-    assert _optimiser(network, recipe(momentum=0.0)).defaults["nesterov"] is False
+    assert isinstance(make_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
+    assert make_optimiser(network, recipe()).defaults["nesterov"] is True
+    assert make_optimiser(network, recipe(momentum=0.0)).defaults["nesterov"] is False
 
 
 def test_crops_are_shifts_and_mirror_images():
