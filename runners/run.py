@@ -159,10 +159,6 @@ def run_plan(
     execution : Execution
     max_runs : int, optional
         Stop after this many runs.
-
-    Returns
-    -------
-    RunSummary
     """
     started = time.perf_counter()
     engine = open_database(db, create=True)

@@ -1,4 +1,4 @@
-"""CIFAR's python version is read as data: what would run code, or is not CIFAR, is refused."""
+"""CIFAR's python version is read as data: pickles that would run code, or are not CIFAR, are refused."""
 
 import builtins
 import io
@@ -120,7 +120,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, monkeypatch, content)
     assert "\n" not in str(caught.value)
 
 
-def test_the_name_that_a_hostile_file_wants_is_told(tmp_path):
+def test_the_message_contains_the_name_in_a_hostile_file(tmp_path):
     write(tmp_path, "cifar10", python_3)
     (tmp_path / "test_batch").write_bytes(HOSTILE["a system call"])
     with pytest.raises(InputError, match=r"it names \w+\.system, which no file of CIFAR does"):

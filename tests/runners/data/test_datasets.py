@@ -26,7 +26,7 @@ def test_normalisation_comes_from_the_training_split():
     assert abs(float(data.validation.images.mean())) > 1e-5
 
 
-def test_the_split_seed_moves_validation_but_never_test():
+def test_the_split_seed_changes_validation_but_never_test():
     first, other = load_data("digits"), load_data("digits", split_seed=1)
     assert not torch.equal(first.validation.labels, other.validation.labels)
     assert torch.equal(first.test.labels, other.test.labels)
@@ -113,7 +113,7 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(tmp_path):
         load_data("npz", mine(tmp_path), 0.01)
 
 
-def test_the_digest_knows_the_content_and_not_the_folder(tmp_path):
+def test_the_digest_depends_on_the_content_and_not_on_the_folder(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         write_cifar(tmp_path / name)

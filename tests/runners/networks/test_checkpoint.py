@@ -1,4 +1,4 @@
-"""Weights from elsewhere: loaded whole, or refused in one line; never code."""
+"""Checkpoints: loaded completely, or refused in one line; code in them is never run."""
 
 import pickle
 
@@ -31,14 +31,14 @@ def saved(path, content):
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
-def test_weights_are_loaded_whole(tmp_path, weights, name):
+def test_all_weights_are_loaded(tmp_path, weights, name):
     network = build_network("resnet_digits", seed=6)
     load_checkpoint(network, saved(tmp_path / name, weights))
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
-def test_what_training_scripts_wrap_around_weights_is_taken_off(tmp_path, weights, wrapper):
+def test_wrappers_and_prefixes_of_training_scripts_are_removed(tmp_path, weights, wrapper):
     parallel = {f"module.{name}": value for name, value in weights.items() if "num_batches" not in name}
     network = build_network("resnet_digits", seed=6)
     load_checkpoint(network, saved(tmp_path / "w.pt", {wrapper: parallel, "epoch": 3}))
@@ -105,7 +105,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
     assert 0 < trained.val_error <= 1
 
 
-def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tmp_path, weights):
+def test_an_original_is_identified_by_the_content_of_its_checkpoint_not_by_its_path(tmp_path, weights):
     def key(name, content):
         return plan_study(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
 

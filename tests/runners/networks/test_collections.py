@@ -82,7 +82,7 @@ def counted(network, image):
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_their_networks_are_costed_and_pruned_exactly(name):
+def test_networks_of_collections_are_costed_and_pruned_exactly(name):
     network = build_network(name, num_classes=10, seed=0).eval()
     image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     traced = trace(network, image)
@@ -104,8 +104,8 @@ def test_their_networks_are_costed_and_pruned_exactly(name):
 
 
 @pytest.mark.parametrize(("name", "layers"), [("torchvision:efficientnet_v2_m", 403), ("timm:starnet_s1", 117)])
-def test_rounding_is_not_taken_for_a_mistake(name, layers):
-    """Neither what grows over hundreds of layers, nor what grows where branches are multiplied."""
+def test_rounding_error_is_no_mismatch(name, layers):
+    """Neither over hundreds of layers, nor where multiplicative branches amplify it."""
     traced = trace(build_network(name, seed=0), torch.zeros(1, 3, 96, 96))
     assert len(traced.layers) == layers
 
@@ -166,7 +166,7 @@ batch_size = 32
 """
 
 
-def test_a_study_of_their_networks_runs(tmp_path):
+def test_a_study_of_networks_of_collections_runs(tmp_path):
     rng = np.random.default_rng(0)
     labels = {"train": np.arange(96) % 3, "test": np.arange(48) % 3}
     arrays = {

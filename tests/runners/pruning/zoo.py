@@ -1,4 +1,4 @@
-"""Small networks with one feature each that tracing must follow, or must refuse."""
+"""Small networks with one feature each, which tracing must support or refuse."""
 
 import torch
 from torch import nn
@@ -64,8 +64,8 @@ def _residual_output(net, x):
     return y + net.b(functional.relu(y))
 
 
-def followed():
-    """Networks that are traced, with the sizes of their groups."""
+def traced():
+    """Networks that can be traced, with the sizes of their groups."""
     linear = nn.Linear
     return {
         "flattened": (
@@ -146,7 +146,7 @@ def followed():
 
 
 def _head(middle, inputs=8, **layers):
-    """A network that does something to the 8 channels of its first layer before its second reads them."""
+    """A network that transforms the 8 channels of its first layer before the second reads them."""
     return Net(
         lambda n, x: n.fc(pooled(n.b(middle(n, n.a(x), x)))),
         a=conv(3, 8), **layers, b=conv(inputs, 6), fc=nn.Linear(6, 2),
@@ -169,7 +169,7 @@ class Reused(nn.Module):
 
 
 class Gained(nn.Conv2d):
-    """A convolution with a parameter more than others have."""
+    """A convolution with an additional parameter."""
 
     def __init__(self, *sizes):
         super().__init__(*sizes)
@@ -192,7 +192,7 @@ class Scaled(nn.Module):
 
 
 def refused():
-    """Networks that are refused, with what the message must say."""
+    """Networks that are refused, with the expected message."""
     return {
         "used twice": (Reused(), "'a' is used more than once"),
         "idle": (_head(lambda n, y, x: y, idle=conv(3, 3)), "'idle' takes no part"),

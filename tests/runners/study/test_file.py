@@ -9,14 +9,14 @@ from prunestats.runners.study.file import Study, demo_study_file, parse_study, r
 DEMO = demo_study_file().read_text()
 
 
-def test_the_shipped_study_is_whole():
+def test_the_demos_study_is_complete():
     study = read_study(demo_study_file())
     assert [space.name for space in study.spaces] == ["initial", "uniform"]
     assert study.population.subnetworks == 60
     assert study.originals[0].seeds == (0, 1)
 
 
-def test_the_fingerprint_knows_the_content_and_not_the_layout():
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_layout():
     same = parse_study(DEMO.replace("seed = 2304", "seed    =   2304  # spaced"))
     other = parse_study(DEMO.replace("seed = 2304", "seed = 2305"))
     assert same.fingerprint == parse_study(DEMO).fingerprint != other.fingerprint
@@ -124,8 +124,8 @@ def test_populations_of_different_originals_regimes_and_spaces_differ():
     assert len(set(keys)) == len(keys) == 12
 
 
-def test_a_key_that_came_later_is_left_out_where_it_is_not_set():
-    """What was stored before the key was known keeps its hash."""
+def test_a_later_key_is_omitted_at_its_default():
+    """Studies that were stored before the key was added keep their hash."""
     study, measured = parse_study(DEMO), parse_study(DEMO.replace("# latency = true ", "latency = true "))
     assert "latency" not in study.protocol.parameters
     assert "latency" not in study.model_dump_json()
@@ -148,7 +148,7 @@ def test_constraints_of_a_study_bound_every_population_and_change_no_other():
             assert "multiples of 2" in new.sample.law
 
 
-def test_the_first_draws_of_the_demo_are_those_from_before_there_were_constraints():
+def test_the_first_samples_of_the_demo_are_those_from_before_constraints_were_added():
     populations = plan_study(parse_study(DEMO)).populations
     assert [population.sample.widths[0].tolist() for population in populations[:6]] == [
         [16, 9, 25, 23, 39, 15],
@@ -164,7 +164,7 @@ def test_the_first_draws_of_the_demo_are_those_from_before_there_were_constraint
     ]
 
 
-def test_a_space_is_drawn_in_its_regimes_only_and_no_other_draw_changes():
+def test_a_space_is_sampled_in_its_regimes_only_and_no_other_sample_changes():
     everywhere = parse_study(DEMO)
     some = parse_study(DEMO.replace("jitter = 0.1", "jitter = 0.1\nregimes = [0.25]"))
     assert "regimes" not in everywhere.model_dump(mode="json")["spaces"][1]

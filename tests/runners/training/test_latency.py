@@ -8,7 +8,7 @@ from prunestats.runners.training.latency import latency_columns, measure_latency
 
 
 class Sleeper(nn.Module):
-    """Takes as long as it is told, for each input."""
+    """Sleeps for a given time for each input."""
 
     def __init__(self, seconds):
         super().__init__()
@@ -23,7 +23,7 @@ class Sleeper(nn.Module):
         return x
 
 
-def test_the_median_is_what_a_pass_takes_and_networks_take_turns():
+def test_the_median_is_that_of_a_pass_and_networks_alternate():
     fast, slow = Sleeper(0.002), Sleeper(0.006)
     found = measure_latency([fast, slow], torch.zeros(1, 1, 2, 2), 3)
     assert [latency.batch for latency in found] == [3, 3]

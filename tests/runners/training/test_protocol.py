@@ -1,4 +1,4 @@
-"""Protocols: what each key does, that it repeats itself, and that defaults change nothing."""
+"""Protocols: the effect of each key, reproducibility, and that defaults change nothing."""
 
 import dataclasses
 import math
@@ -28,7 +28,7 @@ WIDTHS = (5, 4, 9, 8, 17, 16)
 
 @pytest.fixture(scope="module")
 def digits():
-    """A small part of digits: what is tested is what training does, not how well."""
+    """A small subset of digits, enough to test what training does, not how well."""
     data = load_data("digits")
 
     def first(split, n):
@@ -71,7 +71,7 @@ VARIANTS = [
 ]
 
 
-def test_every_key_changes_the_result_and_repeats_itself(original, digits):
+def test_every_key_changes_the_result_reproducibly(original, digits):
     before = {name: value.clone() for name, value in original[0].state_dict().items()}
     losses = []
     for variant in VARIANTS:
@@ -87,12 +87,12 @@ def test_every_key_changes_the_result_and_repeats_itself(original, digits):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_lower_precision_is_for_gpus_alone(original, digits, precision):
-    """On a processor it changes no bit; the path on a GPU is not tested here."""
+def test_lower_precision_applies_to_gpus_only(original, digits, precision):
+    """On a CPU results are bit for bit the same; the GPU is not tested here."""
     assert run(original, digits)[1] == run(original, digits, precision=precision)[1]
 
 
-def test_a_protocol_knows_no_global_randomness(original, digits):
+def test_a_protocol_does_not_depend_on_global_random_state(original, digits):
     torch.manual_seed(1)
     first = run(original, digits, augment="crop_flip", criterion="random")[1]
     torch.manual_seed(2)
@@ -102,7 +102,7 @@ def test_a_protocol_knows_no_global_randomness(original, digits):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_steps_go_straight_from_the_original_to_the_widths(original):
+def test_widths_of_the_steps_are_interpolated_linearly(original):
     _, traced = original
     targets = list(_targets(traced, WIDTHS, 3))
     np.testing.assert_array_equal(targets[-1], WIDTHS)
@@ -111,8 +111,8 @@ def test_steps_go_straight_from_the_original_to_the_widths(original):
     np.testing.assert_allclose(path, np.linspace(path[0], path[-1], 4), atol=1)
 
 
-def test_epoch_0_is_the_network_that_fine_tuning_begins_with(original, digits):
-    """Without recalibration the pruned network as it is; with it, after recalibration only."""
+def test_epoch_0_is_the_network_before_fine_tuning(original, digits):
+    """The pruned network; recalibrated, if the protocol recalibrates."""
     _, _, plain = run(original, digits)
     pruned, _, _ = run(original, digits, epochs=0)
     assert plain[0].val_loss == evaluate(pruned, digits.validation)[1]
@@ -121,7 +121,7 @@ def test_epoch_0_is_the_network_that_fine_tuning_begins_with(original, digits):
     assert after[0].val_loss == evaluate(only, digits.validation)[1] != plain[0].val_loss
 
 
-def test_recalibration_takes_the_average_of_the_batches(digits):
+def test_recalibration_averages_over_batches(digits):
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5))
     batches = [digits.train.batch(slice(0, 64)), digits.train.batch(slice(64, 128))]
     recalibrate(network, batches)
@@ -150,7 +150,7 @@ def rates(plan_):
     return np.array(found)
 
 
-def test_schedules_are_what_they_say():
+def test_schedules_follow_their_formulas():
     steps = np.arange(50)
     np.testing.assert_allclose(rates(recipe()), 0.25 * (1 + np.cos(np.pi * steps / 50)), rtol=1e-9)
     np.testing.assert_allclose(
@@ -165,8 +165,8 @@ def test_schedules_are_what_they_say():
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
-    """With a changing rate, and with weights that do not learn."""
+def test_steps_with_less_overhead_are_those_of_torch_bit_for_bit(momentum):
+    """With a changing learning rate, and with frozen weights."""
 
     def trained(make):
         network = build_network("resnet_digits", seed=0)
@@ -192,15 +192,15 @@ def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
     assert torch.equal(found["stem.weight"], build_network("resnet_digits", seed=0).stem.weight)
 
 
-def test_optimisers_are_what_they_say():
+def test_optimisers_have_the_options_of_the_recipe():
     network = nn.Linear(1, 1)
     assert isinstance(make_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
     assert make_optimiser(network, recipe()).defaults["nesterov"] is True
     assert make_optimiser(network, recipe(momentum=0.0)).defaults["nesterov"] is False
 
 
-def test_crops_are_shifts_and_mirror_images():
-    """Every image that comes out is the image that went in, moved by at most 4 and perhaps mirrored."""
+def test_augmented_images_are_shifts_and_flips():
+    """Every output is its input, shifted by at most 4 pixels and perhaps flipped."""
     images = torch.randn(200, 2, 6, 7, generator=torch.Generator().manual_seed(0))
     found = crop_and_flip(images, np.random.default_rng(0))
     padded = functional.pad(images, (4, 4, 4, 4))
@@ -216,7 +216,7 @@ def test_crops_are_shifts_and_mirror_images():
     assert torch.equal(found, crop_and_flip(images, np.random.default_rng(0)))
 
 
-def test_the_distillation_loss_is_zero_for_the_teachers_own_answers():
+def test_the_distillation_loss_is_zero_for_the_teachers_own_outputs():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     images = torch.randn(5, 1, 8, 8)
     teacher = Teacher(network, 0.5, 3.0)
@@ -229,7 +229,7 @@ def test_the_distillation_loss_is_zero_for_the_teachers_own_answers():
 
 
 def test_the_recorded_training_loss_is_cross_entropy_whatever_is_minimised(original, digits):
-    """With a learning rate of almost nothing the network stays, and so does its loss on each batch."""
+    """With a negligible learning rate the network does not change, nor its loss on each batch."""
     still = {"learning_rate": 1e-12, "weight_decay": 0.0}
     plain = run(original, digits, **still)[1]
     for variant in ({"label_smoothing": 0.3}, {"distill_weight": 1.0}):
@@ -241,7 +241,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(original, digits):
         run(original, digits, epochs=50, learning_rate=1e13)
 
 
-def test_defaults_are_the_same_wherever_they_stand():
+def test_defaults_agree_between_the_study_and_the_training():
     of_recipe = {field.name: field.default for field in dataclasses.fields(Recipe)}
     of_protocol = {field.name: field.default for field in dataclasses.fields(PruningProtocol)}
     for name in RecipeConfig.later_keys:
@@ -251,15 +251,15 @@ def test_defaults_are_the_same_wherever_they_stand():
     assert OriginalConfig.later_keys - RecipeConfig.later_keys == {"checkpoint"}
 
 
-def test_what_was_stored_before_these_keys_came_is_found_again():
-    """Keys of the demo as they were in the first version of the database, and as they must stay."""
+def test_results_stored_before_later_keys_were_added_are_found_again():
+    """Hashes of the demo in the first version of the database, which must not change."""
     study = read_study(demo_study_file())
     assert study.fingerprint == "81d9204828c8867f"
     assert content_key(study.protocol.parameters) == "dc8947124cbf0812"
     assert [original.task.key for original in plan_study(study).originals] == ["9bc618d46fdba08a", "d131709f246f0921"]
 
 
-def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
+def test_a_key_at_its_default_does_not_change_the_identity():
     said = DEMO.replace(
         'init = "inherited"', 'optimiser = "sgd"\nsteps = 1\nmilestones = [0.5, 0.75]\ninit = "inherited"'
     )
@@ -290,7 +290,7 @@ def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
         ("optimizer = 1", r"protocol.optimizer is not a key of a study \(did you mean 'optimiser'\?\)"),
     ],
 )
-def test_a_combination_that_makes_no_sense_is_refused_by_name(line, complaint):
+def test_a_key_without_effect_is_refused_by_name(line, complaint):
     with pytest.raises(StudyError, match=complaint) as caught:
         parse_study(DEMO.replace('init = "inherited"', f'{line}\ninit = "inherited"'))
     assert "\n" not in str(caught.value)
