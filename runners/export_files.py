@@ -144,7 +144,7 @@ def _program(network: nn.Module, example_input: Tensor) -> Any:
     except Exception as error:
         first = next(iter(str(error).splitlines()), "")
         raise InputError(
-            f"expected a network that torch.export can trace; found {first!r}: export is not possible"
+            f"expected a network that torch.export can trace; found one that it refuses: {first!r}"
         ) from error
 
 

@@ -132,7 +132,7 @@ def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], exampl
         for handle in handles:
             handle.remove()
     if not isinstance(result, Tensor):
-        raise TraceError(f"the network must return one tensor of logits; it returns a {type(result).__name__}")
+        raise TraceError(f"the network must return one tensor of logits; found a {type(result).__name__}")
     for name in modules:
         if name not in sizes:
             raise TraceError(f"layer {name!r} takes no part in the forward pass: remove it from the network")

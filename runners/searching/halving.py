@@ -70,7 +70,7 @@ def halving_rungs(
     """
     if eta < 2 or finalists < 1 or not 1 <= least_epochs <= epochs:
         raise InputError(
-            "expected eta of 2 or more, a finalist or more, and 1 <= least_epochs <= epochs; "
+            "expected eta of 2 or more, 1 finalist or more, and 1 <= least_epochs <= epochs; "
             f"found eta {eta}, {finalists} finalists, {least_epochs} of {epochs} epochs"
         )
     if budget < finalists:

@@ -107,7 +107,7 @@ class RecipeConfig(StudyTable):
         if self.schedule != "step":
             self.refuse(("milestones", "decay"), f"with schedule = {self.schedule!r}")
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones must rise from one to the next; found {list(self.milestones)}")
+            raise ValueError(f"milestones must increase from one to the next; found {list(self.milestones)}")
         if 0 < self.epochs <= self.warmup_epochs:
             raise ValueError(f"warmup_epochs must be fewer than epochs, {self.epochs}; found {self.warmup_epochs}")
         return self

@@ -229,10 +229,10 @@ def refused():
             _head(lambda n, y, x: y * n.gate(x), gate=conv(3, 1)), "'gate' cannot be traced: its 1 channels"
         ),
         "nothing to prune": (
-            Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters that could be pruned"
+            Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters to prune"
         ),
         "a dictionary": (
-            Net(lambda n, x: {"logits": n.fc(pooled(n.a(x)))}, a=conv(3, 8), fc=nn.Linear(8, 2)), "returns a dict"
+            Net(lambda n, x: {"logits": n.fc(pooled(n.a(x)))}, a=conv(3, 8), fc=nn.Linear(8, 2)), "found a dict"
         ),
         "another image": (
             Net(lambda n, x: n.fc(pooled(n.a(x))), a=conv(1, 8), fc=nn.Linear(8, 2)), r"of shape \(3, 8, 8\)"

@@ -276,7 +276,7 @@ def test_a_key_at_its_default_does_not_change_the_identity():
         ('schedule = "linear"', "protocol.schedule: .*found 'linear'"),
         ("decay = 0.5", "protocol: decay = 0.5 makes no sense with schedule = 'cosine'"),
         ("milestones = [0.3]", r"protocol: milestones = \(0.3,\) makes no sense with schedule = 'cosine'"),
-        ('schedule = "step"\nmilestones = [0.8, 0.3]', r"protocol: milestones must rise .*found \[0.8, 0.3\]"),
+        ('schedule = "step"\nmilestones = [0.8, 0.3]', r"protocol: milestones must increase .*found \[0.8, 0.3\]"),
         ('schedule = "step"\nmilestones = [1.5]', r"protocol.milestones.0: .*found 1.5"),
         ("warmup_epochs = 2", "protocol: warmup_epochs must be fewer than epochs, 2; found 2"),
         ("taylor_batches = 3", "protocol: taylor_batches = 3 makes no sense with criterion = 'l1'"),
