@@ -206,10 +206,12 @@ def _prepare_originals(
     if not absent:
         return ids
     total = len(planned.originals)
+    # opened before any progress is shown, so that a wrong scheduler is an error alone
+    executor = pool()
     progress("originals", len(ids), total)
     by_key = {original.task.key: (original, stored) for original, stored in absent}
     tasks = [original.task for original, _ in absent]
-    for task, result in pool().map(train_original, tasks, lambda task: ()):
+    for task, result in executor.map(train_original, tasks, lambda task: ()):
         original, stored = by_key[task.key]
         if isinstance(result, BaseException):
             raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
