@@ -206,12 +206,10 @@ def _prepare_originals(
     if not absent:
         return ids
     total = len(planned.originals)
-    # opened before any progress is shown, so that a wrong scheduler is an error alone
-    executor = pool()
+    executor = pool()  # before any progress is shown, so that a wrong scheduler gives only its error
     progress("originals", len(ids), total)
     by_key = {original.task.key: (original, stored) for original, stored in absent}
-    tasks = [original.task for original, _ in absent]
-    for task, result in executor.map(train_original, tasks, lambda task: ()):
+    for task, result in executor.map(train_original, [original.task for original, _ in absent], lambda task: ()):
         original, stored = by_key[task.key]
         if isinstance(result, BaseException):
             raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
