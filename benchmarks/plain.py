@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.data.datasets import Data, ImageSplit
 from prunestats.runners.pruning.tracing import Trace
 
 
@@ -70,7 +70,7 @@ def fine_tune(network: nn.Module, data: Data, epochs: int, learning_rate: float,
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split, batch_size: int) -> tuple[float, float]:
+def evaluate(network: nn.Module, split: ImageSplit, batch_size: int) -> tuple[float, float]:
     network.eval()
     wrong, total = 0, 0.0
     for images, labels in DataLoader(TensorDataset(split.images, split.labels), batch_size):

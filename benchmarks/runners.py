@@ -1,4 +1,4 @@
-"""Running a study: against a plain loop, against bare training steps, with more workers, and over many runs."""
+"""Time of a run in a study, against a user's own loop and against training steps alone; memory over many runs."""
 
 from __future__ import annotations
 
@@ -25,41 +25,45 @@ from prunestats.db.schema.tables import subnetwork
 from prunestats.runners import prune
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import executor
-from prunestats.runners.execution.study_plan import plan
-from prunestats.runners.execution.worker import OriginalTask, Prepared, prepare
+from prunestats.runners.execution.study_plan import network_depth, plan_originals
+from prunestats.runners.execution.worker import OriginalTask, PreparedOriginal, prepare_original
 from prunestats.runners.run import run_study
 from prunestats.runners.study.file import Study, demo_study_file, read_study
-from prunestats.runners.training.device import place
+from prunestats.runners.training.device import place_network
 from prunestats.runners.training.loop import evaluate
 
+# Runs of a study, of which the first are not timed, as workers start, load data and fill their caches; more timed runs
+# would take longer. The median over three rounds ignores one slow moment of the machine.
 _RUNS = 61
 _WARM = 12
 _ROUNDS = 3
+
+# Runs over which memory is watched: enough that growth from run to run would show beside the first tenth.
 _MANY_RUNS = 2_000
 
 
 def comparisons() -> Iterator[Comparison]:
-    """Each way takes its turn in every round, so that a machine that slows down meanwhile slows all of them."""
+    """Seconds a run in several ways, measured alternately, so that a machine that slows down affects all of them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = _study("bench", _RUNS)
         run_study(study, folder / "0.db", weights=folder / "originals", workers=0, max_runs=1)
-        prepared, depth = _prepared(folder / "originals", study), plan(study).depth
+        prepared, depth = _prepared(folder / "originals", study), network_depth(plan_originals(study)[1])
         widths = _widths(folder / "0.db")
         recipe = (study.protocol.epochs, study.protocol.learning_rate, study.protocol.batch_size)
-        plain = partial(_plainly, prepared, widths, recipe, folder / "plain.csv")
-        bare = partial(_barely, prepared, widths, recipe)
+        own_loop = partial(_users_loop, prepared, widths, recipe, folder / "plain.csv")
+        steps_alone = partial(_steps_alone, prepared, widths, recipe)
         found: dict[str, list[float]] = defaultdict(list)
         for turn in range(_ROUNDS):
             for workers in (1, 2):
                 found[f"{workers} workers"].append(_seconds_a_run(study, folder, workers, turn))
-            found["plain"].append(plain())
-            for way, act in (("plain, as our workers", plain), ("bare", bare)):
+            found["own loop"].append(own_loop())
+            for way, act in (("own loop, as a worker", own_loop), ("steps alone", steps_alone)):
                 with executor(1, layers=depth) as worker:
                     found[way] += [taken for _, taken in worker.map(_call, [act], lambda act: ())]
         one, two, by_hand, as_workers, steps = (
             statistics.median(found[way])
-            for way in ("1 workers", "2 workers", "plain", "plain, as our workers", "bare")
+            for way in ("1 workers", "2 workers", "own loop", "own loop, as a worker", "steps alone")
         )
         loop = f"Torch-Pruning and DataLoader, {_cores()} threads"
         yield Comparison("digits study, 2 workers", "run", two, loop, by_hand)
@@ -70,7 +74,7 @@ def comparisons() -> Iterator[Comparison]:
 
 
 def memory() -> str:
-    """How the memory of the parent and of its worker grows over many short runs, in a sentence."""
+    """Memory of the parent and of its worker over many short runs, as a sentence."""
     study = _study("many", _MANY_RUNS, epochs=1, batch_size=512)
     found: dict[int, tuple[float, float]] = {}
     parent = psutil.Process()
@@ -91,7 +95,7 @@ def memory() -> str:
 
 
 def _study(name: str, subnetworks: int, **protocol: int) -> Study:
-    """The demo's study, with one original, one regime and one space."""
+    """The demo's study, reduced to one original, one regime and one space."""
     demo = read_study(demo_study_file())
     content = demo.model_dump()
     content |= {"name": name, "population": {"subnetworks": subnetworks}, "spaces": content["spaces"][:1]}
@@ -102,7 +106,7 @@ def _study(name: str, subnetworks: int, **protocol: int) -> Study:
 
 
 def _seconds_a_run(study: Study, folder: Path, workers: int, turn: int) -> float:
-    """Seconds a run, once every worker has started and has its data."""
+    """Seconds a run, after every worker has started and loaded its data."""
     at: dict[int, float] = {}
 
     def watch(phase: str, done: int, total: int) -> None:
@@ -114,11 +118,11 @@ def _seconds_a_run(study: Study, folder: Path, workers: int, turn: int) -> float
     return (at[_RUNS] - at[_WARM]) / (_RUNS - _WARM)
 
 
-def _prepared(folder: Path, study: Study) -> Prepared:
+def _prepared(folder: Path, study: Study) -> PreparedOriginal:
     [weights] = folder.glob("*.safetensors")
     config = study.originals[0]
     task = OriginalTask(weights.stem, config.network, study.data.model_dump(), config.recipe, 0)
-    return prepare(task, weights.read_bytes())
+    return prepare_original(task, weights.read_bytes())
 
 
 def _widths(db: Path) -> list[list[int]]:
@@ -137,8 +141,10 @@ def _cores() -> int:
     return psutil.cpu_count(logical=False) or 1
 
 
-def _plainly(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int], table: Path) -> float:
-    """Seconds a run of the loop that a user would write, with a thread for every core."""
+def _users_loop(
+    prepared: PreparedOriginal, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int], table: Path
+) -> float:
+    """Seconds a run of a loop as a user would write it, with one thread a core."""
     as_built = copy.deepcopy(prepared.network).to(memory_format=torch.contiguous_format)
 
     def loop() -> None:
@@ -149,11 +155,13 @@ def _plainly(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[
         return seconds(loop, len(widths), repeats=1)
 
 
-def _barely(prepared: Prepared, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int]) -> float:
-    """Seconds a run of nothing but the steps of training and the evaluations, on one thread."""
-    networks = [place(prune(prepared.network, prepared.trace, row)) for row in widths]
+def _steps_alone(prepared: PreparedOriginal, widths: Sequence[Sequence[int]], recipe: tuple[int, float, int]) -> float:
+    """Seconds a run of the training steps and evaluations alone, on one thread."""
+    networks = [place_network(prune(prepared.network, prepared.trace, row)) for row in widths]
     with _threads(1):
-        return seconds(lambda: [_bare_steps(net, prepared.data, *recipe) for net in networks], len(networks), repeats=1)
+        return seconds(
+            lambda: [_train_and_evaluate(net, prepared.data, *recipe) for net in networks], len(networks), repeats=1
+        )
 
 
 @contextmanager
@@ -166,8 +174,8 @@ def _threads(wanted: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _bare_steps(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> None:
-    """What any training must do: steps over the batches, and the evaluations."""
+def _train_and_evaluate(network: nn.Module, data: Data, epochs: int, learning_rate: float, batch_size: int) -> None:
+    """The least that a training must do: steps over batches, and evaluations."""
     optimiser = torch.optim.SGD(
         network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True, fused=True
     )

@@ -1,7 +1,7 @@
-"""Searching at equal compute: ``python -m benchmarks.search [REPETITIONS] [FLOPS]`` (needs ``pip install optuna``).
+"""Search at equal compute: ``python -m benchmarks.search [REPETITIONS] [FLOPS]`` (needs ``pip install optuna``).
 
-Each repetition has an original of its own (another seed). Every way that searches spends as many full trainings on
-choosing, chooses by validation loss, and is judged by its choice's mean test error over seeds that did not choose.
+Each repetition has its own original (another seed). All search methods have the same budget of full trainings and
+select by validation loss; each is evaluated by the mean test error of its winner over seeds not used for selection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scipy import stats
 from prunestats.cli.terminal import print_rows
 from prunestats.db import load_results
 from prunestats.runners.execution.study_plan import plan_originals
-from prunestats.runners.execution.worker import prepare, run_task, train_subnetwork
+from prunestats.runners.execution.worker import prepare_original, run_task, train_subnetwork
 from prunestats.runners.networks.weights import weights_file, weights_folder
 from prunestats.runners.run import run_study
 from prunestats.runners.search import search
@@ -32,59 +32,70 @@ from prunestats.runners.study.file import Study, demo_study_file, parse_study, r
 from prunestats.spaces.samplers import Independent
 from prunestats.spaces.space import Space
 
-CHOOSING = 40
+# Full trainings for selection, a round number as in the example of docs/search.md.
+SELECTION_TRAININGS = 40
+
+# Seeds of each evaluation: more would reduce the noise of training seeds and take longer.
 CONFIRM_SEEDS = 4
+
+# At a successive-halving factor of 3 this gives rungs of 2 and 6 epochs.
 EPOCHS = 6
+
+# Relative FLOPs tolerance, as in the demo's study.
 TOLERANCE = 0.02
-LEARNT_FROM = 120
+
+# Runs of the study from which the refined search estimates an optimum: twice the demo's population.
+EARLIER_RUNS = 120
 
 
 def main(repetitions: int, flops: float) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         done = list(pool.map(_repetition, range(repetitions), [flops] * repetitions))
     found = [one[0] for one in done]
-    ways = list(found[0])
-    errors = {way: np.array([one[way] for one in found]) for way in ways}
+    methods = list(found[0])
+    errors = {method: np.array([one[method] for one in found]) for method in methods}
     rows = []
-    for way in ways:
-        apart = errors[way] - errors["search"]
-        reach = stats.t.ppf(0.975, repetitions - 1) * stats.sem(apart) if way != "search" else np.nan
-        mean = apart.mean()
-        rows.append((way, *(100 * number for number in (errors[way].mean(), mean, mean - reach, mean + reach))))
+    for method in methods:
+        difference = errors[method] - errors["search"]
+        reach = stats.t.ppf(0.975, repetitions - 1) * stats.sem(difference) if method != "search" else np.nan
+        mean = difference.mean()
+        rows.append((method, *(100 * number for number in (errors[method].mean(), mean, mean - reach, mean + reach))))
     print(
-        f"Digits at {flops:g} of the FLOPs: {CHOOSING} trainings of {EPOCHS} epochs to choose, {repetitions} originals;"
-        f" test error in percent over {CONFIRM_SEEDS} fresh seeds, and how much more than `search` (95 %, paired)"
+        f"Digits at {flops:g} of the FLOPs: {SELECTION_TRAININGS} trainings of {EPOCHS} epochs for selection, "
+        f"{repetitions} originals; test error in percent over {CONFIRM_SEEDS} new seeds, and difference from `search` "
+        "(95 %, paired)"
     )
-    print_rows(("way", "test error", "more than search", "low", "high"), rows)
+    print_rows(("method", "test error", "difference from search", "low", "high"), rows)
     refined = sum(one[1] for one in done)
-    print(f"In {refined} of {repetitions} repetitions the study of {LEARNT_FROM} runs had an optimum to refine on.")
+    showed = f"In {refined} of {repetitions} repetitions the study of {EARLIER_RUNS} runs showed an optimum"
+    print(f"{showed} by which to refine.")
 
 
 def _repetition(number: int, flops: float) -> tuple[dict[str, float], bool]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         db = Path(name) / "search.db"
-        return _ways(_study(number, flops), db, number, flops)
+        return _winners_errors(_study(number, flops), db, number, flops)
 
 
-def _ways(study: Study, db: Path, number: int, flops: float) -> tuple[dict[str, float], bool]:
-    """Test error of what each way chose, and whether the study before had an optimum to refine on."""
-    paid = {"budget": CHOOSING + 2 * CONFIRM_SEEDS, "confirm_seeds": CONFIRM_SEEDS, "workers": 0}
-    found = search(study, db, flops=flops, **paid)
-    chosen = {"search": list(found.widths)}
+def _winners_errors(study: Study, db: Path, number: int, flops: float) -> tuple[dict[str, float], bool]:
+    """Test error of each method's winner, and whether the earlier study had an optimum by which to refine."""
+    budget = {"budget": SELECTION_TRAININGS + 2 * CONFIRM_SEEDS, "confirm_seeds": CONFIRM_SEEDS, "workers": 0}
+    found = search(study, db, flops=flops, **budget)
+    selected = {"search": list(found.widths)}
     run_study(study, db, workers=0)
-    refined = search(study, db, flops=flops, seed=1, **paid)
-    chosen[f"search, refined by {LEARNT_FROM} runs before"] = list(refined.widths)
+    refined = search(study, db, flops=flops, seed=1, **budget)
+    selected[f"search, refined by {EARLIER_RUNS} runs before"] = list(refined.widths)
     original = plan_originals(study)[1][0]
     weights = weights_file(weights_folder("sqlite", str(db)), original.task.key).read_bytes()
-    prepared = prepare(original.task, weights)
-    chosen["random search"] = _random(study, db)
-    chosen["Optuna's TPE"] = _tpe(study, original, weights, number)
+    prepared = prepare_original(original.task, weights)
+    selected["random search"] = _random(study, db)
+    selected["Optuna's TPE"] = _tpe(study, original, weights, number)
     uniform = uniform_widths(original.cost, Space("uniform", Independent()), study.regime_bands[0])
     assert uniform is not None
-    chosen["uniform pruning"] = uniform
-    chosen["global magnitude (Torch-Pruning)"] = _global_magnitude(prepared, original, flops)
-    errors = {way: _confirmed(study, original, weights, widths) for way, widths in chosen.items()}
+    selected["uniform pruning"] = uniform
+    selected["global magnitude (Torch-Pruning)"] = _global_magnitude(prepared, original, flops)
+    errors = {method: _confirmed(study, original, weights, widths) for method, widths in selected.items()}
     return errors, refined.space != found.space
 
 
@@ -97,7 +108,7 @@ def _study(number: int, flops: float) -> Study:
         "originals": [content["originals"][0] | {"seeds": [number]}],
         "regimes": {"flops": [flops], "tolerance": TOLERANCE},
         "spaces": content["spaces"][:1],
-        "population": {"subnetworks": LEARNT_FROM},
+        "population": {"subnetworks": EARLIER_RUNS},
         "protocol": content["protocol"] | {"epochs": EPOCHS},
     }
     return parse_study(study_text(content))
@@ -105,14 +116,14 @@ def _study(number: int, flops: float) -> Study:
 
 def _random(study: Study, db: Path) -> list[int]:
     content = study.model_dump(mode="json", exclude_none=True)
-    content |= {"name": "random", "seed": study.seed + 500, "population": {"subnetworks": CHOOSING}}
+    content |= {"name": "random", "seed": study.seed + 500, "population": {"subnetworks": SELECTION_TRAININGS}}
     run_study(parse_study(study_text(content)), db, workers=0)
     frame = load_results(db, study="random", split="validation")
     return list(frame.sort_values("loss").iloc[0]["widths"])
 
 
 def _tpe(study: Study, original: Any, weights: bytes, number: int) -> list[int]:
-    """Keep ratios are what TPE suggests; all are scaled alike until the FLOPs are right."""
+    """Widths selected by TPE over keep ratios, which are scaled by a common factor to the FLOPs."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     tried: dict[int, list[int]] = {}
 
@@ -125,7 +136,7 @@ def _tpe(study: Study, original: Any, weights: bytes, number: int) -> list[int]:
         return float(_train(study, original, weights, widths, seed=900).val_loss)
 
     made = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=number, multivariate=True))
-    while len(tried) < CHOOSING:
+    while len(tried) < SELECTION_TRAININGS:
         made.optimize(loss, n_trials=1)
     return tried[made.best_trial.number]
 
@@ -139,7 +150,7 @@ def _scaled(cost: Any, keeps: Any, flops: float) -> list[int] | None:
 
 
 def _global_magnitude(prepared: Any, original: Any, flops: float) -> list[int]:
-    """Widths of Torch-Pruning's global ranking whose FLOPs are nearest to what is asked."""
+    """Widths of Torch-Pruning's global magnitude ranking with FLOPs nearest to the target."""
     best: tuple[float, list[int]] = (np.inf, [])
     for ratio in np.linspace(0.02, 0.9, 89):
         network = copy.deepcopy(prepared.network)
@@ -162,7 +173,7 @@ def _train(study: Study, original: Any, weights: bytes, widths: list[int], seed:
 
 
 def _confirmed(study: Study, original: Any, weights: bytes, widths: list[int]) -> float:
-    outcomes = [_train(study, original, weights, widths, 1_000 + place) for place in range(CONFIRM_SEEDS)]
+    outcomes = [_train(study, original, weights, widths, 1_000 + index) for index in range(CONFIRM_SEEDS)]
     return float(np.mean([outcome.test_error for outcome in outcomes]))
 
 

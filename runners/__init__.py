@@ -1,4 +1,4 @@
-"""Runners: build, trace, prune, train and evaluate networks, and execute whole studies."""
+"""Runners: build, trace, prune, train and evaluate networks, and execute studies."""
 
 from prunestats.runners.data.datasets import load_data
 from prunestats.runners.networks.builtin import NETWORKS, build_network

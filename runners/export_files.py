@@ -1,4 +1,4 @@
-"""Files of a trained subnetwork for use elsewhere: safetensors, ONNX, torch.export and its facts as JSON."""
+"""Export of a trained subnetwork: safetensors, ONNX, a torch.export program, and its metadata as JSON."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.errors import InputError
+from prunestats.files import write_atomically
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.filter_choice import prune
 from prunestats.runners.pruning.tracing import trace
-from prunestats.runners.training.device import lay_out
+from prunestats.runners.training.device import move_network
 
 WEIGHTS, ONNX, PROGRAM, FACTS = "subnetwork.safetensors", "subnetwork.onnx", "subnetwork.pt2", "subnetwork.json"
+
+# Relative to outputs above one: float32 rounding of other kernels stays below it, a wrong weight does not.
 TOLERANCE = 1e-5
 _NEEDED_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_export(folder: Path, *, onnx: bool) -> None:
-    """Refuse, before anything is trained, what could not be written.
+    """Refuse, before anything is trained, an export that could not be written.
 
     Raises
     ------
     InputError
-        If the folder holds an export, or a package that ONNX needs is missing.
+        If the folder already holds an export, or a package that ONNX needs is missing.
     """
     if (folder / FACTS).exists():
         raise InputError(f"expected a folder without an export; found {FACTS} in {str(folder)!r}: name another")
@@ -50,50 +53,51 @@ def check_export(folder: Path, *, onnx: bool) -> None:
 def write_subnetwork(
     network: nn.Module, example_input: Tensor, folder: Path, facts: Mapping[str, Any], *, onnx: bool = True
 ) -> dict[str, Any]:
-    """Write a trained subnetwork, after checking that every file computes what the network computes.
+    """Write a trained subnetwork, and verify that the outputs of every file match the network's.
 
     Parameters
     ----------
     network : torch.nn.Module
     example_input : Tensor, shape (1, channels, height, width)
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     facts : mapping
-        What the JSON file says; `flops` and `params` are checked against the exported program.
+        Content of the JSON file; `flops` and `params` are verified on the exported program.
     onnx : bool
-        Whether to write ONNX too.
+        Whether to write ONNX, too.
 
     Returns
     -------
     dict
-        The facts, with the greatest difference and the hash of each file.
+        The facts, with the maximum difference of outputs and the SHA-256 of each file.
 
     Raises
     ------
     InputError
-        If PyTorch cannot export the network, or an exported file computes something else.
+        If PyTorch cannot export the network, or the outputs, FLOPs or parameters of a file differ.
 
     Notes
     -----
-    The batch is the one free dimension of all three. Outputs for random normal inputs, in batches of 1 and of 5, must
-    agree to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program that
-    is read back from its file.
+    The batch size is the only dynamic dimension. Outputs for random normal inputs, in batches of 1 and of 5, must agree
+    to 1e-5, relative to the output where that is above one. FLOPs and parameters are counted on the program read back
+    from its file.
     """
-    network = lay_out(network.eval(), torch.device("cpu"), torch.contiguous_format)
+    network = move_network(network.eval(), torch.device("cpu"), torch.contiguous_format)
     example_input = example_input[:1].cpu()
     folder.mkdir(parents=True, exist_ok=True)
     program = _program(network, example_input)
     torch.export.save(program, folder / PROGRAM)
     reloaded = torch.export.load(folder / PROGRAM).module()
     _check_cost(reloaded, example_input, facts)
-    (folder / WEIGHTS).write_bytes(safetensors_bytes(network))
+    write_atomically(folder / WEIGHTS, safetensors_bytes(network))
     differences = {PROGRAM: _difference(reloaded, network, example_input, PROGRAM)}
     if onnx:
         _write_onnx(program, folder / ONNX)
         differences[ONNX] = _difference(_onnx_session(folder / ONNX), network, example_input, ONNX)
     digests = {name: _sha256(folder / name) for name in (WEIGHTS, *differences)}
     written = {**facts, "greatest_difference": differences, "sha256": digests}
-    (folder / FACTS).write_text(json.dumps(written, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    # written last, as the file by which an export is known to be complete
+    write_atomically(folder / FACTS, (json.dumps(written, indent=2, allow_nan=False) + "\n").encode())
     return written
 
 
@@ -107,17 +111,21 @@ def load_subnetwork(folder: str | Path) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        Built from the name of its original, cut to its widths, with the weights of the safetensors file. Its inputs are
-        images normalised as the JSON file says.
+        The original, built by name and pruned to the widths, with the weights of the safetensors file. Its inputs are
+        images normalised as in the JSON file.
 
     Raises
     ------
     InputError
-        If the folder holds no export, or its weights are not those that were written.
+        If the folder holds no export, or its weights have another hash than when they were written.
+
+    Examples
+    --------
+    >>> network = load_subnetwork("my-subnetwork")     # doctest: +SKIP
     """
     folder = Path(folder)
     if not (folder / FACTS).is_file():
-        raise InputError(f"expected an exported subnetwork; found no {FACTS} in {str(folder)!r}")
+        raise InputError(f"expected an exported subnetwork; found no {FACTS} in {str(folder)!r}: export one")
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     if _sha256(folder / WEIGHTS) != facts["sha256"][WEIGHTS]:
         raise InputError(f"expected {WEIGHTS} as it was written; found it changed in {str(folder)!r}: export it again")
@@ -129,13 +137,15 @@ def load_subnetwork(folder: str | Path) -> nn.Module:
 
 
 def _program(network: nn.Module, example_input: Tensor) -> Any:
-    # one input would let PyTorch believe that the batch is always one
+    # a batch of one would be specialised to a constant
     batch = example_input.expand(2, *example_input.shape[1:]).contiguous()
     try:
         return torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     except Exception as error:
         first = next(iter(str(error).splitlines()), "")
-        raise InputError(f"expected a network that torch.export can follow; it says {first!r}") from error
+        raise InputError(
+            f"expected a network that torch.export can trace; found one that it refuses: {first!r}"
+        ) from error
 
 
 def _check_cost(program: nn.Module, example_input: Tensor, facts: Mapping[str, Any]) -> None:
@@ -149,7 +159,7 @@ def _check_cost(program: nn.Module, example_input: Tensor, facts: Mapping[str, A
 
 @contextmanager
 def _quietly() -> Any:
-    """Without what the exporter says about packages that it does not need."""
+    """Suppress the exporter's warnings about optional packages."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -178,9 +188,10 @@ def _onnx_session(path: Path) -> Any:
 
 
 def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) -> float:
-    """Greatest difference of outputs for random inputs, relative to an output above one."""
+    """Maximum difference of outputs for random inputs, relative where the output is above one."""
     generator = torch.Generator().manual_seed(0)
     greatest = 0.0
+    # the smallest batch, and one that is neither the batch of two used for tracing nor a power of two
     for batch in (1, 5):
         images = torch.randn(batch, *example_input.shape[1:], generator=generator)
         with torch.no_grad():
@@ -188,7 +199,7 @@ def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) 
             greatest = max(greatest, float(((one(images) - expected).abs() / expected.abs().clamp(min=1)).max()))
     if not greatest <= TOLERANCE:
         raise InputError(
-            f"expected {name} to compute what the network does, to {TOLERANCE:g}; found {greatest:.3g} off"
+            f"expected outputs of {name} equal to the network's, to {TOLERANCE:g}; found a difference of {greatest:.3g}"
         )
     return greatest
 

@@ -1,4 +1,4 @@
-"""Training a stored subnetwork again, from its study, so that it can be exported; the database is only read."""
+"""Retraining a stored subnetwork from its study, so that it can be exported; the database is only read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prunestats.outcome import Outcome
 from prunestats.runners.execution.study_plan import PlannedOriginal, plan_originals
 from prunestats.runners.execution.worker import (
     OriginalTask,
-    prepare,
+    prepare_original,
     run_task,
     train_original,
     train_subnetwork,
@@ -33,7 +33,7 @@ METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "ep
 
 @dataclass(frozen=True)
 class Export:
-    """What `export_subnetwork` wrote.
+    """An exported subnetwork.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Export:
 
     @property
     def differences(self) -> dict[str, tuple[float, float]]:
-        """Metrics that came out otherwise than they are stored: stored, found. None on the machine that ran it."""
+        """Metrics that differ from the stored run, as (stored, found); empty on the machine that ran it."""
         stored, found = self.facts["stored_metrics"], self.facts["metrics"]
         return {name: (stored[name], found[name]) for name in METRICS if stored[name] != found[name]}
 
@@ -62,24 +62,24 @@ def export_subnetwork(
     weights: str | Path | None = None,
     onnx: bool = True,
 ) -> Export:
-    """Train a stored subnetwork again and write it as safetensors, ONNX, a `torch.export` program and JSON.
+    """Retrain a stored subnetwork and write it as safetensors, ONNX, a `torch.export` program and JSON.
 
     Parameters
     ----------
     key : str
-        The subnetwork's key, or as much of its beginning as tells it from the others.
+        The subnetwork's key, or a unique prefix of it.
     db : str or Path
         Results database.
     folder : str or Path
-        Where the files go; made if it is not there.
+        Folder of the files, created if it does not exist.
     seed : int, optional
-        Which of its runs; by default the first seed whose run is done.
+        Training seed of the run, by default the first whose run is done.
     protocol : str, optional
         Name or key of the protocol, where the subnetwork was run with several.
     weights : str or Path, optional
         Folder of the weights of the originals, by default beside the SQLite file.
     onnx : bool
-        Whether to write ONNX, which needs the extra `export`.
+        Whether to write ONNX, which needs the packages of the extra `export`.
 
     Returns
     -------
@@ -88,30 +88,37 @@ def export_subnetwork(
     Raises
     ------
     InputError
-        If the key names no subnetwork or several, its run failed, or an exported file computes something else.
+        If the key matches no subnetwork or several, its run failed, or the outputs of an exported file differ.
     DatabaseError
-        If the database cannot be read, or the original's weights are lost and training gives others.
+        If the database cannot be read, or the original's weights are lost and retraining gives others.
 
     Notes
     -----
-    A study stores metrics, not the weights of thousands of subnetworks: the weights are made again by the same
-    training from the same seed. On a machine of the same type and with the same versions they are the same to the last
-    bit, and so are the metrics; elsewhere they may differ a little, which `Export.differences` tells.
+    A study stores metrics, not the weights of thousands of subnetworks: these are reproduced by the same training from
+    the same seed. On a machine of the same type with the same versions, weights and metrics are identical to the last
+    bit; elsewhere they may differ slightly, and `Export.differences` lists the metrics that do.
+
+    Examples
+    --------
+    >>> export = export_subnetwork("3f9c", "results.db", "my-subnetwork")     # doctest: +SKIP
+    >>> export.facts["flops"], export.differences                             # doctest: +SKIP
     """
     folder = Path(folder)
     check_export(folder, onnx=onnx)
     engine = open_database(db, create=False)
     with read(engine) as connection:
-        row = _choose(find_runs(connection, key), seed, protocol)
-    place = Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
+        row = _select_run(find_runs(connection, key), seed, protocol)
+    weights_of_originals = (
+        Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
+    )
     engine.dispose()
     original = _original(row)
-    content = _weights(original.task, place, row.weights_sha256)
+    content = _weights(original.task, weights_of_originals, row.weights_sha256)
     task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
     outcome, network = train_subnetwork(task, original.task, content)
     if network is None:
-        raise InputError(f"the run is stored as done, and failed when it was repeated: {outcome.failure}")
-    prepared = prepare(original.task, content)
+        raise InputError(f"expected a run that is done, as stored; found it failed when retrained: {outcome.failure}")
+    prepared = prepare_original(original.task, content)
     example = prepared.data.example_input
     facts = {
         **_identity(row, original),
@@ -126,8 +133,8 @@ def export_subnetwork(
     return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx))
 
 
-def _choose(rows: Sequence[Any], seed: int | None, protocol: str | None) -> Any:
-    """The run that was asked for: done, of one protocol, of the seed or the first one."""
+def _select_run(rows: Sequence[Any], seed: int | None, protocol: str | None) -> Any:
+    """The run to export: done, of the given protocol or the only one, with the given seed or the first."""
     protocols = sorted({(row.protocol, row.protocol_key) for row in rows})
     named = [row for row in rows if protocol in (None, row.protocol, row.protocol_key)]
     if not named:
@@ -149,13 +156,13 @@ def _listed(protocols: Sequence[tuple[str, str]]) -> str:
 
 
 def _original(row: Any) -> PlannedOriginal:
-    """The original of a run, as its study describes it."""
+    """The original of a run, planned from the stored text of its study."""
     try:
         study = Study.model_validate_json(row.study_text)
     except ValidationError as error:
         raise InputError(
-            f"expected a subnetwork that `prunestats run` trained; found one of study {row.study!r}, with results "
-            "from outside: its weights are where it was trained"
+            f"expected a subnetwork that `prunestats run` trained; found one of study {row.study!r}, with external "
+            "results: its weights are where it was trained"
         ) from error
     for original in plan_originals(study)[1]:
         if original.task.key == row.original:
@@ -167,15 +174,15 @@ def _original(row: Any) -> PlannedOriginal:
 
 
 def _weights(task: OriginalTask, folder: Path, sha256: str) -> bytes:
-    """The original's weights: the stored file, or else trained again if that gives the same."""
+    """The original's weights: from their file, or else retrained, if the hash is the stored one."""
     path = weights_file(folder, task.key)
     if weights_match(path, sha256):
         return path.read_bytes()
     trained = train_original(task)
     if trained.sha256 != sha256:
         raise DatabaseError(
-            f"the weights of original {task.network}, seed {task.seed}, are not in {str(folder)!r} as stored, and "
-            "training gave others (another machine or version?): restore the file"
+            f"expected the stored weights of original {task.network}, seed {task.seed}, in {str(folder)!r}; found "
+            "none, and training gave others (another machine or version?): restore the file"
         )
     return trained.weights
 
@@ -205,7 +212,7 @@ def _identity(row: Any, original: PlannedOriginal) -> dict[str, Any]:
 
 
 def _metrics(row: Any, outcome: Outcome) -> dict[str, Any]:
-    """Metrics of the repeated run beside those that are stored."""
+    """Metrics of the retrained subnetwork and of its stored run."""
     return {
         "metrics": {name: getattr(outcome, name) for name in METRICS},
         "stored_metrics": {name: getattr(row, name) for name in METRICS},
@@ -213,9 +220,9 @@ def _metrics(row: Any, outcome: Outcome) -> dict[str, Any]:
 
 
 def _latency(network: nn.Module, original: nn.Module, example: Tensor, batch: int) -> dict[str, Any]:
-    ours, whole = measure_latency([network, original], example, batch)
+    pruned, dense = measure_latency([network, original], example, batch)
     return {
-        **asdict(ours),
-        "original_median_ms": whole.median_ms,
-        "speedup": whole.median_ms / ours.median_ms,
+        **asdict(pruned),
+        "original_median_ms": dense.median_ms,
+        "speedup": dense.median_ms / pruned.median_ms,
     }

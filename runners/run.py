@@ -1,61 +1,53 @@
-"""Running a study: the one module of the runners that opens the database."""
+"""Running a study: originals and subnetworks are trained on workers, and stored by this process alone."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from prunestats.db import (
-    MissingRun,
     OriginalRow,
-    SubnetworkRow,
     find_original,
     missing_runs,
     open_database,
     read,
     store_environment,
     store_original,
-    store_outcome,
-    store_plan,
-    store_population,
-    store_protocol,
-    store_regime,
-    store_space,
     store_study,
     write,
 )
 from prunestats.errors import DatabaseError, StudyError
 from prunestats.files import write_atomically
-from prunestats.runners.execution.executors import Executor, executor
-from prunestats.runners.execution.study_plan import Plan, PlannedOriginal, PlannedPopulation, plan
-from prunestats.runners.execution.worker import TrainedOriginal, failed, run_subnetwork, run_task, train_original
+from prunestats.runners.execution.executors import Executor, lazy_executor
+from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan, network_depth, plan_study
+from prunestats.runners.execution.worker import TrainedOriginal, train_original
 from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
-from prunestats.runners.study.file import Study, content_key, read_study
+from prunestats.runners.populations import execute_runs, store_populations
+from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a call of `run_study` found and did.
+    """Numbers of runs of a study before and after a call of `run_study`.
 
     Parameters
     ----------
     study : str
         Name of the study.
     runs : int
-        Runs that the study consists of.
+        Runs of the study.
     done_before, done_now, failed_now : int
-        Runs that were stored already, and that this call added.
+        Runs stored before the call, and done and failed runs that the call added.
     missing : int
-        Runs still to do.
+        Runs that are not stored yet.
     wall_s : float
+        Seconds that the call took.
     """
 
     study: str
@@ -65,6 +57,28 @@ class RunSummary:
     failed_now: int
     missing: int
     wall_s: float
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where runs are computed, where the weights of originals are kept, and who receives the progress.
+
+    Parameters
+    ----------
+    workers, scheduler, weights, progress
+        As in `run_study`.
+    """
+
+    workers: int | None
+    scheduler: str | None
+    weights: str | Path | None
+    progress: Progress
+
+    def weights_folder(self, engine: Engine) -> Path:
+        """Folder of the weights of the originals, by default beside the SQLite file."""
+        if self.weights is not None:
+            return Path(self.weights)
+        return weights_folder(engine.url.drivername, engine.url.database)
 
 
 def run_study(
@@ -77,25 +91,25 @@ def run_study(
     weights: str | Path | None = None,
     progress: Progress = lambda phase, done, total: None,
 ) -> RunSummary:
-    """Run what is missing of a study and store it: every architecture and metric as rows.
+    """Execute the missing runs of a study and store every subnetwork and metric in the database.
 
     Parameters
     ----------
     study : str, Path or Study
         A study file, or a study that was read from one.
     db : str or Path
-        A SQLite file, made if it is not there, or the URL of a database.
+        A SQLite file, created if it does not exist, or the URL of a database.
     workers : int, optional
-        One-thread worker processes, by default one a GPU or else one a core; 0 runs inline. With worker processes,
-        call this under ``if __name__ == "__main__":``, as always in Python.
+        Single-threaded worker processes, by default one a GPU, or else one a core; 0 runs inline. With worker
+        processes, call this under ``if __name__ == "__main__":``, as they import the main module.
     scheduler : str, optional
-        Address of a Dask scheduler to be used instead, or the file that it wrote with ``--scheduler-file``.
+        Address of a Dask scheduler to use instead, or the file that it wrote with ``--scheduler-file``.
     max_runs : int, optional
         Stop after this many runs.
     weights : str or Path, optional
         Folder for the weights of the originals, by default beside the SQLite file.
     progress : callable
-        Receives the phase ("originals" or "runs"), how many are done, and how many there are.
+        Receives the phase ("originals" or "runs"), the number done and the total.
 
     Returns
     -------
@@ -104,19 +118,52 @@ def run_study(
     Raises
     ------
     StudyError, InputError
-        If the study cannot be run as written, before anything is trained.
+        If the study is not valid; raised before anything is trained.
     DatabaseError
         If the database cannot be used, or holds another study of this name.
 
     Notes
     -----
-    A run is identified by its subnetwork, protocol and seed. Each is stored in a transaction of its own as soon as it
-    ends, so that a study may be stopped at any moment and called again: what is stored is not computed again.
+    A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. Each run is stored in its own
+    transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same call.
+
+    Examples
+    --------
+    >>> summary = run_study("study.toml", "results.db", workers=4)     # doctest: +SKIP
+    >>> summary.runs, summary.missing                                  # doctest: +SKIP
+    (720, 0)
     """
     started = time.perf_counter()
-    planned = plan(study if isinstance(study, Study) else read_study(study))
+    planned = plan_study(study if isinstance(study, Study) else read_study(study))
+    execution = Execution(workers, scheduler, weights, progress)
+    with lazy_executor(workers, scheduler, layers=network_depth(planned.originals)) as pool:
+        summary = run_plan(planned, db, pool, execution, max_runs=max_runs)
+    return replace(summary, wall_s=time.perf_counter() - started)
+
+
+def run_plan(
+    planned: StudyPlan,
+    db: str | Path,
+    pool: Callable[[], Executor],
+    execution: Execution,
+    *,
+    max_runs: int | None = None,
+) -> RunSummary:
+    """Execute the missing runs of a planned study on an executor that several studies may share.
+
+    Parameters
+    ----------
+    planned : StudyPlan
+    db : str or Path
+    pool : callable
+        Returns the executor; called only where something is missing.
+    execution : Execution
+    max_runs : int, optional
+        Stop after this many runs.
+    """
+    started = time.perf_counter()
     engine = open_database(db, create=True)
-    folder = Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
+    folder = execution.weights_folder(engine)
     with write(engine) as connection:
         study_id = store_study(
             connection,
@@ -125,35 +172,29 @@ def run_study(
             fingerprint=planned.study.fingerprint,
             seed=planned.study.seed,
         )
-    with ExitStack() as stack:
-
-        @cache
-        def processes() -> Executor:
-            return stack.enter_context(executor(workers, scheduler, layers=planned.depth))
-
-        original_ids = _prepare_originals(engine, planned, folder, processes, progress)
-        protocol_id = _store_populations(engine, planned, study_id, original_ids)
-        with read(engine) as connection:
-            missing = missing_runs(
-                connection, study_id=study_id, protocol_id=protocol_id, seeds=planned.study.protocol.seeds
-            )
-        total = planned.n_runs
-        before = total - len(missing)
-        todo = missing if max_runs is None else missing[:max_runs]
-        done = broken = 0
-        progress("runs", before, total)
-        for state in _execute(engine, planned, protocol_id, todo, folder, processes):
-            done, broken = done + (state == "done"), broken + (state == "failed")
-            progress("runs", before + done + broken, total)
+    original_ids = _prepare_originals(engine, planned, folder, pool, execution.progress)
+    protocol_id = store_populations(engine, planned, study_id, original_ids)
+    with read(engine) as connection:
+        missing = missing_runs(
+            connection, study_id=study_id, protocol_id=protocol_id, seeds=planned.study.protocol.seeds
+        )
+    total = planned.n_runs
+    before = total - len(missing)
+    todo = missing if max_runs is None else missing[:max_runs]
+    done = broken = 0
+    execution.progress("runs", before, total)
+    for state in execute_runs(engine, planned, protocol_id, todo, folder, pool):
+        done, broken = done + (state == "done"), broken + (state == "failed")
+        execution.progress("runs", before + done + broken, total)
     engine.dispose()
     left = len(missing) - done - broken
     return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started)
 
 
 def _prepare_originals(
-    engine: Engine, planned: Plan, folder: Path, processes: Callable[[], Executor], progress: Progress
+    engine: Engine, planned: StudyPlan, folder: Path, pool: Callable[[], Executor], progress: Progress
 ) -> dict[str, int]:
-    """Train the originals that are not there yet; return every original's row id by its key."""
+    """Train and store the originals that are missing; return the row ids of all originals by their keys."""
     ids: dict[str, int] = {}
     absent = []
     for original in planned.originals:
@@ -166,18 +207,17 @@ def _prepare_originals(
     if not absent:
         return ids
     total = len(planned.originals)
-    pool = processes()
+    executor = pool()  # before any progress is shown, so that a wrong scheduler gives only its error
     progress("originals", len(ids), total)
     by_key = {original.task.key: (original, stored) for original, stored in absent}
-    tasks = [original.task for original, _ in absent]
-    for task, result in pool.map(train_original, tasks, lambda task: ()):
+    for task, result in executor.map(train_original, [original.task for original, _ in absent], lambda task: ()):
         original, stored = by_key[task.key]
         if isinstance(result, BaseException):
             raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
         if stored is not None and stored["weights_sha256"] != result.sha256:
             raise DatabaseError(
-                f"the weights of original {task.network}, seed {task.seed}, are not in {str(folder)!r} as stored, and "
-                "training gave others (another machine or version?): restore the file or begin a new database"
+                f"expected the stored weights of original {task.network}, seed {task.seed}, in {str(folder)!r}; found "
+                "none, and training gave others (another machine or version?): restore the file or use a new database"
             )
         write_atomically(weights_file(folder, task.key), result.weights)
         ids[task.key] = _store_original(engine, planned, original, result)
@@ -185,7 +225,7 @@ def _prepare_originals(
     return ids
 
 
-def _store_original(engine: Engine, planned: Plan, original: PlannedOriginal, result: TrainedOriginal) -> int:
+def _store_original(engine: Engine, planned: StudyPlan, original: PlannedOriginal, result: TrainedOriginal) -> int:
     task = original.task
     with write(engine) as connection:
         return store_original(
@@ -210,94 +250,3 @@ def _store_original(engine: Engine, planned: Plan, original: PlannedOriginal, re
                 environment_id=store_environment(connection, **result.environment),
             ),
         )
-
-
-def _store_populations(engine: Engine, planned: Plan, study_id: int, original_ids: dict[str, int]) -> int:
-    """Store regimes, spaces, populations and the runs asked for; return the id of the protocol."""
-    protocol = planned.study.protocol
-    with write(engine) as connection:
-        regimes = {
-            regime: store_regime(connection, study_id=study_id, flops_fraction=regime.flops, tolerance=regime.tolerance)
-            for regime in planned.study.regime_bands
-        }
-        spaces = {
-            space.name: store_space(
-                connection,
-                study_id=study_id,
-                name=space.name,
-                sampler=space.sampler_name,
-                parameters=space.parameters,
-                law=space.law,
-            )
-            for space in (config.space() for config in planned.study.spaces)
-        }
-        for population in planned.populations:
-            drawn = population.sample
-            key = population.original.task.key
-            store_population(
-                connection,
-                study_id=study_id,
-                original_id=original_ids[key],
-                regime_id=regimes[population.regime],
-                space_id=spaces[population.space.name],
-                attempts=drawn.attempts,
-                accepted=drawn.accepted,
-                duplicates=drawn.duplicates,
-                subnetworks=_subnetwork_rows(population),
-            )
-        protocol_id = store_protocol(
-            connection, key=content_key(protocol.parameters), name=protocol.name, parameters=protocol.parameters
-        )
-        store_plan(connection, study_id=study_id, protocol_id=protocol_id, seeds=protocol.seeds)
-        return protocol_id
-
-
-def _subnetwork_rows(population: PlannedPopulation) -> list[SubnetworkRow]:
-    drawn = population.sample
-    return [
-        SubnetworkRow(key, tuple(widths), flops, params)
-        for key, widths, flops, params in zip(
-            population.keys, drawn.widths.tolist(), drawn.flops.tolist(), drawn.params.tolist(), strict=True
-        )
-    ]
-
-
-def _execute(
-    engine: Engine,
-    planned: Plan,
-    protocol_id: int,
-    todo: list[MissingRun],
-    folder: Path,
-    processes: Callable[[], Executor],
-) -> Iterator[str]:
-    """Run and store what is missing, yielding the state of each run as it is stored."""
-    if not todo:
-        return
-    protocol = planned.study.protocol.parameters
-    originals = {original.task.key: original.task for original in planned.originals}
-    pool = processes()
-    weights = {key: pool.share(weights_file(folder, task.key).read_bytes()) for key, task in originals.items()}
-    tasks = (
-        run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, protocol, run.seed)
-        for run in todo
-    )
-    for task, result in pool.map(
-        run_subnetwork, tasks, lambda task: (originals[task.original_key], weights[task.original_key])
-    ):
-        outcome, where = result if isinstance(result, tuple) else (failed(_reason(result)), None)
-        with write(engine) as connection:
-            store_outcome(
-                connection,
-                subnetwork_id=task.subnetwork_id,
-                protocol_id=protocol_id,
-                seed=task.seed,
-                environment_id=None if where is None else store_environment(connection, **where),
-                outcome=outcome,
-            )
-        yield outcome.state
-
-
-def _reason(error: BaseException) -> str:
-    if type(error).__name__ == "KilledWorker":
-        return "its worker process died each time that it was tried (out of memory?)"
-    return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Commands that take a subnetwork out of the database, to be used elsewhere."""
+"""The command that exports a subnetwork for use elsewhere."""
 
 from __future__ import annotations
 
@@ -31,19 +31,17 @@ def export_subnetwork(
 
     done = export(key, db, folder, seed=seed, protocol=protocol, onnx=onnx)
     for name, (stored, found) in done.differences.items():
-        complain(
-            f"{name} is stored as {stored:.6g} and came out as {found:.6g}: another machine or version?", "differs"
-        )
+        complain(f"expected {name} {stored:.6g}, as stored; found {found:.6g}: another machine or version?", "differs")
     facts = done.facts
-    same = "differ from" if done.differences else "are"
-    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: its metrics {same} those that are stored.")
+    same = "differ from" if done.differences else "equal"
+    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: its metrics {same} the stored ones.")
     original = facts["original"]
     rows = [("FLOPs", facts["flops"], original["flops"], original["flops"] / facts["flops"])]
     rows += [("parameters", facts["params"], original["params"], original["params"] / facts["params"])]
     for found in facts["latency"]:
         what = f"ms, batch of {found['batch']}"
         rows.append((what, found["median_ms"], found["original_median_ms"], found["speedup"]))
-    print_table(("", "subnetwork", "original", "times less"), rows)
+    print_table(("", "subnetwork", "original", "reduction factor"), rows)
     measured = facts["latency"][0]
     say(f"Latency: median of {measured['repeats']} passes on {measured['device']} with {measured['threads']} thread.")
     say(f"Wrote {', '.join(facts['sha256'])} and subnetwork.json in {done.folder}")

@@ -1,4 +1,4 @@
-"""The command that finds a subnetwork."""
+"""The command that searches for a good subnetwork."""
 
 from __future__ import annotations
 

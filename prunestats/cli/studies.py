@@ -1,4 +1,4 @@
-"""Commands that make results: demo, init, sample, run and status."""
+"""Commands that produce results: demo, init, sample, run and status."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from prunestats.errors import InputError
 
 QUERIES = (
     (
-        "which regime loses least, space by space",
+        "mean and best test error by regime and space",
         "SELECT regime, space, count(*) AS runs, avg(test_error) AS mean_test_error, min(test_error) AS best "
         "FROM results WHERE study = 'demo' AND state = 'done' GROUP BY regime, space "
         "ORDER BY regime DESC, mean_test_error",
     ),
     (
-        "the subnetworks that validation chooses, with their test error",
+        "the subnetworks with the lowest validation loss, and their test error",
         "SELECT regime, space, subnetwork, widths, ratio, val_error, test_error "
         "FROM results WHERE study = 'demo' AND state = 'done' ORDER BY val_loss LIMIT 10",
     ),
     (
-        "error against the FLOPs-to-parameter ratio, in bins of 5",
+        "mean test error by FLOPs-to-parameter ratio, in bins of 5",
         "SELECT regime, 5 * cast(ratio / 5 AS integer) AS ratio_from, count(*) AS runs, avg(test_error) AS mean_error "
         "FROM results WHERE study = 'demo' AND space = 'initial' AND state = 'done' GROUP BY 1, 2 ORDER BY 1 DESC, 2",
     ),
@@ -35,7 +35,7 @@ QUERIES = (
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Folder for the database, report and figures.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder for the study, database, report and figures.")] = Path(
         "prunestats-demo"
     ),
     workers: Workers = None,
@@ -44,16 +44,17 @@ def demo(
     ] = None,
 ) -> None:
     """Run the whole workflow on scikit-learn's digits, from training to the PDF report."""
+    from prunestats.files import write_atomically
     from prunestats.reports import build_report
     from prunestats.runners.run import run_study
-    from prunestats.runners.study.file import demo_study_file, read_study
+    from prunestats.runners.study.file import demo_study_file, read_study, with_subnetworks
 
     _make_folder(folder)
     text = demo_study_file().read_text(encoding="utf-8")
     if subnetworks is not None:
-        text = text.replace("subnetworks = 60 ", f"subnetworks = {subnetworks} ")
+        text = with_subnetworks(text, subnetworks)
     study = folder / "study.toml"
-    study.write_text(text, encoding="utf-8")
+    write_atomically(study, text.encode())
     db, pdf = folder / "results.db", folder / "report.pdf"
     say(f"The study is {study}: two originals, three regimes, two spaces.")
     with show_progress() as progress:
@@ -80,7 +81,7 @@ def demo(
 
 
 def _refined_demo(study: Path, db: Path) -> Path | None:
-    """Write the study that puts the first optimum that was found to the test; None where there is none to refine on."""
+    """Write a study that tests the first estimated optimum; None where no regime allows a refinement."""
     from prunestats.db import load_results
     from prunestats.files import write_atomically
     from prunestats.runners.study.file import read_study
@@ -95,13 +96,13 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
         frame = load_results(db, study=content.name, space=content.spaces[0].name, regime=regime)
         with suppress(InputError):
             found[regime] = refined_study(content, frame, regime=regime)
-    for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better end of the ratios")):
+    for kind, words in (("band", "the optimal ratio"), ("one_sided", "the better side of the ratios")):
         for regime, made in found.items():
             if made.refinement.kind == kind and made.text is not None:
                 write_atomically(files[regime], made.text.encode())
-                say(f"{files[regime]} puts {words} at {regime:g} of the FLOPs to the test on fresh draws.")
+                say(f"{files[regime]} tests {words} at {regime:g} of the FLOPs on an independent sample.")
                 return files[regime]
-    say("No regime shows where to refine the space.")
+    say("No regime shows an optimal ratio by which to refine the space.")
     return None
 
 
@@ -110,31 +111,33 @@ def init(
     file: Annotated[Path, typer.Argument(help="Study file to write.")] = Path("study.toml"),
 ) -> None:
     """Write a commented study file to start from."""
+    from prunestats.files import write_atomically
     from prunestats.runners.study.file import demo_study_file
 
     if file.exists():
-        raise InputError(f"{file} is there already and is left as it is: name another file")
+        raise InputError(f"expected a new file; found {file}, which is left as it is: name another file")
     _make_folder(file.parent)
-    file.write_text(demo_study_file().read_text(encoding="utf-8"), encoding="utf-8")
+    write_atomically(file, demo_study_file().read_bytes())
     say(f"Wrote {file}. Edit it, then: prunestats sample {quote(str(file))}, and prunestats run {quote(str(file))}")
 
 
 @app.command()
 def sample(study: StudyFile, form: Form = "table") -> None:
     """Sample populations without training; print FLOPs, ratio range, acceptance rate."""
-    from prunestats.runners.execution.study_plan import plan
+    from prunestats.runners.execution.study_plan import plan_study
     from prunestats.runners.study.file import read_study
 
     columns = ("original", "seed", "regime", "space", "subnetworks", "attempts", "acceptance", "duplicates")
     spread = ("flops_min", "flops_max", "ratio_min", "ratio_median", "ratio_max")
     rows = []
-    for population in plan(read_study(study)).populations:
-        drawn, task = population.sample, population.original.task
-        ratios = sorted(population.original.cost.ratio(drawn.widths).tolist())
+    for population in plan_study(read_study(study)).populations:
+        sampled, task = population.sample, population.original.task
+        ratios = sorted(population.original.cost.ratio(sampled.widths).tolist())
         rows.append(
             (
-                *(task.network, task.seed, population.regime.flops, population.space.name, len(drawn.widths)),
-                *(drawn.attempts, drawn.acceptance, drawn.duplicates, int(drawn.flops.min()), int(drawn.flops.max())),
+                *(task.network, task.seed, population.regime.flops, population.space.name, len(sampled.widths)),
+                *(sampled.attempts, sampled.acceptance, sampled.duplicates),
+                *(int(sampled.flops.min()), int(sampled.flops.max())),
                 *(ratios[0], ratios[len(ratios) // 2], ratios[-1]),
             )
         )
@@ -158,7 +161,7 @@ def run(
         summary = run_study(study, db, workers=workers, scheduler=scheduler, max_runs=max_runs, progress=progress)
     say(_summary_sentence(summary))
     if summary.missing:
-        say(f"To go on: prunestats run {quote(str(study))} --db {quote(db)}")
+        say(f"To resume: prunestats run {quote(str(study))} --db {quote(db)}")
     else:
         say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
 
@@ -185,9 +188,9 @@ def _progress_sentence(progress: Any) -> str:
     stored = progress.done + progress.failed
     if not progress.missing:
         return f"{progress.study}: all {progress.runs:,} runs are stored."
-    pace = f"; {progress.per_minute:.3g} runs a minute lately" if progress.per_minute else ""
+    pace = f"; {progress.per_minute:.3g} runs a minute recently" if progress.per_minute else ""
     if progress.left_s is not None:
-        left = f", about {duration(progress.left_s)} left" + ("" if progress.running else " once it goes on again")
+        left = f", about {duration(progress.left_s)} left" + ("" if progress.running else " once it is resumed")
     elif progress.mean_wall_s:
         left = f": about {duration(progress.missing * progress.mean_wall_s)} of one worker"
     else:
@@ -201,7 +204,7 @@ def _summary_sentence(summary: Any) -> str:
     failed = f", {summary.failed_now:,} of them failed" if summary.failed_now else ""
     now = summary.done_now + summary.failed_now
     if not now and not summary.missing:
-        return f"All {summary.runs:,} runs of study {summary.study!r} were there already."
+        return f"All {summary.runs:,} runs of study {summary.study!r} were stored already."
     missing = f"; {summary.missing:,} are missing" if summary.missing else ""
     return (
         f"{now:,} runs in {summary.wall_s:.0f} s{failed}; "
@@ -213,4 +216,6 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"expected a folder that can be made at {str(folder)!r}; {error.strerror}") from error
+        raise InputError(
+            f"expected a folder that can be created; found {error.strerror!r} at {str(folder)!r}: name another"
+        ) from error

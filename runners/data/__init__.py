@@ -1,1 +1,1 @@
-"""Data sets, read from files that users have, as arrays and three splits."""
+"""Image data sets, read from files and split into training, validation and test."""

@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 from their binary and their python versions.
 
-The python version is pickle, which can run any code when it is read. Here it cannot: the few names that CIFAR's files
-hold are replaced by plain records, and any other name is refused before it is looked up.
+The python version is a pickle, and unpickling can run any code. Here it cannot: the few names that CIFAR's files hold
+are replaced by inert records, and any other name is refused before it is imported.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from prunestats.errors import InputError
 
+# Values of an image: three channels of 32 x 32 pixels, as CIFAR's authors describe both versions.
 _PIXELS = 3 * 32 * 32
-# Files of each split, bytes of a record's labels in the binary version, and the key of the labels in the python one.
+
+# Training files, test file, bytes of labels in a record of the binary version (CIFAR-100: coarse, then fine label), and
+# key of the labels in the python version.
 _LAYOUTS: dict[int, tuple[tuple[str, ...], str, int, bytes]] = {
     10: (tuple(f"data_batch_{part}" for part in range(1, 6)), "test_batch", 1, b"labels"),
     100: (("train",), "test", 2, b"fine_labels"),
@@ -27,7 +30,7 @@ Bytes = NDArray[np.uint8]
 
 
 def read_cifar(folder: Path, classes: int) -> tuple[Bytes, Bytes, Bytes, Bytes]:
-    """Images and labels of training, then of test.
+    """Images and labels of the training files, then of the test file.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ def read_cifar(folder: Path, classes: int) -> tuple[Bytes, Bytes, Bytes, Bytes]:
     Raises
     ------
     InputError
-        If a file is not there or not as described.
+        If a file is missing or not in the published format.
     """
     train, test, _, _ = _LAYOUTS[classes]
     parts = [_read_part(folder, name, classes) for name in train]
@@ -87,15 +90,17 @@ def _read_python(path: Path, key: bytes) -> tuple[Bytes, Bytes]:
         images, labels = stored[b"data"].pixels(), np.array(stored[key], dtype=np.uint8)
     except Exception as error:  # a damaged pickle can raise anything
         reason = error if isinstance(error, pickle.UnpicklingError) else f"{type(error).__name__}: {error}"
-        told = " ".join(str(reason).split())
-        raise InputError(f"{path.name} is not CIFAR's python version as it was published ({told})") from error
+        message = " ".join(str(reason).split())
+        raise InputError(
+            f"{path.name} is not CIFAR's python version as it was published ({message}): download it again"
+        ) from error
     if len(images) == 0 or len(images) != len(labels):
         raise InputError(f"{path.name} must hold one label an image; found {len(images)} and {len(labels)}")
     return images, labels
 
 
 class _Array:
-    """Stands for an array in a pickle; numpy never sees the state that the file describes."""
+    """Inert stand-in for a numpy array: keeps the pickled state and never passes it to numpy."""
 
     def __init__(self, *ignored: Any) -> None:
         self.state: tuple[Any, ...] = ()
@@ -104,7 +109,7 @@ class _Array:
         self.state = state
 
     def pixels(self) -> Bytes:
-        """The bytes of the images, shape (n, 3072)."""
+        """Pixels of the images, shape (n, 3072)."""
         _, shape, dtype, fortran, content = self.state
         if (
             not isinstance(dtype, _Dtype)
@@ -112,28 +117,28 @@ class _Array:
             or not isinstance(content, bytes)
             or fortran
         ):
-            raise pickle.UnpicklingError("its images are no plain bytes")
+            raise pickle.UnpicklingError("its images are not an array of uint8")
         if len(shape) != 2 or shape[1] != _PIXELS:
             raise pickle.UnpicklingError(f"its images have shape {shape}")
         return np.frombuffer(content, dtype=np.uint8).reshape(shape).copy()
 
 
 class _Dtype:
-    """Stands for a type of numbers in a pickle."""
+    """Inert stand-in for a numpy dtype."""
 
     def __init__(self, name: Any, *ignored: Any) -> None:
         self.name = name
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and the like say nothing about bytes."""
+        """Ignore byte order and alignment, which do not matter for single bytes."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names in CIFAR's files and builds none of what they name."""
+    """Unpickler that resolves the names in CIFAR's files to inert stand-ins and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """A stand-in for a name that CIFAR's files hold; any other is refused."""
-        # Python 3 writes bytes in old pickles so; a new function each time, as a pickle may set attributes of it.
+        """The stand-in for a name in CIFAR's files; any other name is refused."""
+        # Python 3 pickles bytes as this call in protocol 2; made anew each time, as a pickle may set its attributes
         latin1 = lambda text, encoding: text.encode("latin1")  # noqa: E731
         stand_ins = {
             ("numpy", "ndarray"): _Array,

@@ -1,4 +1,4 @@
-"""Data sets, split into train, validation and test, normalised by the training split."""
+"""Data sets, split into training, validation and test, normalised by the training split."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from prunestats.runners.data.readers import READERS, Arrays, stratified
 
 
 @dataclass(frozen=True)
-class Split:
+class ImageSplit:
     """Images and labels of one split.
 
     Parameters
     ----------
     pixels : Tensor of float32 or uint8, shape (m, channels, height, width)
-        Floats are normalised already. Bytes are normalised batch by batch, which keeps a quarter of the memory.
+        Floats are normalised already. Bytes are normalised batch by batch, so that they take a quarter of the memory.
     labels : Tensor of int64, shape (n,)
     mean, spread : Tensor of float32, shape (1, channels, 1, 1), optional
-        What bytes are normalised with.
+        Mean and standard deviation by which bytes are normalised.
     rows : Tensor of int64, shape (n,), optional
-        Where the split's images stand among `pixels`, if these hold those of other splits too.
+        Indices of the split's images in `pixels`, where these hold the images of other splits too.
     """
 
     pixels: Tensor
@@ -47,7 +47,7 @@ class Split:
         return self.batch(slice(None))[0]
 
     def batch(self, members: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Normalised images and labels of some members, on the device of the labels."""
+        """Normalised images and labels of the members with these indices, on the device of the labels."""
         labels = self.labels[members]
         members = members if self.rows is None else self.rows[members]
         pixels = self.pixels[members].to(labels.device, non_blocking=True)
@@ -55,8 +55,8 @@ class Split:
             return pixels, labels
         return (pixels.float() - self.mean) / self.spread, labels
 
-    def to(self, device: torch.device) -> Split:
-        """The split on a device; images that are mapped from a file stay there, and follow batch by batch."""
+    def to(self, device: torch.device) -> ImageSplit:
+        """The split on a device; images that are mapped from a file stay on disk and are moved batch by batch."""
         moved = {"labels": self.labels.to(device)}
         if self.mean is not None and self.spread is not None:
             moved |= {"mean": self.mean.to(device), "spread": self.spread.to(device)}
@@ -67,21 +67,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: what trains, what chooses and what is reported.
+    """A data set: training, validation (for selection) and test (for reporting).
 
     Parameters
     ----------
-    train, validation, test : Split
+    train, validation, test : ImageSplit
     num_classes : int
     digest : str
-        Hash of images, labels and splits: the identity of the data wherever the folder stands.
+        Hash of images, labels and splits, which does not depend on the folder.
     mean, spread : tuple of float, length channels
-        What was subtracted from each channel, and what it was then divided by.
+        Mean of each channel, which is subtracted, and standard deviation, by which it is then divided.
     """
 
-    train: Split
-    validation: Split
-    test: Split
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
     num_classes: int
     digest: str
     mean: tuple[float, ...] = ()
@@ -99,6 +99,7 @@ class Data:
         )
 
 
+# A study has one data set; four serve a process that runs several studies in turn without reading them again.
 @lru_cache(maxsize=4)
 def load_data(
     name: str,
@@ -119,13 +120,13 @@ def load_data(
     folder : str, optional
         The folder of CIFAR's files or of the images, or the ``.npz`` file.
     validation_fraction : float
-        Part of the training images that is held out for validation, stratified by label. Of digits, which has no test
-        split of its own, another quarter of all images is the test split.
+        Fraction of the training images that is held out for validation, stratified by label. For digits, which has no
+        test split of its own, a quarter of all images is set aside as the test split first.
     split_seed : int
-        Seed of the held-out part.
+        Seed of the choice of validation images.
     image_size, resize : int, optional
-        Of a folder of images: pixels of the central square that is cut out, and of the shorter side before that, by
-        default the same.
+        For a folder of images: side of the central crop in pixels, and length to which the shorter side is resized
+        before, by default the same.
 
     Returns
     -------
@@ -134,11 +135,12 @@ def load_data(
     Raises
     ------
     InputError
-        If the name is unknown or the files are not there or not as described.
+        If the name is unknown, or the files are missing or not as described.
 
     Notes
     -----
-    Images are normalised a channel: by the mean and the standard deviation over the training split alone.
+    Each channel is normalised by its mean and standard deviation over the training split alone. 1e-8 is added to the
+    standard deviation, so that a channel that never changes becomes 0 instead of NaN.
 
     Examples
     --------
@@ -162,14 +164,15 @@ def load_data(
     held_out = stratified(labels, validation_fraction, np.random.default_rng(np.random.SeedSequence(split_seed)))
     if not held_out.any() or held_out.all():
         raise InputError(
-            f"data.validation_fraction {validation_fraction:g} of {len(labels)} training images leaves a split empty"
+            f"data.validation_fraction {validation_fraction:g} of {len(labels)} training images leaves a split empty: "
+            "choose another"
         )
     cut = _bytes if arrays.train_images.dtype == np.uint8 else _floats
     splits, mean, spread = cut(arrays, held_out, labels, test_labels)
     return Data(*splits, num_classes, digest.hexdigest()[:16], tuple(mean.tolist()), tuple(spread.tolist()))
 
 
-_Cut = tuple[tuple[Split, Split, Split], NDArray[np.floating], NDArray[np.floating]]
+_Cut = tuple[tuple[ImageSplit, ImageSplit, ImageSplit], NDArray[np.floating], NDArray[np.floating]]
 
 
 def _floats(
@@ -177,14 +180,14 @@ def _floats(
 ) -> _Cut:
     images, test_images = arrays.train_images.astype(np.float32), arrays.test_images.astype(np.float32)
     if not (np.isfinite(images).all() and np.isfinite(test_images).all()):
-        raise InputError("images must be finite numbers; found values that are not")
+        raise InputError("images must be finite numbers; found NaN or infinity: replace them")
     mean = images[~held_out].mean((0, 2, 3), keepdims=True)
     spread = images[~held_out].std((0, 2, 3), keepdims=True) + 1e-8
     images, test_images = (images - mean) / spread, (test_images - mean) / spread
     splits = (
-        Split(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
-        Split(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
-        Split(_tensor(test_images), torch.from_numpy(test_labels)),
+        ImageSplit(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
+        ImageSplit(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
+        ImageSplit(_tensor(test_images), torch.from_numpy(test_labels)),
     )
     return splits, mean.ravel(), spread.ravel()
 
@@ -201,14 +204,14 @@ def _bytes(
         "spread": torch.tensor(spread, dtype=torch.float32)[None, :, None, None],
     }
 
-    def part(marks: NDArray[np.bool_]) -> Split:
+    def part(marks: NDArray[np.bool_]) -> ImageSplit:
         here = torch.from_numpy(labels[marks])
         if arrays.mapped:
-            return Split(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
-        return Split(_tensor(arrays.train_images[marks]), here, **norm)
+            return ImageSplit(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
+        return ImageSplit(_tensor(arrays.train_images[marks]), here, **norm)
 
     rows = torch.arange(len(test_labels)) if arrays.mapped else None
-    test = Split(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
+    test = ImageSplit(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
     return (part(~held_out), part(held_out), test), mean, spread
 
 
@@ -229,7 +232,7 @@ def _path(name: str, folder: str | None) -> Path:
     if name == "digits":
         return Path()
     if folder is None:
-        raise InputError(f"data.folder must say where {name} lies; found none")
+        raise InputError(f"data.folder must name the folder or file of {name}; found none: add it to [data]")
     path = Path(folder).expanduser()
     if not path.exists():
         raise InputError(f"data.folder: expected an existing folder or file for {name}; found nothing at {folder!r}")

@@ -1,15 +1,16 @@
-"""Exact sums over bytes: what normalisation needs of each image, whatever the split and however many there are."""
+"""Exact sums of pixels and of their squares for each image, from which any split can be normalised."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Pixels converted to int64 at once: 32 MB, and as much again for their squares. The sums do not depend on it.
 _CHUNK_CELLS = 4_000_000
 
 
 def moments(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sums of the pixels and of their squares in each image and channel.
+    """Sum and sum of squares of the pixels of each image and channel.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Reading data sets from files: arrays as they lie there, before any split."""
+"""Readers of data sets: the arrays of their files, before validation images are held out."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Arrays:
     train_images, test_images : ndarray, shape (n, channels, height, width)
     train_labels, test_labels : ndarray, shape (n,)
     mapped : bool
-        Whether the images are mapped from a file, and are not to be copied into memory.
+        Whether the images are memory-mapped, and must not be copied into memory as a whole.
     moments : tuple of ndarray of int64, shapes (n, channels), optional
-        Sums of the pixels and of their squares in each training image, where they are known.
+        Sums of the pixels and of their squares in each training image, where the reader has computed them.
     content : bytes, optional
-        A hash of all arrays, where it is known.
+        A hash of all arrays, where the reader has computed it.
     """
 
     train_images: NDArray[np.generic]
@@ -40,7 +40,7 @@ class Arrays:
     content: bytes | None = None
 
     def contents(self) -> Iterator[bytes]:
-        """What identifies the data, in pieces."""
+        """Bytes that identify the data, to be hashed in this order."""
         if self.content is not None:
             yield self.content
             return
@@ -49,7 +49,7 @@ class Arrays:
 
 
 def stratified(labels: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark a random `fraction` of every label's members True, shape (n,)."""
+    """Mask of a random sample stratified by label: a `fraction` of each label's members is True, shape (n,)."""
     marks = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -61,8 +61,10 @@ def _digits(path: Path, image_size: int | None, resize: int | None) -> Arrays:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    # scikit-learn gives pixels from 0 to 16
     images = (bunch.images[:, None] / 16).astype(np.float32)
     labels = bunch.target.astype(np.int64)
+    # a fixed seed: the test split is part of the data set, and no study may choose another
     test = stratified(labels, 0.25, np.random.default_rng(np.random.SeedSequence(0)))
     return Arrays(images[~test], labels[~test], images[test], labels[test])
 
@@ -79,7 +81,9 @@ def _images(path: Path, image_size: int | None, resize: int | None) -> Arrays:
     from prunestats.runners.data.image_folders import read_images
 
     if image_size is None:
-        raise InputError("data.image_size must say how many pixels wide and high images are to be; found none")
+        raise InputError(
+            "data.image_size must give the side of the cropped images in pixels; found none: add it to [data]"
+        )
     found = read_images(path, image_size, resize or image_size)
     return Arrays(*found.arrays, mapped=True, moments=found.moments, content=found.content)
 
@@ -90,7 +94,7 @@ def _npz(path: Path, image_size: int | None, resize: int | None) -> Arrays:
         with np.load(path, allow_pickle=False) as stored:
             missing = [key for key in wanted if key not in stored]
             if missing:
-                raise InputError(f"{path.name} must hold {', '.join(wanted)}; {', '.join(missing)} missing")
+                raise InputError(f"{path.name} must hold {', '.join(wanted)}; found {', '.join(missing)} missing")
             arrays = {key: stored[key] for key in wanted}
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -105,8 +109,8 @@ def _npz(path: Path, image_size: int | None, resize: int | None) -> Arrays:
             )
     if arrays["train_images"].shape[1:] != arrays["test_images"].shape[1:]:
         raise InputError(
-            f"train_images and test_images must have one shape and type; found {arrays['train_images'].shape[1:]} and "
-            f"{arrays['test_images'].shape[1:]}"
+            "train_images and test_images must hold images of the same shape; "
+            f"found {arrays['train_images'].shape[1:]} and {arrays['test_images'].shape[1:]}"
         )
     return Arrays(**arrays)
 

@@ -1,1 +1,1 @@
-"""Runs on workers: what is planned, how a worker does it, and where workers are."""
+"""Execution of runs: the plan of a study, the work of one worker, and executors with their Dask clusters."""

@@ -1,4 +1,4 @@
-"""Dask clusters: worker processes on this machine, or a running cluster that is joined by its scheduler's address."""
+"""Dask clusters: worker processes on this machine, or a running cluster given by the address of its scheduler."""
 
 from __future__ import annotations
 
@@ -21,37 +21,41 @@ from prunestats.errors import InputError
 
 WorkerCheck = Callable[[Mapping[str, int]], None]
 
+# Seconds to wait for a clean end: unfinished runs are discarded anyway, and stopping a study should feel immediate.
 _CLOSING_S = 2
 
-# A batch job starts scheduler, workers and study at once, and importing torch over a network takes its time.
+# Seconds: a batch job starts scheduler, workers and study together, and importing torch over a network may take long.
 _WAITING_S = 60
 
-# One thread a process. Dask's own setting would return memory to the system after every step of training, which was
-# measured to make runs of the demo half as long again.
+# One thread a process. With Dask's default, memory is returned to the system after every training step, which was
+# measured to make runs of the demo 1.5 times as long.
 _WORKER_ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    # 1 GiB: more than a training step frees, so that nothing is returned in between
     **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**30)),
 }
 
-# oneDNN keeps the kernels that it compiled last. Every subnetwork has shapes of its own, so those of runs long past are
-# never asked for again, but lie about the heap, which grows around them. A run needs about half as many; a test counts.
+# oneDNN caches the kernels that it compiled last. Each subnetwork has its own shapes, so kernels of earlier runs are
+# never used again, but fragment the heap, which grows. A run needs about half of these; a test counts them.
 _KERNEL_CACHE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _KERNELS_A_LAYER = 20
 
-# A step of training a small network allocates and frees some hundred tensors, and glibc is slow to align memory. Where
-# the package tbb is installed, its allocator is used instead: benchmarks.runners shows what it saves. The order counts.
+# A training step of a small network allocates and frees some hundred tensors, and glibc is slow at aligned allocation.
+# Where the package tbb is installed, its allocator is used: benchmarks.runners shows the time saved. The
+# library comes first, as the proxy depends on it.
 _ALLOCATOR = ("libtbbmalloc.so.2", "libtbbmalloc_proxy.so.2")
 
 _SETTINGS = {
+    # A task whose worker died is tried once more at once; the executor then retries it alone.
     "distributed.scheduler.allowed-failures": 1,
-    # A worker that died is started anew. Dask would give its place up for good if, this long after a death, none was
-    # there: as when a machine is so busy that starting takes longer, or when the next one has died meanwhile.
+    # A worker that died is restarted. After this time without it Dask would remove it for good, although a busy machine
+    # may need longer to start a process, and the next one may have died too. So the limit is longer than any study.
     "distributed.deploy.lost-worker-timeout": "365 days",
-    # What a worker holds is its data, which it can neither spill nor wait to be rid of: it goes on until it is stopped
-    # for taking more than its share, and its run is a failed row.
+    # The memory of a worker is its data set, which can neither be spilled nor freed by waiting: the worker continues
+    # until it is terminated for exceeding its limit, and its run is stored as failed.
     **dict.fromkeys((f"distributed.worker.memory.{what}" for what in ("target", "spill", "pause")), False),
-    # Dask samples what its workers do for a dashboard, measures the machine twice a second for each of them, and looks
-    # every 20 ms whether its loops are late: there is no dashboard, and all of it costs the training time.
+    # For its dashboard, Dask profiles its workers, measures the machine twice a second for each, and checks its event
+    # loops every 20 ms: there is no dashboard here, and all of it takes time from training.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
@@ -60,37 +64,37 @@ _SETTINGS = {
 
 @contextmanager
 def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any]:
-    """A client of one-thread worker processes on this machine: by default one a GPU, or else one a core.
+    """A client of single-threaded worker processes on this machine, by default one a GPU, or else one a core.
 
-    `layers` are the convolution and linear ones of the deepest network: a worker keeps no more kernels than it needs.
+    `layers` is the number of convolution and linear layers of the deepest network, by which cached kernels are limited.
     """
     import dask
     import torch
     from dask.system import CPU_COUNT
     from distributed import Client
 
-    _silence()
+    _quiet_logs()
     theirs = _worker_environment(layers)
-    with _unchanged(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
-        cluster = _apart(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
+    with _restored_environment(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
+        cluster = _without_sigint(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
         try:
             with _closing(Client(cluster)) as client:
                 yield client
         finally:
-            # What a worker is in the middle of would be thrown away anyway; its process ends with this one at latest.
+            # an unfinished run would be discarded anyway; a worker process ends with this one at the latest
             with suppress(TimeoutError):
                 cluster.close(timeout=_CLOSING_S)
 
 
 def _worker_environment(layers: int | None) -> dict[str, str]:
-    """Variables of workers; Dask lets those win that are set here already."""
+    """Environment variables of workers; in Dask, those already set in this process take precedence."""
     kernels = {} if layers is None else {_KERNEL_CACHE: str(_KERNELS_A_LAYER * layers)}
     libraries = allocator()
     return _WORKER_ENVIRONMENT | kernels | ({"LD_PRELOAD": ":".join(libraries)} if libraries else {})
 
 
 def allocator() -> list[str]:
-    """Libraries that workers on this machine load before all others, so as to allocate memory faster; perhaps none."""
+    """Paths of tbb's allocator, which workers on this machine preload; empty where it is missing or a GPU is used."""
     import torch
 
     if torch.cuda.is_available():
@@ -100,14 +104,14 @@ def allocator() -> list[str]:
     except PackageNotFoundError:
         return []
     found = [there[name] for name in _ALLOCATOR if name in there and Path(there[name]).is_file()]
-    # the loader splits its list at colons and white space
+    # the dynamic loader splits LD_PRELOAD at colons and white space
     whole = len(found) == len(_ALLOCATOR) and not any(re.search(r"[:\s]", path) for path in found)
     return found if whole else []
 
 
 @contextmanager
-def _unchanged(names: Iterable[str]) -> Iterator[None]:
-    """Keep variables of this process as they are: Dask sets them here, too, and the next study would inherit them."""
+def _restored_environment(names: Iterable[str]) -> Iterator[None]:
+    """Restore environment variables of this process, where Dask sets them too, so that no later study inherits them."""
     before = {name: os.environ.get(name) for name in names}
     try:
         yield
@@ -120,20 +124,21 @@ def _unchanged(names: Iterable[str]) -> Iterator[None]:
 
 @contextmanager
 def remote_client(scheduler: str) -> Iterator[tuple[Any, WorkerCheck]]:
-    """A client of the cluster whose scheduler has this address, or wrote this file, whose name ends in ``.json``.
+    """A client of a running cluster, given the address of its scheduler or its scheduler file (``.json``).
 
-    The file and a first worker are waited for, a minute each. Beside it comes a check of workers that join later.
+    Waits up to a minute for the file, and for a first worker. Also yields a check of workers that join later.
 
     Raises
     ------
     InputError
-        If it does not answer, has no workers, or has workers that cannot run a study as this process would.
+        If the scheduler does not answer, has no workers, or has workers of another version or with several threads.
     """
     from distributed import Client
 
-    _silence()
+    _quiet_logs()
     address = _address_in(scheduler) if scheduler.endswith(".json") else scheduler
     try:
+        # a scheduler that runs answers within milliseconds; ten seconds allow for a slow network
         client = Client(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"--scheduler: expected a Dask scheduler at {address!r}; none answered ({error})") from error
@@ -148,7 +153,7 @@ def remote_client(scheduler: str) -> Iterator[tuple[Any, WorkerCheck]]:
 def _address_in(file: str) -> str:
     until = time.monotonic() + _WAITING_S
     while True:
-        # it may be in the middle of being written
+        # the scheduler may still be writing it
         with suppress(FileNotFoundError, json.JSONDecodeError):
             return str(json.loads(Path(file).read_text())["address"])
         if time.monotonic() > until:
@@ -156,13 +161,13 @@ def _address_in(file: str) -> str:
                 f"--scheduler: expected the address of a scheduler in {file!r}; found none in {_WAITING_S} s: "
                 f"start `dask scheduler --scheduler-file {file}`"
             )
-        time.sleep(0.1)
+        time.sleep(0.1)  # short beside the start of a scheduler, and long enough not to load a shared file system
 
 
 def worker_check(client: Any, address: str) -> WorkerCheck:
-    """A check of the workers that there are and their threads, which looks at each worker once.
+    """A check of a cluster's workers, given their numbers of threads, that examines each worker once.
 
-    It raises InputError for a worker that cannot run a study as this process would, and where there are none at first.
+    It raises InputError for a worker of another version or with several threads, and for a cluster without workers.
     """
     seen: set[str] = set()
 
@@ -176,7 +181,7 @@ def worker_check(client: Any, address: str) -> WorkerCheck:
                 "start them with `--nthreads 1 --nworkers N`"
             )
         for worker, found in client.run(_version, workers=list(new), on_error="return").items() if new else ():
-            # one that is gone again will not run anything
+            # a worker that has left meanwhile, an OSError, will not run anything
             if found != __version__ and not isinstance(found, OSError):
                 raise InputError(
                     f"--scheduler: expected prunestats {__version__} on every worker; found {found} on {worker}: "
@@ -191,7 +196,7 @@ def _version() -> str:
     return __version__
 
 
-def _silence() -> None:
+def _quiet_logs() -> None:
     for name in ("distributed", "distributed.client", "distributed.shuffle", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -203,19 +208,19 @@ def _start_cluster(workers: int) -> Any:
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
-        # no dashboard, and its port is any: the default one may be another study's
+        # no dashboard, and any free port, as another study may use the default one
         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         dashboard_address=None,
         silence_logs=logging.CRITICAL,
     )
 
 
-def _apart(start: Callable[..., Any], *arguments: Any) -> Any:
-    """Call something in a thread that SIGINT does not reach, and so no thread or process that it starts.
+def _without_sigint(start: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a thread that blocks SIGINT, as do the threads and processes that it starts.
 
-    A terminal sends Ctrl-C to the whole process group: workers leave it to their parent.
+    A terminal sends Ctrl-C to the whole process group, and only the parent is to react.
     """
-    # Started later, multiprocessing's tracker would let the signal through again.
+    # multiprocessing's resource tracker, if started later, would unblock the signal again
     resource_tracker.ensure_running()
     with ThreadPoolExecutor(1, initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, {signal.SIGINT})) as one:
         return one.submit(start, *arguments).result()

@@ -1,4 +1,4 @@
-"""Executing tasks: inline, on worker processes of this machine, or on any Dask cluster."""
+"""Executors of tasks: inline, worker processes on this machine, or any Dask cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -17,31 +18,33 @@ from prunestats.runners.execution.dask_cluster import WorkerCheck, local_client,
 
 Task = TypeVar("Task")
 
-# Enough tasks in flight that no worker waits for the parent, few enough that stopping is quick.
+# Tasks submitted for each worker: enough that none waits for the parent, few enough that stopping is quick.
 _IN_FLIGHT_A_WORKER = 4
+
+# Seconds between counts of workers: short beside the start of a worker, long beside a request to the scheduler.
 _RECOUNT_S = 1.0
 
 
 class SchedulerLostError(PrunestatsError):
-    """The Dask cluster went away in the middle of a study."""
+    """The connection to the Dask scheduler was lost during a study."""
 
 
 class Executor(Protocol):
-    """Where tasks are computed."""
+    """Computes tasks, here or on workers."""
 
     def share(self, value: Any) -> Any:
-        """Make a large argument known once; pass what this returns to `map`."""
+        """Send a large argument once; pass the returned handle to `map`."""
         ...
 
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
     ) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with ``function(task, *arguments(task))`` as it completes, or with its exception."""
+        """Yield each task with ``function(task, *arguments(task))``, or with its exception, in order of completion."""
         ...
 
 
 class InlineExecutor:
-    """Computes each task in this process, in order: for debugging."""
+    """Computes each task in this process, in order, for debugging."""
 
     def share(self, value: Any) -> Any:
         """The value itself."""
@@ -50,7 +53,7 @@ class InlineExecutor:
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
     ) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with its result; an exception stops everything."""
+        """Yield each task with its result; an exception is raised."""
         for task in tasks:
             yield task, function(task, *arguments(task))
 
@@ -62,8 +65,8 @@ class DaskExecutor:
     ----------
     client : distributed.Client
     check : callable, optional
-        Receives the workers that there are, and their threads, whenever they are counted; it raises for one that
-        cannot run a study.
+        Receives the workers and their numbers of threads whenever they are counted; raises for one that cannot run a
+        study.
     """
 
     def __init__(self, client: Any, check: WorkerCheck = lambda threads: None) -> None:
@@ -71,7 +74,7 @@ class DaskExecutor:
         self.check = check
 
     def share(self, value: Any) -> Any:
-        """A future of the value, which the scheduler makes anew when the workers that held it die."""
+        """A future of the value, which the scheduler recomputes if the workers that hold it die."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             return self.client.submit(_identity, value, pure=False)
@@ -79,19 +82,19 @@ class DaskExecutor:
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
     ) -> Iterator[tuple[Task, Any]]:
-        """Yield each task with its result as it completes, or with the exception that ended it.
+        """Yield each task with its result, or with its exception, in order of completion.
 
-        A worker that dies takes down what else it held. So tasks whose worker died are tried again at the end, one at
-        a time, and only what dies alone is given up.
+        A worker that dies loses the other tasks assigned to it, too. So tasks whose worker died are tried again at the
+        end, one at a time, and only a task that kills its worker alone has failed.
         """
         from distributed import KilledWorker, as_completed
 
         waiting = iter(tasks)
         owners: dict[str, Task] = {}
         suspects: list[Task] = []
-        # another client of the caller's may be the default one, whose loop is not ours
+        # the default client may be another one, of the caller, with another event loop
         running = as_completed(loop=self.client.loop)
-        room = _Room(self.client, self.check)
+        capacity = _Capacity(self.client, self.check)
 
         def submit(task: Task) -> Any:
             future = self.client.submit(function, task, *arguments(task), pure=False)
@@ -99,7 +102,7 @@ class DaskExecutor:
             return future
 
         def fill() -> None:
-            for task in islice(waiting, max(0, room() - len(owners))):
+            for task in islice(waiting, max(0, capacity() - len(owners))):
                 running.add(submit(task))
 
         fill()
@@ -114,43 +117,43 @@ class DaskExecutor:
             yield task, _result(submit(task))
 
 
-class _Room:
-    """How many tasks may be in flight: workers come and go, and are counted every second."""
+class _Capacity:
+    """Number of tasks that may be submitted at once, by the number of workers, which are counted every second."""
 
     def __init__(self, client: Any, check: WorkerCheck) -> None:
         self.client = client
         self.check = check
         self.counted = -math.inf
-        self.room = 0
+        self.capacity = 0
 
     def __call__(self) -> int:
         if time.monotonic() - self.counted > _RECOUNT_S:
-            # a scheduler that is gone shows itself in the tasks
+            # a lost scheduler is reported by the tasks
             with suppress(OSError):
                 threads = self.client.nthreads()
                 self.check(threads)
-                self.room = _IN_FLIGHT_A_WORKER * max(1, len(threads))
+                self.capacity = _IN_FLIGHT_A_WORKER * max(1, len(threads))
             self.counted = time.monotonic()
-        return self.room
+        return self.capacity
 
 
 @contextmanager
 def executor(
     workers: int | None = None, scheduler: str | None = None, *, layers: int | None = None
 ) -> Iterator[Executor]:
-    """An executor, with the processes behind it, for the time of a ``with`` block.
+    """An executor and its worker processes, for the duration of a ``with`` block.
 
     Parameters
     ----------
     workers : int, optional
-        One-thread worker processes on this machine, by default one a GPU, or one a core where there is none. Several
-        on each GPU are what a multiple of their number gives. 0 computes inline.
+        Single-threaded worker processes on this machine, by default one a GPU, or else one a core. A multiple of the
+        number of GPUs runs several on each. 0 computes inline.
     scheduler : str, optional
-        Address of a running Dask scheduler to be used instead, such as ``"tcp://host:8786"``, or the file that it
-        wrote with ``--scheduler-file``.
+        Address of a running Dask scheduler to use instead, such as ``"tcp://host:8786"``, or the file that it wrote
+        with ``--scheduler-file``.
     layers : int, optional
-        Convolution and linear layers of the deepest network that is to be trained. Knowing them, workers on this
-        machine keep no more compiled kernels than it needs.
+        Convolution and linear layers of the deepest network, by which workers on this machine limit their cache of
+        compiled kernels.
 
     Yields
     ------
@@ -172,12 +175,30 @@ def executor(
         yield DaskExecutor(client, check)
 
 
+@contextmanager
+def lazy_executor(
+    workers: int | None = None, scheduler: str | None = None, *, layers: int | None = None
+) -> Iterator[Callable[[], Executor]]:
+    """A function that opens an executor when it is first called, and returns the same one from then on.
+
+    Where nothing is left to compute, no process is started. Arguments are those of `executor`; the executor is closed
+    with the ``with`` block.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def opened() -> Executor:
+            return stack.enter_context(executor(workers, scheduler, layers=layers))
+
+        yield opened
+
+
 def _result(future: Any) -> Any:
     try:
         return future.result()
     except (CancelledError, asyncio.CancelledError) as lost:
         raise SchedulerLostError(
-            "the Dask scheduler is gone; every run that had ended is stored: the same command goes on from there"
+            "the Dask scheduler is lost; all completed runs are stored: run the same command again to continue"
         ) from lost
     except Exception as error:
         return error

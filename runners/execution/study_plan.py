@@ -1,8 +1,8 @@
-"""Planning a study: everything is drawn, costed and checked before anything is trained."""
+"""The plan of a study: its populations are sampled, costed and checked before anything is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ class PlannedOriginal:
 
 @dataclass(frozen=True)
 class PlannedPopulation:
-    """Subnetworks of one original, drawn from a space in a regime."""
+    """Subnetworks of one original, sampled from a space in a regime."""
 
     original: PlannedOriginal
     regime: Regime
@@ -45,13 +45,13 @@ class PlannedPopulation:
 
     @property
     def keys(self) -> list[str]:
-        """A key for each subnetwork, of its original and its widths, in the order of drawing."""
+        """Keys of the subnetworks, hashes of the original and the widths, in the order of sampling."""
         return [content_key([self.original.task.key, widths]) for widths in self.sample.widths.tolist()]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that a study will do, drawn and costed before anything is trained."""
+class StudyPlan:
+    """Originals and populations of a study, before anything is trained."""
 
     study: Study
     data: Data
@@ -60,39 +60,45 @@ class Plan:
 
     @property
     def n_runs(self) -> int:
-        """Runs of the study; a subnetwork that stands in two populations is trained once."""
+        """Number of runs: distinct subnetworks times seeds, as a subnetwork in two populations is trained once."""
         distinct = {key for population in self.populations for key in population.keys}
         return len(distinct) * len(self.study.protocol.seeds)
 
-    @property
-    def depth(self) -> int:
-        """Convolution and linear layers of the deepest original."""
-        return max(
-            sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in original.cost.layers)
-            for original in self.originals
-        )
 
-
-def plan(study: Study) -> Plan:
-    """Draw and cost every population of a study; nothing is trained and nothing is stored.
+def plan_study(study: Study) -> StudyPlan:
+    """Sample and cost every population of a study; nothing is trained and nothing is stored.
 
     Raises
     ------
     StudyError
         If a key of the study cannot be satisfied; the message names it.
     """
-    data, originals = plan_originals(study)
+    return plan_populations(study, *plan_originals(study))
+
+
+def plan_populations(study: Study, data: Data, originals: Sequence[PlannedOriginal]) -> StudyPlan:
+    """Sample the populations of a study whose data are loaded and whose originals are traced.
+
+    Studies with the same data and originals share them, as the rounds of a search do.
+    """
     populations = tuple(
-        PlannedPopulation(original, regime, space, _draw(study, original, regime, space))
+        PlannedPopulation(original, regime, space, _sample(study, original, regime, space))
         for original in originals
         for regime in study.regime_bands
         for space in (config.space() for config in study.spaces if config.is_drawn_in(regime))
     )
-    return Plan(study, data, tuple(originals), populations)
+    return StudyPlan(study, data, tuple(originals), populations)
+
+
+def network_depth(originals: Sequence[PlannedOriginal]) -> int:
+    """Number of convolution and linear layers of the deepest original."""
+    return max(
+        sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in original.cost.layers) for original in originals
+    )
 
 
 def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
-    """The data of a study, and its originals with their costs; as `plan`, but nothing is drawn."""
+    """Load the data of a study and trace its originals; nothing is sampled."""
     with _naming("data"):
         data = load_data(**study.data.model_dump())
     originals = []
@@ -114,7 +120,7 @@ def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
 
 
 def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What identifies how an original gets its weights, and what a worker needs to give it them."""
+    """Identity of an original's weights, and the recipe by which a worker makes or loads them."""
     if config.checkpoint is None:
         return config.recipe, config.recipe
     identity = {"sha256": checkpoint_sha256(config.checkpoint)}
@@ -122,7 +128,7 @@ def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any],
     return identity, {"checkpoint": config.checkpoint, **identity}
 
 
-def _draw(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:
+def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:
     band = f"{regime.flops!r} {regime.tolerance!r}"
     law = content_key([space.name, space.sampler_name, space.parameters])
     rng = derived_rng(study.seed, "sample", original.task.key, band, law)
@@ -132,7 +138,7 @@ def _draw(study: Study, original: PlannedOriginal, regime: Regime, space: Space)
 
 @contextmanager
 def _naming(key: str) -> Iterator[None]:
-    """Name the study's key in front of what is refused about it."""
+    """Put the study's key before the message of an error about its value."""
     try:
         yield
     except InputError as error:

@@ -1,7 +1,7 @@
-"""What a worker does: train an original, or prune, train and evaluate one subnetwork.
+"""Tasks of a worker: train an original, or prune, train and evaluate one subnetwork.
 
-Everything here runs in worker processes and knows no database. Randomness derives from what is computed, not from
-when or where, so any number of workers gives the same results.
+All of this runs in worker processes, which do not open the database. Random streams are derived from what is computed,
+not from when or where, so results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
-from prunestats.runners.training.device import environment, place, place_data
-from prunestats.runners.training.latency import speed_up
-from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
-from prunestats.runners.training.protocol import Protocol, prune_and_train
+from prunestats.runners.training.device import environment, place_data, place_network
+from prunestats.runners.training.latency import latency_columns
+from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 
 @dataclass(frozen=True)
 class OriginalTask:
-    """An original to train: its network, data, recipe and seed, and the key that identifies them."""
+    """An original to train: network, data, recipe and seed, and the key that identifies them."""
 
     key: str
     network: str
@@ -59,7 +60,7 @@ class TrainedOriginal:
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights."""
+        """SHA-256 of the weights."""
         return hashlib.sha256(self.weights).hexdigest()
 
 
@@ -77,22 +78,29 @@ class RunTask:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """An original, ready to be pruned."""
+class PreparedOriginal:
+    """A trained original with its trace and data, ready to be pruned."""
 
     network: nn.Module
     trace: Trace
     data: Data
 
 
-_prepared: OrderedDict[str, Prepared] = OrderedDict()
+_prepared: OrderedDict[str, PreparedOriginal] = OrderedDict()
+
+# Originals cached in a worker. With fewer, they would be traced again where runs of several alternate; with more, they
+# would take memory. Results do not depend on it.
 _MOST_PREPARED = 4
 
-# Keys of a protocol that ask for more numbers about the same training.
-_MEASURED = frozenset({"latency", "proxies"})
+# Keys of a protocol that request further measurements of the same training.
+_MEASUREMENT_KEYS = frozenset({"latency", "proxies"})
 
-# torch's global generator serves one run at a time; a worker of several threads would mix their draws.
-_ALONE = threading.Lock()
+# Runs use torch's global generator, so in a worker with several threads they must take turns.
+_TORCH_LOCK = threading.Lock()
+
+
+# Characters: enough for an error's message; torch appends C++ stack traces to some.
+_LONGEST_REASON = 500
 
 
 def run_task(
@@ -109,18 +117,18 @@ def run_task(
 
 
 def training_key(protocol: dict[str, Any]) -> str:
-    """Hash of what a protocol trains, and so of its draws: what is only measured changes neither."""
-    return content_key({name: value for name, value in protocol.items() if name not in _MEASURED})
+    """Hash of a protocol without its measurements, which change neither training nor random streams."""
+    return content_key({name: value for name, value in protocol.items() if name not in _MEASUREMENT_KEYS})
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
-    """Train an original from its seed, or load and measure its checkpoint."""
+    """Train an original from its seed, or load its checkpoint, and evaluate it."""
     started = time.perf_counter()
-    with _ALONE:
+    with _TORCH_LOCK:
         torch.set_num_threads(1)
         data = place_data(load_data(**task.data))
         rng = derived_rng(task.seed, task.key)
-        network = place(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
+        network = place_network(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
         if "checkpoint" in task.recipe:
             load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
         else:
@@ -141,27 +149,27 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
 
 
 def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
-    """Prune, train and evaluate one subnetwork; also tell on which machine and with which versions.
+    """Prune, train and evaluate one subnetwork; return its outcome and the environment of the worker.
 
-    A training that diverges, or breaks in another way, is an outcome too: failed, with its reason.
+    A training that diverges or raises an error has the outcome "failed", with its reason.
     """
     return train_subnetwork(task, original, weights)[0], environment()
 
 
 def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
-    """How one run went, and the subnetwork that it trained, or None if it failed."""
+    """Outcome of one run, and the trained subnetwork, or None if the run failed."""
     started = time.perf_counter()
     log: list[EpochMetric] = []
     measured: dict[str, Any] = {}
-    with _ALONE:
+    with _TORCH_LOCK:
         torch.set_num_threads(1)
         try:
-            prepared = prepare(original, weights)
+            prepared = prepare_original(original, weights)
             network, train_loss = _prune_and_train(task, prepared, log, measured)
             test_error, test_loss = evaluate(network, prepared.data.test)
             wall_s = time.perf_counter() - started
             if task.protocol.get("latency"):
-                measured |= speed_up(network, prepared.network, prepared.data.example_input)
+                measured |= latency_columns(network, prepared.network, prepared.data.example_input)
         except (DivergedError, RuntimeError, MemoryError) as error:
             return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
     last = log[-1]
@@ -174,15 +182,15 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
 
 
 def _prune_and_train(
-    task: RunTask, prepared: Prepared, log: list[EpochMetric], measured: dict[str, Any]
+    task: RunTask, prepared: PreparedOriginal, log: list[EpochMetric], measured: dict[str, Any]
 ) -> tuple[nn.Module, float | None]:
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
-    protocol = Protocol.from_parameters(task.protocol)
+    protocol = PruningProtocol.from_parameters(task.protocol)
 
-    def look(pruned: nn.Module) -> None:
+    def measure_proxies(pruned: nn.Module) -> None:
         if task.protocol.get("proxies"):
-            apart = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
-            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, apart))
+            proxies_rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
+            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
 
     return prune_and_train(
         prepared.network,
@@ -192,25 +200,27 @@ def _prune_and_train(
         protocol,
         rng=rng,
         on_epoch=log.append,
-        on_pruned=look,
+        on_pruned=measure_proxies,
     )
 
 
 def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
-    """The outcome of a run that failed, with its reason in one line."""
+    """The outcome of a failed run, with its reason in one line."""
     epochs = log[-1].epoch if log else None
-    return Outcome("failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:500], epochs_log=log)
+    return Outcome(
+        "failed", epochs=epochs, wall_s=wall_s, failure=" ".join(reason.split())[:_LONGEST_REASON], epochs_log=log
+    )
 
 
-def prepare(original: OriginalTask, weights: bytes) -> Prepared:
-    """The original of a task, kept for the next ones of the same process."""
+def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal:
+    """The trained original of a task, cached for later tasks of the same process."""
     found = _prepared.get(original.key)
     if found is None:
         data = load_data(**original.data)
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
-        found = _prepared[original.key] = Prepared(place(network), traced, place_data(data))
+        found = _prepared[original.key] = PreparedOriginal(place_network(network), traced, place_data(data))
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
     _prepared.move_to_end(original.key)

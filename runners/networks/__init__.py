@@ -1,1 +1,1 @@
-"""Original networks by name: ours, those of torchvision and timm, the user's own; their weights."""
+"""Original networks by name (built in, from torchvision or timm, or the user's own), and their weights."""

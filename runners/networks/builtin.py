@@ -1,4 +1,4 @@
-"""Original networks by name: built in, of the user's, or of torchvision or timm where these are installed."""
+"""Original networks by name: built in, from torchvision or timm where installed, or the user's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from prunestats.runners.networks.imagenet import MobileNetV2, ResNet, initialise
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes.
+    """Two 3 x 3 convolutions with a shortcut, which is a 1 x 1 convolution where the shape changes.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class CifarResNet(nn.Module):
     widths : tuple of int
         Filters in each stage.
     stem_stride : int
-        Stride of the first convolution: 2 quarters the feature maps of every later layer.
+        Stride of the first convolution; 2 divides the area of all feature maps by four.
 
     References
     ----------
@@ -91,7 +91,7 @@ class CifarResNet(nn.Module):
 
 
 class Vgg(nn.Module):
-    """VGG with batch norm and one linear layer, as used for CIFAR in the pruning literature.
+    """VGG with batch norm and a single linear layer, as used for CIFAR in the pruning literature.
 
     Parameters
     ----------
@@ -120,6 +120,7 @@ class Vgg(nn.Module):
         return logits
 
 
+# Configuration D of Simonyan and Zisserman (2015, table 1).
 _VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -138,17 +139,17 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) -> nn.Module:
-    """Build an original network with fresh weights.
+    """Build an original network with randomly initialised weights.
 
     Parameters
     ----------
     name : str
         A name in `NETWORKS`; ``"torchvision:NAME"`` or ``"timm:NAME"`` where that package is installed; or
-        ``"module:function"`` for a function of yours that takes `num_classes` and returns an ``nn.Module``.
+        ``"module:function"`` for your own function, which takes `num_classes` and returns an ``nn.Module``.
     num_classes : int
         Outputs.
     seed : int, optional
-        Seed of the weights. The global generator of torch is left as it was.
+        Seed of the weights; torch's global generator is not changed. Without it, the weights come from that generator.
 
     Returns
     -------
@@ -187,15 +188,18 @@ def _find(name: str) -> Callable[..., nn.Module]:
     return found
 
 
-# Where each collection of networks makes one by name, and the argument that asks for fresh weights.
+# Module and function by which each collection builds a network by name, and the argument for random weights.
 _COLLECTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "torchvision": ("torchvision.models", "get_model", {"weights": None}),
     "timm": ("timm", "create_model", {"pretrained": False}),
 }
 
-# Heads that serve an older way of training, and take no part in an evaluation: published results are without them.
-_PLAIN = {"aux_logits": False, "init_weights": True}
-_SPECIAL = {("torchvision", "googlenet"): _PLAIN, ("torchvision", "inception_v3"): _PLAIN}
+# Auxiliary classifiers act in training only, and published results are evaluated without them.
+_NO_AUX = {"aux_logits": False, "init_weights": True}
+_ARGUMENTS = {
+    ("torchvision", "googlenet"): _NO_AUX,
+    ("torchvision", "inception_v3"): _NO_AUX,
+}
 
 
 def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
@@ -209,16 +213,16 @@ def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
         ) from error
     except (ImportError, OSError, RuntimeError) as error:
         raise InputError(
-            f"network '{collection}:{name}' needs {collection}, which cannot be imported ({_line(error)}): is it of a "
+            f"network '{collection}:{name}' needs {collection}, which cannot be imported ({_line(error)}): is it a "
             f"version that fits torch {torch.__version__}?"
         ) from error
     try:
-        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_SPECIAL.get((collection, name), {}))
+        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(f"network '{collection}:{name}': {collection} has no such network ({_line(error)})") from error
     except (AttributeError, OSError, TypeError) as error:
         raise InputError(
-            f"network '{collection}:{name}' cannot be made with {num_classes} classes and fresh weights: does it "
+            f"network '{collection}:{name}' cannot be built with {num_classes} classes and random weights: does it "
             f"classify images? ({_line(error)})"
         ) from error
     return network

@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere: read from a file without running code from it."""
+"""Checkpoints: weights trained elsewhere, read from a file without running code from it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from torch import Tensor, nn
 
 from prunestats.errors import InputError
 
-# Under these keys training scripts keep the weights beside other things.
+# Keys under which training scripts save the state dict beside optimiser state and epoch.
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
+
+# Names listed in an error, so that it stays one line; a wrong network has hundreds.
 _SHOWN = 3
 
 
 def checkpoint_sha256(path: str) -> str:
-    """Hash of a checkpoint's content, its identity wherever it lies.
+    """SHA-256 of a checkpoint's content, which identifies it whatever its path.
 
     Raises
     ------
     InputError
-        If the file is not there.
+        If the file cannot be read.
     """
     try:
         with Path(path).expanduser().open("rb") as stream:
@@ -36,42 +38,44 @@ def checkpoint_sha256(path: str) -> str:
 
 
 def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) -> None:
-    """Give a network the weights of a file, in place.
+    """Load the weights of a file into a network, in place.
 
     Parameters
     ----------
     network : torch.nn.Module
     path : str
         A ``.safetensors`` file, or a file of ``torch.save`` that holds a state dict, by itself or under
-        ``"state_dict"``, ``"model"`` or ``"model_state_dict"``. Names that all begin with ``"module."`` lose it.
+        ``"state_dict"``, ``"model"`` or ``"model_state_dict"``. A prefix ``"module."`` of all names is removed.
     sha256 : str, optional
-        What `checkpoint_sha256` must give.
+        Expected SHA-256 of the file.
 
     Raises
     ------
     InputError
-        If the file is not the one expected, cannot be read as weights, or holds those of another network.
+        If the hash differs, or the file cannot be read as weights or holds those of another network.
 
     Notes
     -----
-    ``torch.load`` runs with ``weights_only=True``: a file that would run code is refused.
+    ``torch.load`` is called with ``weights_only=True``: a file that would run code is refused.
     """
     if sha256 is not None and checkpoint_sha256(path) != sha256:
-        raise InputError(f"checkpoint {path!r} is not what it was when the study was planned")
+        raise InputError(
+            f"checkpoint {path!r} has changed since the study was planned: restore it or run the study again"
+        )
     state = _state_dict(_read(Path(path).expanduser(), path), path)
     wanted = network.state_dict()
-    # A counter of batches decides nothing, and old files lack it.
+    # the counter of batches has no effect in evaluation, and files of old versions of torch lack it
     required = {name for name in wanted if not name.endswith("num_batches_tracked")}
     _refuse(path, "lacks", sorted(required - set(state)))
-    _refuse(path, "holds what the network does not:", sorted(set(state) - set(wanted)))
+    _refuse(path, "has entries that the network does not have:", sorted(set(state) - set(wanted)))
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise InputError(
                 f"checkpoint {path!r}: {name} has shape {tuple(value.shape)}, the network's has "
-                f"{tuple(wanted[name].shape)}: are the classes, the images and the network those it was trained with?"
+                f"{tuple(wanted[name].shape)}: was it trained with this network, number of classes and image shape?"
             )
         if not torch.isfinite(value).all():
-            raise InputError(f"checkpoint {path!r}: {name} holds values that are not finite")
+            raise InputError(f"checkpoint {path!r}: expected finite weights; found NaN or infinity in {name}")
     network.load_state_dict({**wanted, **state})
 
 
@@ -85,6 +89,7 @@ def _read(file: Path, path: str) -> Any:
             f"checkpoint {path!r} holds more than weights, or is damaged, and is not loaded: save the state dict alone"
         ) from error
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
+        # one line of a terminal; torch's messages may list hundreds of names
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"checkpoint {path!r} cannot be read as weights ({reason})") from error
 
@@ -94,7 +99,9 @@ def _state_dict(found: Any, path: str) -> dict[str, Tensor]:
         if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
             found = found[wrapper]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise InputError(f"checkpoint {path!r} must hold a state dict: names and their tensors")
+        raise InputError(
+            f"checkpoint {path!r} must hold a state dict, tensors by name; found something else: save it alone"
+        )
     if found and all(name.startswith("module.") for name in found):
         return {name.removeprefix("module."): value for name, value in found.items()}
     return dict(found)
@@ -103,4 +110,4 @@ def _state_dict(found: Any, path: str) -> dict[str, Tensor]:
 def _refuse(path: str, complaint: str, names: list[str]) -> None:
     if names:
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        raise InputError(f"checkpoint {path!r} is of another network: it {complaint} {shown}")
+        raise InputError(f"checkpoint {path!r} belongs to another network: it {complaint} {shown}")

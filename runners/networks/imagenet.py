@@ -1,6 +1,6 @@
-"""ResNets and MobileNetV2 in the shapes that were published for ImageNet, and for smaller images.
+"""ResNets and MobileNetV2 as published for ImageNet, and a MobileNetV2 for images of 32 x 32.
 
-Modules are named as in torchvision, so that weights published for it can be loaded as a checkpoint.
+Modules are named as in torchvision, so that its published weights can be loaded as a checkpoint.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MOBILE_STAGES = (
 
 
 class Block(nn.Module):
-    """A residual block: two 3 x 3 convolutions, or 1 x 1, 3 x 3 and 1 x 1 of four times the width.
+    """A residual block: two 3 x 3 convolutions, or a bottleneck of 1 x 1, 3 x 3 and 1 x 1 with four times the width.
 
     Parameters
     ----------
     inputs, width, stride : int
-        Channels in, filters of the 3 x 3 convolutions, and the stride of the first or the only one of them.
+        Channels in, filters of the 3 x 3 convolutions, and stride of the first of these.
     bottleneck : bool
     """
 
@@ -55,14 +55,14 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The residual network of He et al. (2016, table 1), with the stride of a bottleneck on its 3 x 3 convolution.
+    """The residual network of He et al. (2016, table 1); bottlenecks have their stride in the 3 x 3 convolution.
 
     Parameters
     ----------
     blocks : tuple of int
         Residual blocks in each of the four stages.
     bottleneck : bool
-        Bottleneck blocks (ResNet-50) or plain ones (ResNet-18).
+        Bottleneck blocks (ResNet-50) or basic blocks (ResNet-18).
     num_classes, channels : int
         Outputs, and channels of the images.
 
@@ -101,7 +101,7 @@ class ResNet(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expansion by a 1 x 1 convolution, a depthwise 3 x 3 convolution, and a linear 1 x 1 convolution.
+    """Inverted residual block: 1 x 1 expansion, depthwise 3 x 3 convolution, and linear 1 x 1 projection.
 
     Parameters
     ----------
@@ -134,8 +134,7 @@ class MobileNetV2(nn.Module):
     num_classes, channels : int
         Outputs, and channels of the images.
     early_strides : bool
-        False for images of 32 x 32: the first convolution and the second stage, which would halve the feature map,
-        keep its size.
+        False for images of 32 x 32: the first convolution and the second stage have stride 1 instead of 2.
 
     References
     ----------
@@ -164,7 +163,7 @@ class MobileNetV2(nn.Module):
 
 
 def initialise(network: nn.Module) -> None:
-    """Give every convolution the normal weights of He et al. (2015) for its fan out, in place."""
+    """Initialise every convolution from the normal distribution of He et al. (2015) for its fan out, in place."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

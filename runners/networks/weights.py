@@ -1,4 +1,4 @@
-"""The weights of trained originals: one safetensors file each, known by its hash."""
+"""Weights of trained originals: one safetensors file each, verified by its SHA-256."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import nn
 
 
 def weights_file(folder: Path, key: str) -> Path:
-    """Where the weights of an original lie."""
+    """Path of the weights of an original."""
     return folder / f"{key}.safetensors"
 
 
 def weights_folder(driver: str, database: str | None) -> Path:
-    """Where the weights of originals lie by default: beside the SQLite file, else in the working folder."""
+    """Default folder of the weights of originals: beside the SQLite file, else in the working folder."""
     if driver.startswith("sqlite") and database:
         path = Path(database.removeprefix("file:").partition("?")[0])
         return path.with_name(path.stem + ".originals")
@@ -23,7 +23,7 @@ def weights_folder(driver: str, database: str | None) -> Path:
 
 
 def weights_match(path: Path, sha256: str) -> bool:
-    """Whether the file is there with the content that was stored."""
+    """Whether the file exists with the stored hash."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 

@@ -1,4 +1,4 @@
-"""Which filters leave together: Torch-Pruning's dependency graph, read into plain index arrays."""
+"""Groups of coupled filters, which must be pruned together: Torch-Pruning's dependency graph as index arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Labels = dict[Side, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Channels:
-    """The group and the filter behind each channel of one side of a layer.
+    """Group and filter to which each input channel, or each output channel, of a layer belongs.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Channels:
     filter: NDArray[np.int64]
 
     def kept(self, filters: list[NDArray[np.bool_]]) -> NDArray[np.int64]:
-        """Positions of the channels that stay when each group keeps the filters marked True."""
+        """Indices of the channels that remain when each group keeps the filters marked True."""
         keep = self.group < 0
         for index, marks in enumerate(filters):
             mine = self.group == index
@@ -43,7 +43,7 @@ class Channels:
         return np.flatnonzero(keep)
 
     def restricted(self, ranks: list[NDArray[np.int64]], filters: list[NDArray[np.bool_]]) -> Channels:
-        """What is left of these channels, with each filter's rank among those that stay."""
+        """The remaining channels, with filters renumbered by their `ranks` among those kept."""
         stay = self.kept(filters)
         group, filter_ = self.group[stay], self.filter[stay].copy()
         for index in np.unique(group[group >= 0]):
@@ -54,16 +54,16 @@ class Channels:
 
 @dataclass(frozen=True)
 class Group:
-    """Filters that must be pruned together.
+    """A group of filters: layers coupled to it must all keep the same ones.
 
     Parameters
     ----------
     name : str
-        The first layer, in the order of the network, that writes to it.
+        The first layer, in the order of the network, whose outputs belong to the group.
     size : int
-        Filters that the original has.
+        Number of filters in the original.
     writers, readers : tuple of str
-        Names of the layers whose outputs and whose inputs belong to it.
+        Names of the layers whose outputs, and whose inputs, belong to the group.
     """
 
     name: str
@@ -72,17 +72,16 @@ class Group:
     readers: tuple[str, ...]
 
 
-def couple(
+def coupled_groups(
     graph: Any, image: nn.Module, modules: dict[str, nn.Module]
 ) -> tuple[tuple[Group, ...], dict[Side, Channels]]:
-    """Groups of coupled filters, and the group and filter behind each channel of each layer.
+    """Groups of coupled filters, and the group and filter of each channel of each layer.
 
     Parameters
     ----------
     graph : torch_pruning.DependencyGraph
-        The built dependency graph.
     image : torch.nn.Module
-        What stands for the image in it: what is tied to the image's channels never leaves.
+        Marker layer of the image in the graph: channels tied to those of the image are never pruned.
     modules : dict of str to torch.nn.Module
         The layers that own parameters, in the order of the network.
 
@@ -91,7 +90,7 @@ def couple(
     groups : tuple of Group
         In the order of their first writers.
     channels : dict of (str, {"in", "out"}) to Channels
-        Both sides of every layer.
+        Input and output channels of every layer.
 
     Raises
     ------
@@ -100,37 +99,38 @@ def couple(
 
     Notes
     -----
-    A filter is a set of channels that must leave together. A grouped convolution ties the inputs and outputs of each of
-    its groups into one. Filters that stand in the same layers equally often form a group: any of them may stay.
+    A filter is a set of channels that must be removed together: a connected component of the ties between channels. A
+    grouped convolution ties the inputs and outputs of each of its groups. Filters that occur equally often in the same
+    layers form a group, as they are interchangeable: any subset of them may be kept.
     """
     filters = _filters(*_tied_labels(graph, image, modules))
     writers = [name for name, module in modules.items() if not isinstance(module, _BatchNorm)]
-    names, group_of, place_of = _number(filters, _kinds(filters), writers)
+    names, group_of, index_of = _assign_groups(filters, _layer_profiles(filters), writers)
     channels = {
-        side: Channels(np.where(behind >= 0, group_of[behind], -1), np.where(behind >= 0, place_of[behind], -1))
+        side: Channels(np.where(behind >= 0, group_of[behind], -1), np.where(behind >= 0, index_of[behind], -1))
         for side, behind in filters.items()
     }
     sizes = np.bincount(group_of[group_of >= 0], minlength=len(names)).tolist()
-    groups = (Group(name, sizes[index], *_ends(index, channels, writers)) for index, name in enumerate(names))
+    groups = (Group(name, sizes[index], *_touching(index, channels, writers)) for index, name in enumerate(names))
     return tuple(groups), channels
 
 
 def independent_groups(module: nn.Module) -> int:
-    """Groups of a convolution, each of which leaves or stays as a whole; 1 for all other layers."""
+    """Number of groups of a convolution, each of which is pruned or kept as a whole; 1 for all other layers."""
     return int(getattr(module, "groups", 1)) if isinstance(module, nn.Conv2d) else 1
 
 
 def is_depthwise(module: nn.Module) -> bool:
-    """Whether each output of a convolution reads the one input of the same place."""
+    """Whether each output channel of a convolution reads only the input channel of the same index."""
     return isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels == module.out_channels
 
 
 def _tied_labels(
     graph: Any, image: nn.Module, modules: dict[str, nn.Module]
 ) -> tuple[Labels, list[tuple[int, int]], int]:
-    """A label for each channel that can leave, pairs of labels that leave together, and the number of labels.
+    """Labels of the prunable channels (-1 for others), pairs of labels that are tied, and the number of labels.
 
-    The label after the last one stands for all that never leaves.
+    One more label, after the last, stands for all channels that are never pruned.
     """
     names = {module: name for name, module in modules.items()}
     labels: Labels = {}
@@ -153,7 +153,7 @@ def _tied_labels(
             positions = np.asarray(item.idxs, dtype=np.int64)
             if positions.max(initial=0) >= len(target):
                 raise TraceError(
-                    f"layer {names[module]!r} cannot be followed: its {len(target)} channels are combined with more "
+                    f"layer {names[module]!r} cannot be traced: its {len(target)} channels are combined with more "
                     "channels of another layer"
                 )
             mine = n_labels + np.asarray(item.root_idxs, dtype=np.int64)
@@ -170,7 +170,7 @@ def _tied_labels(
 
 
 def _filters(labels: Labels, ties: list[tuple[int, int]], n_labels: int) -> Labels:
-    """The filter behind each channel: tied labels as one, and -1 for what never leaves."""
+    """Filter of each channel: the connected component of its label, or -1 for a channel that is never pruned."""
     left, right = np.asarray(ties, dtype=np.int64).reshape(-1, 2).T
     tie_matrix = coo_array((np.ones(len(left)), (left, right)), shape=(n_labels + 1, n_labels + 1))
     _, merged = connected_components(tie_matrix, directed=False)
@@ -178,8 +178,8 @@ def _filters(labels: Labels, ties: list[tuple[int, int]], n_labels: int) -> Labe
     return {side: np.where(found >= 0, merged[found], -1) for side, found in labels.items()}
 
 
-def _kinds(filters: Labels) -> NDArray[np.int64]:
-    """A number for each filter, equal where filters stand in the same layers equally often."""
+def _layer_profiles(filters: Labels) -> NDArray[np.int64]:
+    """Class of each filter: equal for filters that occur equally often in the same layers."""
     n_filters = 1 + max(int(behind.max(initial=0)) for behind in filters.values())
     counts = np.zeros((n_filters, len(filters)), dtype=np.int32)
     for column, behind in enumerate(filters.values()):
@@ -187,11 +187,11 @@ def _kinds(filters: Labels) -> NDArray[np.int64]:
     return np.unique(counts, axis=0, return_inverse=True)[1].ravel()
 
 
-def _number(
+def _assign_groups(
     filters: Labels, kinds: NDArray[np.int64], writers: list[str]
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """Names of the groups after their first writers; each filter's group, and its place in that writer's order."""
-    group_of, place_of = np.full_like(kinds, -1), np.full_like(kinds, -1)
+    """Names of the groups, after their first writers; group of each filter, and its index in that writer's order."""
+    group_of, index_of = np.full_like(kinds, -1), np.full_like(kinds, -1)
     names: list[str] = []
     for writer in writers:
         behind = filters[writer, "out"]
@@ -199,13 +199,15 @@ def _number(
         for kind in dict.fromkeys(kinds[written].tolist()):
             members = written[(kinds[written] == kind) & (group_of[written] < 0)]
             if len(members):
-                group_of[members], place_of[members] = len(names), np.arange(len(members))
+                group_of[members], index_of[members] = len(names), np.arange(len(members))
                 names.append(writer if writer not in names else f"{writer}#{len(names)}")
-    return names, group_of, place_of
+    return names, group_of, index_of
 
 
-def _ends(index: int, channels: dict[Side, Channels], writers: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The layers that write to a group, and the layers that read from it."""
+def _touching(
+    index: int, channels: dict[Side, Channels], writers: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the layers that write to a group, and of those that read from it."""
 
     def touching(side: str) -> tuple[str, ...]:
         return tuple(name for name in writers if (channels[name, side].group == index).any())
@@ -214,7 +216,7 @@ def _ends(index: int, channels: dict[Side, Channels], writers: list[str]) -> tup
 
 
 def _final_layers(graph: Any) -> list[nn.Module]:
-    """Layers whose outputs leave the network: classes are not filters."""
+    """Layers whose outputs are those of the network: they are classes, which are never pruned."""
     final: list[nn.Module] = []
     for node in graph.module2node.values():
         if isinstance(node.module, nn.Conv2d | nn.Linear | _BatchNorm) and not _feeds_a_layer(node):

@@ -1,4 +1,4 @@
-"""How much each filter of a layer matters: what the importance of a group is summed from."""
+"""Pruning criteria: scores of a layer's filters, whose sum over layers is their importance in the group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CRITERIA = ("l1", "l2", "bn_scale", "geometric_median", "taylor", "random", "fir
 
 
 def layer_scores(network: nn.Module, trace: Trace, criterion: str, batches: Batches | None) -> Scores:
-    """Scores of the outputs of every layer that the criterion looks at, by the layer's name."""
+    """Scores of the output channels of each layer that the criterion uses, by the layer's name."""
     check_criterion(trace, criterion)
     if criterion == "taylor":
         return _taylor(network, trace, batches)
@@ -37,7 +37,7 @@ def layer_scores(network: nn.Module, trace: Trace, criterion: str, batches: Batc
 
 
 def check_criterion(trace: Trace, criterion: str) -> None:
-    """Refuse a criterion that says nothing about some group of a network.
+    """Refuse a criterion that is not defined for some group of a network.
 
     Raises
     ------
@@ -68,19 +68,19 @@ def _score(weight: Tensor, criterion: str) -> Tensor:
 
 
 def _distances(rows: Tensor) -> Tensor:
-    """Euclidean distances of all pairs of rows, shape (n, n)."""
+    """Euclidean distances between all pairs of rows, shape (n, n)."""
     squares: Tensor = (rows**2).sum(1)
     squared: Tensor = squares[:, None] + squares - 2 * rows @ rows.T
     return squared.clamp(min=0).fill_diagonal_(0).sqrt()
 
 
 def _taylor(network: nn.Module, trace: Trace, batches: Batches | None) -> Scores:
-    """Mean over batches of the squared first-order change of the loss when a filter's weights become zero.
+    """Mean over batches of the squared first-order change of the loss when a filter's weights are set to zero.
 
-    In evaluation mode: where batch norm follows the batch, scaling a filter changes nothing and all changes are 0.
+    In evaluation mode: with batch statistics, batch norm cancels any scaling of a filter, and every change would be 0.
     """
     if not batches:
-        raise InputError("criterion 'taylor' needs batches, training images and their labels")
+        raise InputError("criterion 'taylor' needs batches of training images and labels; found none: pass batches")
     probe = copy.deepcopy(network).eval().requires_grad_(True)
     modules: dict[str, Any] = dict(probe.named_modules())
     names = [layer.name for layer in trace.layers if not isinstance(modules[layer.name], _BatchNorm)]

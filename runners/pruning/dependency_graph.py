@@ -1,7 +1,7 @@
-"""Torch-Pruning's dependency graph of a network, helped where it loses count of channels.
+"""Torch-Pruning's dependency graph of a network, with marker layers where it would lose track of channels.
 
-It does not see the image, and it loses its place where a concatenation is flattened. Batch norms that it does see, and
-that are nobody's, mark both places while the graph is built.
+Torch-Pruning does not know the channels of the image, nor the order of channels after a concatenation is flattened.
+Batch norms inserted while the graph is built, as markers that are not part of the network, give it both.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from torch.overrides import TorchFunctionMode
 
 from prunestats.errors import TraceError
 
+# All names under which torch offers a concatenation, and a view of a tensor in another shape.
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
 _RESHAPES = (Tensor.view, Tensor.reshape, Tensor.unflatten, torch.reshape, torch.unflatten)
 
 
 def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn.Module]:
-    """The graph, and the module in it that stands for the image.
+    """Dependency graph of a network, and the marker layer of its image.
 
     Parameters
     ----------
@@ -38,30 +39,30 @@ def dependency_graph(network: nn.Module, example_input: Tensor) -> tuple[Any, nn
     Raises
     ------
     TraceError
-        If Torch-Pruning fails, or would: where channels are shuffled.
+        If Torch-Pruning fails, or if channels are shuffled, where it would fail after minutes.
     """
-    marked = _Marked(network, example_input).to(example_input.device).eval()
-    with _named(network), torch.no_grad():
+    marked = _WithMarkers(network, example_input).to(example_input.device).eval()
+    with _layer_named_in_errors(network), torch.no_grad():
         marked(example_input)
-    with _failures_told():
+    with _failures_as_trace_errors():
         return tp.DependencyGraph().build_dependency(marked, example_inputs=example_input), marked.image
 
 
 def coupled_layers(graph: Any, ignored_layers: list[nn.Module]) -> Iterator[Any]:
-    """What Torch-Pruning would prune together, one layer after another that it begins with.
+    """Torch-Pruning's groups of coupled channels, one for each layer taken as the root.
 
     Raises
     ------
     TraceError
         If Torch-Pruning fails.
     """
-    with _failures_told():
+    with _failures_as_trace_errors():
         yield from graph.get_all_groups(ignored_layers=ignored_layers, root_module_types=[nn.Conv2d, nn.Linear])
 
 
 @contextmanager
-def _named(network: nn.Module) -> Iterator[None]:
-    """Put the module in whose forward pass something was refused in front of the message."""
+def _layer_named_in_errors(network: nn.Module) -> Iterator[None]:
+    """Name the module in whose forward pass an error was raised."""
     inside: list[str] = []
 
     def enter(name: str) -> Callable[[nn.Module, Any], None]:
@@ -85,34 +86,34 @@ def _named(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_as_trace_errors() -> Iterator[None]:
     try:
         yield
     except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise TraceError(f"Torch-Pruning cannot follow the forward pass of the network ({reason})") from error
+        raise TraceError(f"Torch-Pruning cannot trace the forward pass of the network ({reason})") from error
 
 
-class _Marked(nn.Module):
-    """A network between marks: one for the image, and one after each concatenation, made in the first forward pass."""
+class _WithMarkers(nn.Module):
+    """A network with marker layers: for the image, and after each concatenation (made in the first forward pass)."""
 
     def __init__(self, network: nn.Module, example_input: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.image = _mark(example_input)
-        self.marks = nn.ModuleList()
+        self.image = _marker(example_input)
+        self.markers = nn.ModuleList()
 
     def forward(self, x: Tensor) -> Any:
-        with _Marking(self.marks):
+        with _InsertMarkers(self.markers):
             return self.network(self.image(x))
 
 
-class _Marking(TorchFunctionMode):
-    """Passes what a concatenation of channels gives through the next mark."""
+class _InsertMarkers(TorchFunctionMode):
+    """Applies the next marker layer to the result of each concatenation of channels."""
 
-    def __init__(self, marks: nn.ModuleList) -> None:
+    def __init__(self, markers: nn.ModuleList) -> None:
         super().__init__()
-        self.marks = marks
+        self.markers = markers
         self.used = 0
 
     def __torch_function__(
@@ -127,20 +128,20 @@ class _Marking(TorchFunctionMode):
         axis = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
         if axis % result.dim() != 1:
             return result
-        if self.used == len(self.marks):
-            self.marks.append(_mark(result).to(result.device).eval())
+        if self.used == len(self.markers):
+            self.markers.append(_marker(result).to(result.device).eval())
         self.used += 1
-        return self.marks[self.used - 1](result)
+        return self.markers[self.used - 1](result)
 
 
 def _refuse_shuffled(before: torch.Size, after: torch.Size) -> None:
-    """Refuse at once what Torch-Pruning would work on for minutes before it fails."""
+    """Refuse a channel shuffle at once, where Torch-Pruning would run for minutes before it fails."""
     if len(before) == 4 and len(after) > 4 and after[1] != before[1]:
         raise TraceError(
             f"takes the {before[1]} channels of a feature map apart, by a view of {tuple(before)} as {tuple(after)}: "
-            "channels that are shuffled or split between filters cannot be followed"
+            "channels that are shuffled or split across filters cannot be traced"
         )
 
 
-def _mark(features: Tensor) -> nn.Module:
+def _marker(features: Tensor) -> nn.Module:
     return nn.BatchNorm2d(features.shape[1]) if features.dim() == 4 else nn.BatchNorm1d(features.shape[1])

@@ -1,4 +1,4 @@
-"""Pruning: which filters stay, and the physically smaller network that holds them."""
+"""Pruning to given widths: importance of filters, choice of those kept, and the smaller network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def prune(
     Parameters
     ----------
     network : torch.nn.Module
-        The original, left as it was.
+        The original, which is not changed.
     trace : Trace
         Its trace.
     widths : sequence of int, length groups
@@ -37,7 +37,7 @@ def prune(
     criterion : {"l1", "l2", "bn_scale", "geometric_median", "taylor", "random", "first"}
         Importance of a filter, as in `importance`.
     init : {"inherited", "scratch"}
-        Whether the kept filters keep their weights, or every layer is initialised anew by its own
+        Whether the kept filters keep their weights, or every layer is initialised again by its own
         ``reset_parameters`` with torch's global generator.
     rng : numpy.random.Generator, optional
         Source of randomness; needed by the criterion "random" alone.
@@ -82,13 +82,13 @@ def importance(
     network : torch.nn.Module
     trace : Trace
     criterion : {"l1", "l2", "bn_scale", "geometric_median", "taylor", "random", "first"}
-        Norm of a filter's weights [1]_; absolute scale of its batch norms [2]_; distance to all filters of its layer,
-        which is least near their geometric median [3]_; squared first-order change of the loss without it [4]_;
-        chance; or its place.
+        L1 or L2 norm of a filter's weights [1]_; absolute scale in its batch norms [2]_; sum of distances to the other
+        filters of its layer, smallest near their geometric median [3]_; squared first-order change of the loss without
+        the filter [4]_; a random number; or minus its index, so that the first filters are kept.
     rng : numpy.random.Generator, optional
         Needed by "random" alone.
     batches : sequence of (Tensor, Tensor), optional
-        Training images and labels, needed by "taylor" alone: its score is the mean over them.
+        Training images and labels, needed by "taylor" alone, whose score is a mean over batches.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def importance(
         return [-np.arange(group.size, dtype=np.float64) for group in trace.groups]
     if criterion == "random":
         if rng is None:
-            raise InputError("criterion 'random' needs rng, a numpy.random.Generator")
+            raise InputError("criterion 'random' needs rng, a numpy.random.Generator; found none: pass rng")
         return [rng.random(group.size) for group in trace.groups]
     scores = layer_scores(network, trace, criterion, batches)
     totals = [np.zeros(group.size) for group in trace.groups]
@@ -126,9 +126,9 @@ def importance(
 def most_important(
     trace: Trace, scores: Sequence[NDArray[np.float64]], widths: Sequence[int] | NDArray[np.int64]
 ) -> list[NDArray[np.bool_]]:
-    """Mark the `widths` highest scores of each group True; of equal scores the first in the group stays."""
+    """Masks that are True at the `widths` highest scores of each group; ties go to the lower index."""
     wanted = [int(width) for width in widths]
-    trace.cost.flops(wanted)  # refuses what is no subnetwork of this original
+    trace.cost.flops(wanted)  # raises for widths that are no subnetwork of this original
     marks = []
     for score, width in zip(scores, wanted, strict=True):
         keep = np.zeros(len(score), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The physically smaller network that holds only some of the filters of another."""
+"""Removing filters: the physically smaller network, and the original with the same filters masked to zero."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INITS = ("inherited", "scratch")
 def keep_filters(
     network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]], *, init: str = "inherited"
 ) -> nn.Module:
-    """A copy of `network` that holds only the filters marked True in each group."""
+    """A smaller copy of a network that holds only the filters marked True in each group."""
     if init not in INITS:
         raise InputError(f"init must be one of {', '.join(INITS)}; found {init!r}")
     small = copy.deepcopy(network)
@@ -35,28 +35,28 @@ def keep_filters(
     return small
 
 
-def silence(network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]]) -> nn.Module:
-    """A copy of `network`, as large as it, in which the filters that are not marked True write and are read as zeros.
+def mask_filters(network: nn.Module, trace: Trace, filters: list[NDArray[np.bool_]]) -> nn.Module:
+    """A copy of a network of the same size, in which the filters that are not marked True are masked to zero.
 
-    In evaluation mode it computes what `keep_filters` computes, which is how the one is tested by the other.
+    In evaluation mode its outputs equal those of `keep_filters`, by which a trace is verified.
     """
-    silenced = copy.deepcopy(network)
-    modules: dict[str, Any] = dict(silenced.named_modules())
+    masked = copy.deepcopy(network)
+    modules: dict[str, Any] = dict(masked.named_modules())
     with torch.no_grad():
         for layer in trace.layers:
             module = modules[layer.name]
-            gone = _gone(layer.outputs, filters)
+            gone = _removed(layer.outputs, filters)
             for parameter in module.parameters(recurse=False):
                 parameter[gone] = 0
             if isinstance(module, _BatchNorm):
                 if module.running_mean is not None:
                     module.running_mean[gone] = 0
             elif independent_groups(module) == 1:
-                module.weight[:, _gone(layer.inputs, filters)] = 0
-    return silenced
+                module.weight[:, _removed(layer.inputs, filters)] = 0
+    return masked
 
 
-def _gone(channels: Channels, filters: list[NDArray[np.bool_]]) -> torch.Tensor:
+def _removed(channels: Channels, filters: list[NDArray[np.bool_]]) -> torch.Tensor:
     leaves = np.ones(len(channels.group), dtype=np.bool_)
     leaves[channels.kept(filters)] = False
     return torch.from_numpy(leaves)

@@ -1,4 +1,4 @@
-"""What tracing finds out about a network: its layers, its groups of coupled filters and its cost."""
+"""The trace of a network: its layers, its groups of coupled filters and its cost model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from prunestats.runners.pruning.coupling import Channels, Group
 
 @dataclass(frozen=True)
 class TracedLayer:
-    """A layer that owns parameters, with the groups on both of its sides.
+    """A layer that owns parameters, with the groups of its input and output channels.
 
     Parameters
     ----------
     name, kind : str
         The module's name and class.
     inputs, outputs : Channels
-        For batch norm and depthwise convolution both are the same.
+        Equal for batch norms and depthwise convolutions.
     positions : int
-        Places at which the layer is applied to one input: height x width of the feature map that it writes; tokens of
-        a linear layer, mostly 1.
+        Positions at which the layer is applied for one image: height x width of its output feature map, or the tokens
+        of a linear layer, usually 1.
     """
 
     name: str
@@ -35,7 +35,7 @@ class TracedLayer:
 
 @dataclass(frozen=True)
 class Trace:
-    """What pruning and costing need to know of an original network.
+    """Groups, layers and cost model of an original network, as pruning needs them.
 
     Parameters
     ----------

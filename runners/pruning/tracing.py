@@ -1,8 +1,7 @@
-"""Tracing a network: its groups of coupled filters, who writes and reads each, and the exact cost model.
+"""Tracing a network: its groups of coupled filters, the layers that write and read each, and the exact cost model.
 
-Torch-Pruning's dependency graph finds which channels must leave together. From it comes, for both sides of every
-layer, the group and the filter that each channel belongs to; pruning and cost need nothing else. A trace is checked
-against the network itself before it is believed.
+Torch-Pruning's dependency graph says which channels must be pruned together. From it follow the group and the filter of
+each input and output channel of every layer; pruning and cost need nothing else. Every trace is then verified.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.cost.model import CostModel, Layer, Terms
 from prunestats.errors import TraceError
-from prunestats.runners.pruning.coupling import Channels, couple, independent_groups
+from prunestats.runners.pruning.coupling import Channels, coupled_groups, independent_groups
 from prunestats.runners.pruning.dependency_graph import dependency_graph
 from prunestats.runners.pruning.traced import Trace, TracedLayer
-from prunestats.runners.pruning.verification import check_trace
+from prunestats.runners.pruning.verification import verify_trace
 
 __all__ = ["Trace", "TracedLayer", "trace"]
 
 
 def trace(network: nn.Module, example_input: Tensor) -> Trace:
-    """Find a network's groups of coupled filters and its cost model.
+    """Trace a network: its groups of coupled filters and its cost model.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The original, left as it was.
+        The original, which is not changed.
     example_input : Tensor, shape (batch, channels, height, width)
-        An input of the right shape.
+        An input of the shape that the network takes.
 
     Returns
     -------
@@ -43,8 +42,8 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     Raises
     ------
     TraceError
-        If a layer with parameters is of a kind that cannot be pruned or costed exactly, or if a pruned copy does not
-        compute what the network computes with the same filters silenced; the message names the layer.
+        If a layer with parameters cannot be pruned or costed exactly, or if a pruned copy does not match the network
+        with the same filters masked to zero; the message names the layer.
 
     References
     ----------
@@ -66,13 +65,13 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
         modules = _owners_of_parameters(network)
         positions = _feature_map_sizes(network, modules, example_input)
         with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
-            warnings.simplefilter("ignore")  # what Torch-Pruning is unsure of is checked below
-            # it follows gradients, also for a caller who wants none
-            groups, channels = couple(*dependency_graph(network, example_input[:1].clone()), modules)
+            warnings.simplefilter("ignore")  # Torch-Pruning warns of what verification below decides
+            # it traces the autograd graph, which a caller may have disabled
+            groups, channels = coupled_groups(*dependency_graph(network, example_input[:1].clone()), modules)
     finally:
         network.train(training)
     if not groups:
-        raise TraceError("the network has no filters that could be pruned: every layer writes to its output")
+        raise TraceError("the network has no filters to prune: every layer writes to its output")
     layers = tuple(
         TracedLayer(name, type(module).__name__, channels[name, "in"], channels[name, "out"], positions[name])
         for name, module in modules.items()
@@ -84,12 +83,12 @@ def trace(network: nn.Module, example_input: Tensor) -> Trace:
     )
     found = Trace(groups, layers, cost)
     _check_count(found, network)
-    check_trace(network, found, example_input[:1])
+    verify_trace(network, found, example_input[:1])
     return found
 
 
 def _owners_of_parameters(network: nn.Module) -> dict[str, nn.Module]:
-    """Modules that hold parameters themselves, in the order of the network, after refusing what we cannot cost."""
+    """Layers that own parameters, in the order of the network; others than weight and bias of known kinds raise."""
     owners: dict[str, nn.Module] = {}
     for name, module in network.named_modules():
         own = {parameter for parameter, _ in module.named_parameters(recurse=False)}
@@ -106,6 +105,7 @@ def _owners_of_parameters(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], example_input: Tensor) -> dict[str, int]:
+    """Positions of each layer's output for one image, from a forward pass."""
     sizes: dict[str, int] = {}
 
     def remember(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
@@ -132,7 +132,7 @@ def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], exampl
         for handle in handles:
             handle.remove()
     if not isinstance(result, Tensor):
-        raise TraceError(f"the network must return one tensor of logits; it returns a {type(result).__name__}")
+        raise TraceError(f"the network must return one tensor of logits; found a {type(result).__name__}")
     for name in modules:
         if name not in sizes:
             raise TraceError(f"layer {name!r} takes no part in the forward pass: remove it from the network")
@@ -160,18 +160,18 @@ def _cost_of(layer: TracedLayer, module: nn.Module, sizes: tuple[int, ...]) -> L
 
 
 def _terms(channels: Channels, name: str, sizes: tuple[int, ...]) -> tuple[Terms, int]:
-    """(group, multiplicity) pairs of one side, after checking that every filter of a group counts alike."""
+    """Pairs (group, channels a filter) and the number of channels never pruned; filters of a group must count alike."""
     terms = []
     for group in np.unique(channels.group[channels.group >= 0]):
         counts = np.bincount(channels.filter[channels.group == group], minlength=sizes[group])
         if (counts != counts[0]).any():
-            raise TraceError(f"layer {name!r} reads only part of a group's filters, which cannot be costed exactly")
+            raise TraceError(f"layer {name!r} uses only some filters of a group, which cannot be costed exactly")
         terms.append((int(group), int(counts[0])))
     return tuple(terms), int((channels.group < 0).sum())
 
 
 def _check_count(found: Trace, network: nn.Module) -> None:
-    """Refuse a trace whose parameter count is not the network's."""
+    """Refuse a trace whose number of parameters differs from the network's."""
     counted = sum(p.numel() for p in network.parameters())
     if found.params != counted:
         raise TraceError(

@@ -1,4 +1,4 @@
-"""Checking a trace against its network: pruning must compute what silencing the same filters computes."""
+"""Verification of a trace: the pruned network must match the original with the same filters masked to zero."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.errors import TraceError
-from prunestats.runners.pruning.shrinking import keep_filters, silence
+from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.pruning.traced import Trace
 
-# Rounding differs by about 1e-6 of the largest value; a channel in the wrong place by about the value itself.
+# Relative to the largest value: rounding differs by about 1e-6, a misplaced channel by about the value itself.
 _TOLERANCE = 1e-3
 
 
-def check_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None:
-    """Refuse a trace by which pruning would not be the same as silencing.
+def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None:
+    """Refuse a trace by which pruning filters differs from masking them to zero.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The network, left as it was.
+        The original, which is not changed.
     trace : Trace
     example_input : Tensor, shape (1, channels, height, width)
 
@@ -36,17 +36,18 @@ def check_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> None
 
     Notes
     -----
-    A copy with random weights, so that no weight is zero by chance or by design, loses a random half of every group.
-    Every layer of the smaller network must write what the same layer writes in the silenced one. Where branches are
-    multiplied, rounding can grow to the size of a mistake, so what differs is looked at again in double precision.
+    A copy with random weights, so that no weight is zero by design, is pruned of a random half of every group. The
+    outputs of every layer must match those of the same layer in the masked copy. Multiplicative branches amplify
+    rounding error, so a mismatch is rechecked in float64.
     """
-    complaint = _complaint(network, trace, example_input)
-    if complaint and _complaint(network, trace, example_input.double()):
+    complaint = _mismatch(network, trace, example_input)
+    if complaint and _mismatch(network, trace, example_input.double()):
         raise TraceError(complaint)
 
 
-def _complaint(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
-    """What is wrong with a trace, in the precision of the input."""
+def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
+    """The first mismatch between pruned and masked network, computed in the precision of the input, or None."""
+    # fixed seeds, so that a network is accepted or refused always alike
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(np.random.SeedSequence(0))
     dense = copy.deepcopy(network).eval()
@@ -55,25 +56,25 @@ def _complaint(network: nn.Module, trace: Trace, example_input: Tensor) -> str |
     marks = [rng.permutation(group.size) < (group.size + 1) // 2 for group in trace.groups]
     small = keep_filters(dense, trace, marks)
     image = torch.randn(example_input.shape, generator=generator).to(example_input)
-    expected, _ = _outputs(silence(dense, trace, marks), trace, image)
+    expected, _ = _outputs(mask_filters(dense, trace, marks), trace, image)
     found, failure = _outputs(small, trace, image)
     for name, output in found.items():
         if not _same(_only_kept(expected[name], name, trace, marks), output):
             return (
-                f"{_named(name)} cannot be followed: what it computes changes when filters before it are left out "
-                "(are channels mixed, reordered or counted between layers?)"
+                f"{_named(name)} cannot be traced: its output differs when filters before it are pruned instead of "
+                "masked (are channels mixed, reordered or counted between layers?)"
             )
     if failure is None:
         return None
     last = _named(list(found)[-1]) if found else "its input"
     return (
-        f"the network stops working after {last} when filters are left out ({failure}): does its forward hold numbers "
-        "of channels?"
+        f"the network fails after {last} when filters are pruned ({failure}): does its forward pass contain fixed "
+        "numbers of channels?"
     )
 
 
 def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str, Tensor], str | None]:
-    """What each layer writes, and under the empty name the network itself; and what stopped it."""
+    """Outputs of the layers by name, and of the network under the empty name; and the error that stopped it, if any."""
     outputs: dict[str, Tensor] = {}
     modules = dict(network.named_modules())
     handles = [
@@ -85,6 +86,7 @@ def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str,
         with torch.no_grad():
             outputs[""] = network(image)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        # torch appends stack traces to some messages
         failure = " ".join(str(error).split())[:200]
     finally:
         for handle in handles:
@@ -108,10 +110,10 @@ def _same(expected: Tensor, found: Tensor) -> bool:
 
 
 def _randomise(network: nn.Module, generator: torch.Generator) -> None:
-    """Random weights, in place, that let what a layer adds outweigh what came before.
+    """Draw random weights, in place, with which the shift of each layer outweighs the activations that it receives.
 
-    With weights that keep the size of what flows through, rounding grows to the size of a mistake over hundreds of
-    layers.
+    Rounding error then dies out. With weights that preserve the scale of activations it grows, over hundreds of layers,
+    to the size of a real mismatch. Scales and variances are drawn from [0.5, 1.5], away from zero.
     """
     with torch.no_grad():
         for module in network.modules():

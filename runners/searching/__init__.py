@@ -1,1 +1,1 @@
-"""Successive halving: rounds of a search as studies, and its result."""
+"""Successive halving: the rounds of a search as studies, and the result of a search."""

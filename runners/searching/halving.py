@@ -1,4 +1,4 @@
-"""Successive halving: many short trainings, and the better part of them again for longer."""
+"""Successive halving: many candidates are trained briefly, and the best of them again for longer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from prunestats.errors import InputError
 
 @dataclass(frozen=True)
 class Rung:
-    """One round of a search.
+    """One rung of successive halving.
 
     Parameters
     ----------
     epochs : int
         Epochs of each training.
     candidates : int
-        Subnetworks that are trained.
+        Number of subnetworks.
     """
 
     epochs: int
@@ -26,37 +26,37 @@ class Rung:
 def halving_rungs(
     epochs: int, budget: float, *, eta: int = 3, least_epochs: int = 1, finalists: int = 1
 ) -> tuple[Rung, ...]:
-    """Return the rounds of successive halving that a budget pays for.
+    """The rungs of successive halving, with as many candidates as a budget allows.
 
     Parameters
     ----------
     epochs : int
-        Epochs of a full training, which is the last round's.
+        Epochs of a full training, as in the last rung.
     budget : float
-        What all rounds may cost, in full trainings.
+        Maximum cost of all rungs together, in full trainings.
     eta : int
-        Each round keeps the best 1 / `eta` and trains `eta` times as long; 2 or more.
+        Successive-halving factor, 2 or more: each rung keeps the best 1 / `eta` and trains them `eta` times as long.
     least_epochs : int
-        Epochs of the shortest training.
+        Minimum epochs of a training.
     finalists : int
-        Subnetworks that the last round trains at least.
+        Minimum number of candidates in the last rung.
 
     Returns
     -------
     tuple of Rung
-        From the shortest to the longest; their cost is at most the budget.
+        From the shortest to the longest training; their cost is at most the budget.
 
     Raises
     ------
     InputError
-        For a budget that does not pay for `finalists` full trainings, or numbers out of range.
+        For a budget of fewer than `finalists` full trainings, or numbers out of range.
 
     Notes
     -----
-    Every round trains from the pruned original with a schedule of its own length, so that its learning rate ends at
-    zero and rounds compare networks that are trained to the end. The price is that nothing is gone on with: a bracket
-    costs up to 1 + 1 / `eta` + 1 / `eta`^2 ... times what continuing would. Where `epochs` is too few for a shorter
-    round there is one round, which is random search.
+    Every rung trains from the pruned original with a complete learning-rate schedule, so that fully annealed networks
+    are compared. As trainings are not continued from rung to rung, a bracket costs up to 1 + 1 / `eta` + 1 / `eta`^2
+    ... times as much as with continuation. Where `epochs` is too small for a shorter training there is one rung, which
+    is random search.
 
     References
     ----------
@@ -70,7 +70,7 @@ def halving_rungs(
     """
     if eta < 2 or finalists < 1 or not 1 <= least_epochs <= epochs:
         raise InputError(
-            "expected eta of 2 or more, a finalist or more, and 1 <= least_epochs <= epochs; "
+            "expected eta of 2 or more, 1 finalist or more, and 1 <= least_epochs <= epochs; "
             f"found eta {eta}, {finalists} finalists, {least_epochs} of {epochs} epochs"
         )
     if budget < finalists:
@@ -79,7 +79,7 @@ def halving_rungs(
     while lengths[0] // eta >= least_epochs:
         lengths.insert(0, lengths[0] // eta)
     few, many = finalists, int(budget * epochs / lengths[0]) + 1
-    # the rounds' cost rises with the first one's candidates
+    # bisection, as the cost rises with the candidates of the first rung
     while many - few > 1:
         middle = (few + many) // 2
         if search_cost(_rungs(lengths, middle, eta, finalists)) <= budget:
@@ -91,7 +91,7 @@ def halving_rungs(
 
 
 def search_cost(rungs: tuple[Rung, ...]) -> float:
-    """Cost of rounds in full trainings.
+    """Cost of rungs in full trainings.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a search found, and what that means."""
+"""The result of a search, and its interpretation in sentences."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from prunestats.numeric.plain_data import Result
 
 @dataclass(frozen=True)
 class Round:
-    """One study of a search, as it went.
+    """One completed study of a search.
 
     Parameters
     ----------
     study : str
+        Name of the study.
     epochs, subnetworks, seeds : int
+        Epochs of each training, and numbers of subnetworks and of training seeds.
     failed : int
-        Subnetworks without a run that is done.
+        Subnetworks of which no run is done.
     best_val_error : float
         Lowest mean validation error of a subnetwork.
     """
@@ -33,34 +35,34 @@ class Round:
 
 @dataclass(frozen=True)
 class SearchResult(Result):
-    """What a search found.
+    """The winner of a search, with its errors on independent training seeds.
 
     Parameters
     ----------
     name : str
-        What its studies are called, with their part added.
+        Name of the search, with which the names of its studies begin.
     winner : str
-        Key of the subnetwork.
+        Key of the selected subnetwork.
     protocol : str
         Key of the protocol of the full trainings.
     widths : tuple of int
         Kept filters in each group.
     flops_fraction, params_fraction : float
-        Of the original's.
+        FLOPs and parameters as fractions of the original's.
     uniform : str or None
-        Key of uniform pruning to the same FLOPs, which stands among the finalists and may have won; None where its
-        rounding leaves the band.
+        Key of uniform pruning to the same FLOPs, which is among the finalists and may have won; None where rounding
+        its widths leaves the FLOPs band.
     test, validation : Confirmation
-        Mean errors of the two over seeds that had no part in choosing.
+        Mean errors of winner and uniform pruning over training seeds that were not used for selection.
     val_error_seen : float
-        Mean validation error of the winner over the seeds that chose it.
+        Mean validation error of the winner over the seeds by which it was selected.
     rounds : tuple of Round
     trainings : float
-        What was trained, in full trainings; it is at most the budget.
+        Total cost in full trainings; at most the budget.
     space : str
-        Law of the space that candidates were drawn from.
+        Distribution from which candidates were sampled.
     reasons : tuple of str
-        Why from there.
+        Why candidates were sampled from it.
     """
 
     name: str
@@ -80,29 +82,28 @@ class SearchResult(Result):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What it means."""
+        """Interpretation: test error, comparison with uniform pruning, winner's curse, and cost."""
         test, n = self.test, self.test.n_seeds
-        luck = self.val_error_seen < self.validation.winner.value
-        said = [f"Its test error, over {n} seeds that had no part in choosing it: {_percent(test.winner)}."]
+        optimistic = self.val_error_seen < self.validation.winner.value
+        found = [f"Its test error, over {n} training seeds not used for selection: {_percent(test.winner)}."]
         if self.uniform == self.winner:
-            said.append(
-                "It is uniform pruning itself, which stood among the finalists: nothing that was drawn beat it."
-            )
+            found.append("It is uniform pruning, which was among the finalists: no sampled candidate was better.")
         elif test.other is not None and test.difference is not None:
             better = "better than" if test.difference.high < 0 else "worse than" if test.difference.low > 0 else None
-            verdict = f"it is {better} uniform pruning" if better else "the two are not told apart"
-            said.append(
+            verdict = f"it is {better} uniform pruning" if better else "they are not significantly different"
+            found.append(
                 f"Uniform pruning to the same FLOPs, same seeds: {_percent(test.other)}; the difference is "
                 f"{_percent(test.difference)} points: {verdict}."
             )
-        said.append(
-            f"When it was chosen its validation error was {100 * self.val_error_seen:.3g} %; fresh seeds give "
-            f"{_percent(self.validation.winner)}: {'it looked better by luck' if luck else 'it did not win by luck'}."
+        bias = "optimistic, as expected of a winner" if optimistic else "not optimistic"
+        found.append(
+            f"Its validation error was {100 * self.val_error_seen:.3g} % when it was selected; new seeds give "
+            f"{_percent(self.validation.winner)}: the first was {bias}."
         )
-        said.append(f"{self.trainings:.4g} full trainings were spent.")
-        return tuple(said)
+        found.append(f"{self.trainings:.4g} full trainings were spent.")
+        return tuple(found)
 
 
-def _percent(found: Interval) -> str:
-    value, low, high = (100 * number for number in (found.value, found.low, found.high))
+def _percent(interval: Interval) -> str:
+    value, low, high = (100 * number for number in (interval.value, interval.low, interval.high))
     return f"{value:.3g} % [{low:.3g}, {high:.3g}]"

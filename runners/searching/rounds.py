@@ -1,4 +1,4 @@
-"""The studies that a search consists of: rounds of candidates, finalists with new seeds, and a confirmation."""
+"""The studies of a search: rungs of candidates, finalists with new seeds, and a confirmation of the winner."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from prunestats.spaces.samplers import check_fraction
 from prunestats.spaces.space import Regime, Space
 from prunestats.spaces.support import Support
 
-_KEEPS = 2001
+# Keep ratios tried for uniform pruning, 0.0005 apart: finer than one filter in groups of up to 1,000 filters.
+_KEEP_RATIOS = 2001
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What a search may spend, and how.
+    """Target, budget and allocation of a search.
 
     Parameters
     ----------
     flops : float
         FLOPs as a fraction of the original's.
     budget : int
-        Full trainings that all rounds, finalists and confirmation may cost together.
+        Maximum cost of rungs, finalists and confirmation together, in full trainings.
     network : str or None
-        Which of the study's networks is pruned, where there are several.
+        The network of the study to prune, where there are several.
     finalists, finalist_seeds : int
-        Subnetworks that are trained again, and with how many new seeds each, before one is chosen.
+        Subnetworks that are trained again before one is selected, and new training seeds of each.
     confirm_seeds : int
-        Further seeds of the winner, and of uniform pruning beside it, which nothing has been chosen by.
+        Further training seeds of the winner and of uniform pruning, which are not used for selection.
     eta : int
-        As in `halving_rungs`.
+        Successive-halving factor, as in `halving_rungs`.
     seed : int
-        Of the candidates' draws.
+        Seed by which candidates are sampled.
     """
 
     flops: float
@@ -60,32 +61,30 @@ class SearchOptions:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more; found {getattr(self, name)}")
         if self.confirm_seeds < 2:
-            raise InputError(
-                f"confirm_seeds must be 2 or more, to know how much they differ; found {self.confirm_seeds}"
-            )
+            raise InputError(f"confirm_seeds must be 2 or more, to estimate their variance; found {self.confirm_seeds}")
 
     @property
-    def set_aside(self) -> int:
-        """Trainings for finalists, uniform pruning among them, and for the winner beside it."""
+    def reserved_trainings(self) -> int:
+        """Trainings of finalists and uniform pruning, and of winner and uniform pruning in the confirmation."""
         return (self.finalists + 1) * self.finalist_seeds + 2 * self.confirm_seeds
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What a search does, before anything is trained.
+    """The plan of a search, before anything is trained.
 
     Parameters
     ----------
     study : Study
-        The study that is searched, reduced to one original and one regime.
+        The study, reduced to one original and one regime.
     name : str
-        What the search's studies are called, each with its part added.
+        Name of the search, with which the names of its studies begin.
     options : SearchOptions
     rungs : tuple of Rung
     space : Space
-        Where candidates are drawn.
+        The space from which candidates are sampled.
     reasons : tuple of str
-        Why there, in sentences.
+        Why they are sampled from it, in sentences.
     """
 
     study: Study
@@ -96,27 +95,27 @@ class SearchPlan:
     reasons: tuple[str, ...]
 
     def first_rung(self) -> Study:
-        """The study of the first round, whose candidates are drawn."""
+        """The study of the first rung, whose candidates are sampled."""
         table = {"name": self.space.name, "sampler": self.space.sampler_name, **self.space.parameters}
         return self._study("rung 1", table, self.rungs[0].candidates, self.rungs[0].epochs, [self._seed(0)])
 
     def later_rung(self, number: int, widths: Sequence[Sequence[int]]) -> Study:
-        """The study of a later round, the second being 1, over the subnetworks that are left."""
+        """The study of a later rung (the second has number 1), over the remaining subnetworks."""
         return self._listed(f"rung {number + 1}", widths, self.rungs[number].epochs, [self._seed(0)])
 
     def finalists(self, widths: Sequence[Sequence[int]]) -> Study:
-        """The study of the finalists with new seeds."""
-        seeds = [self._seed(1 + place) for place in range(self.options.finalist_seeds)]
+        """The study of the finalists, with new seeds."""
+        seeds = [self._seed(1 + index) for index in range(self.options.finalist_seeds)]
         return self._listed("finalists", widths, self.rungs[-1].epochs, seeds)
 
     def confirmation(self, widths: Sequence[Sequence[int]]) -> Study:
-        """The study of the winner, and what is beside it, with further seeds."""
+        """The study of the winner and of uniform pruning, with further seeds."""
         first = 1 + self.options.finalist_seeds
-        seeds = [self._seed(first + place) for place in range(self.options.confirm_seeds)]
+        seeds = [self._seed(first + index) for index in range(self.options.confirm_seeds)]
         return self._listed("confirmation", widths, self.rungs[-1].epochs, seeds)
 
-    def _seed(self, place: int) -> int:
-        return max(self.study.protocol.seeds) + 1 + place
+    def _seed(self, index: int) -> int:
+        return max(self.study.protocol.seeds) + 1 + index
 
     def _listed(self, part: str, widths: Sequence[Sequence[int]], epochs: int, seeds: list[int]) -> Study:
         rows = [[int(width) for width in row] for row in widths]
@@ -134,7 +133,7 @@ class SearchPlan:
 
 
 def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
-    """Lay out a search in a study's first space.
+    """Plan a search in the first space of a study.
 
     Parameters
     ----------
@@ -148,23 +147,25 @@ def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
     Raises
     ------
     StudyError, InputError
-        For a network that is not the study's, several where one must be named, a budget that is too small, or a
-        protocol that trains nothing.
+        For a network that is not in the study, several networks and none named, a budget that is too small, or a
+        protocol without training.
     """
     original = _original(study, options.network)
     protocol = study.protocol
     if protocol.epochs == 0:
         raise InputError("a search needs a protocol that trains; found epochs = 0: set epochs of [protocol]")
-    left = options.budget - options.set_aside
+    reserved = options.reserved_trainings
+    left = options.budget - reserved
     if left < options.finalists:
         raise InputError(
-            f"expected a budget of {options.set_aside + options.finalists} trainings or more: {options.set_aside} for "
-            f"finalists and confirmation, the rest to search with; found {options.budget}"
+            f"expected a budget of {reserved + options.finalists} trainings or more: {reserved} for finalists and "
+            f"confirmation, the rest for successive halving; found {options.budget}"
         )
     rungs = halving_rungs(
         protocol.epochs, left, eta=options.eta, least_epochs=protocol.warmup_epochs + 1, finalists=options.finalists
     )
     content = study.model_dump(mode="json", exclude_none=True) | {
+        # the study itself samples with its seed, and the study of a refined space with the next one
         "seed": study.seed + 2 + options.seed,
         "refines": None,
         "searches": study.name,
@@ -180,14 +181,14 @@ def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
 
 
 def uniform_widths(cost: CostModel, space: Space, regime: Regime) -> list[int] | None:
-    """Widths of uniform pruning nearest to a regime's target, None if none lies in its band.
+    """Widths of uniform pruning with FLOPs nearest to a regime's target; None if they lie outside its band.
 
     Notes
     -----
-    One keep ratio for all groups, rounded group by group.
+    One keep ratio for all groups, rounded in each group.
     """
     support: Support = space.support(cost)
-    keeps = np.linspace(0, 1, _KEEPS)[1:]
+    keeps = np.linspace(0, 1, _KEEP_RATIOS)[1:]
     widths = support.nearest(keeps[:, None] * support.sizes)
     full = int(cost.flops(cost.sizes)[0])
     flops = cost.flops(widths)
@@ -199,7 +200,7 @@ def uniform_widths(cost: CostModel, space: Space, regime: Regime) -> list[int] |
 def _original(study: Study, network: str | None) -> OriginalConfig:
     names = list(dict.fromkeys(original.network for original in study.originals))
     if network is None and len(names) > 1:
-        raise InputError(f"a search prunes one network; the study has {', '.join(names)}: choose with --network")
+        raise InputError(f"a search prunes one network; the study has {', '.join(names)}: select one with --network")
     for original in study.originals:
         if network in (None, original.network):
             return original
@@ -207,30 +208,32 @@ def _original(study: Study, network: str | None) -> OriginalConfig:
 
 
 def candidate_space(initial: Space, results: pd.DataFrame | None) -> tuple[Space, tuple[str, ...]]:
-    """Choose where candidates are drawn: around the optimal ratio where results show one, else in the first space.
+    """The space from which candidates are sampled: refined where results show an optimal ratio, else the first space.
 
     Parameters
     ----------
     initial : Space
     results : pandas.DataFrame or None
-        Of that space in the regime of the search, on the validation split.
+        Results of the initial space in the regime of the search, on the validation split.
 
     Returns
     -------
     Space
     tuple of str
-        Why, in sentences.
+        Reasons, in sentences.
     """
     if results is None or results.empty:
         return initial, (
-            "No results of this study are stored in this regime: candidates come from its first space. "
-            "After `prunestats run`, a search draws around the optimal ratio where there is one.",
+            "No results of this study are stored in this regime: candidates are sampled from its first space. "
+            "After `prunestats run`, a search samples around the optimal ratio, where there is one.",
         )
     try:
+        # a fixed generator, so that the same results always give the same space
         optimum = find_optimum(results, response="log_cross_entropy", rng=np.random.default_rng(0))
     except ResultsError as error:
-        return initial, (f"The optimal ratio cannot be sought ({error}): candidates come from the first space.",)
+        reason = f"The optimal ratio cannot be estimated ({error}): candidates are sampled from the first space."
+        return initial, (reason,)
     found = refine(initial, optimum, results)
     if found.kind != "band" or found.space is None:
-        return initial, (*found.reasons, "Candidates come from the study's first space.")
+        return initial, (*found.reasons, "Candidates are sampled from the study's first space.")
     return found.space, found.reasons

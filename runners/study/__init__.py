@@ -1,1 +1,1 @@
-"""Study files: read, validated, and written for a refined space."""
+"""Study files: reading, validation, and writing the study of a refined space."""

@@ -1,9 +1,10 @@
-"""The study file: one TOML file that says everything about an experiment."""
+"""The study file: one TOML file that determines an experiment completely."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,7 @@ from prunestats.runners.study.tables import (
     OriginalConfig,
     ProtocolConfig,
     Seed,
-    Table,
+    StudyTable,
     nearest,
 )
 from prunestats.spaces.space import Regime, Space
@@ -28,15 +29,15 @@ from prunestats.spaces.space import Regime, Space
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
-class RegimesConfig(Table):
-    """``[regimes]``: bands of FLOPs."""
+class RegimesConfig(StudyTable):
+    """``[regimes]``: FLOPs as fractions of the original's, and their relative tolerance."""
 
     flops: Annotated[tuple[Fraction, ...], Field(min_length=1)]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
 
 
 class SpaceConfig(BaseModel):
-    """``[[spaces]]``: a sampler and its parameters; `regimes` came later and is left out where it is not said."""
+    """``[[spaces]]``: a sampler, its parameters, and optionally the regimes in which the space is sampled."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -44,27 +45,28 @@ class SpaceConfig(BaseModel):
     sampler: str
     regimes: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None = None
 
+    # studies that were stored before this key was added must keep their fingerprints, as with `StudyTable.later_keys`
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in dump(self).items() if key != "regimes" or value is not None}
 
     def is_drawn_in(self, regime: Regime) -> bool:
-        """Whether the space is drawn in a regime."""
+        """Whether the space is sampled in a regime."""
         return self.regimes is None or regime.flops in self.regimes
 
     def space(self) -> Space:
-        """The space that this table describes."""
+        """The pruning space that this table describes."""
         return Space.named(self.name, self.sampler, **(self.model_extra or {}))
 
 
-class PopulationConfig(Table):
-    """``[population]``: how many subnetworks are drawn."""
+class PopulationConfig(StudyTable):
+    """``[population]``: number of subnetworks for every original, regime and space."""
 
     subnetworks: Count = 60
 
 
-class Study(Table):
-    """A whole study, as its file describes it.
+class Study(StudyTable):
+    """A study, as its file describes it.
 
     Examples
     --------
@@ -93,7 +95,7 @@ class Study(Table):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that the study says: equal files give equal fingerprints, whatever their layout."""
+        """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
         content = self.model_dump(mode="json", exclude={"data": {"folder"}})
         for original in content["originals"]:
             if "checkpoint" in original:
@@ -102,18 +104,19 @@ class Study(Table):
 
 
 def content_key(content: Any) -> str:
-    """A short hash of plain JSON content: the identity of what is equal by value."""
+    """Hash of JSON content, equal for equal content, whatever the order of keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    # 64 bits: short enough to read, and a collision among a million keys has probability below 1e-7
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def demo_study_file() -> Path:
-    """The study that ``prunestats demo`` runs and ``prunestats init`` copies."""
+    """Path of the study that ``prunestats demo`` runs and ``prunestats init`` copies."""
     return Path(str(files("prunestats.runners") / "studies" / "demo.toml"))
 
 
 def read_study(path: str | Path) -> Study:
-    """Read and check a study file.
+    """Read and validate a study file.
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ def read_study(path: str | Path) -> Study:
     Raises
     ------
     StudyError
-        One line that names the first key that is wrong, what was expected and what was found.
+        In one line: the first invalid key, what was expected and what was found.
     """
     path = Path(path)
     try:
@@ -138,7 +141,7 @@ def read_study(path: str | Path) -> Study:
 
 
 def parse_study(text: str, source: str = "study") -> Study:
-    """Check the text of a study file; `source` is what messages call it."""
+    """Validate the text of a study file; `source` is its name in error messages."""
     try:
         study = Study.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -163,8 +166,33 @@ def parse_study(text: str, source: str = "study") -> Study:
     return study
 
 
+def with_subnetworks(text: str, subnetworks: int) -> str:
+    """Text of a study file with another number of subnetworks in each population, its comments kept.
+
+    Raises
+    ------
+    StudyError
+        If the text does not hold exactly one such number, in ``[population]``.
+
+    Examples
+    --------
+    >>> text = with_subnetworks(demo_study_file().read_text(), 4)
+    >>> [line for line in text.splitlines() if line.startswith("subnetworks")]
+    ['subnetworks = 4              # for every original, regime and space']
+    """
+    study = parse_study(text)
+    changed, count = re.subn(r"(?m)^([ \t]*subnetworks[ \t]*=[ \t]*)[0-9_]+", rf"\g<1>{subnetworks}", text)
+    if count != 1:
+        raise StudyError(
+            f"expected one line `subnetworks = N` in the study; found {count}: write it below [population], by itself"
+        )
+    if parse_study(changed) != study.model_copy(update={"population": PopulationConfig(subnetworks=subnetworks)}):
+        raise StudyError("expected the line `subnetworks = N` below [population]; found it elsewhere: move it there")
+    return changed
+
+
 def study_text(content: Any) -> str:
-    """Write the content of a study as a file would say it; TOML has no word for None, and the key is left out.
+    """Content of a study as TOML; keys whose value is None, which TOML cannot express, are omitted.
 
     Examples
     --------
@@ -181,7 +209,7 @@ def _without_none(value: Any) -> Any:
 
 
 def _first_line(error: ValidationError) -> str:
-    """The first complaint of pydantic as: key, what was expected, what was found."""
+    """The first validation error in one line: key, what was expected, what was found."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -195,7 +223,7 @@ def _first_line(error: ValidationError) -> str:
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys of the table that an unknown key stands in."""
+    """Keys of the table in which an unknown key occurs."""
     model: Any = Study
     for part in location[:-1]:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""From what a population says about the optimal ratio to a study that puts it to the test on fresh draws and seeds."""
+"""The study that tests an optimal ratio: refined space against initial space and control, on independent samples."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from prunestats.runners.study.file import Study, parse_study, study_text
 from prunestats.spaces.cost_bands import RatioBand
 from prunestats.spaces.space import Space
 
-_STEPS = 1001
+# Candidate positions of the control band, one for each 0.1 % of the population that lies below it.
+_CONTROL_POSITIONS = 1001
 
 
 @dataclass(frozen=True)
 class RefinedStudy:
-    """A refinement, and the study that compares it with where it came from.
+    """A refinement of a space, and the study that compares it with the initial space.
 
     Parameters
     ----------
     refinement : Refinement
     text : str or None
-        The study file; None where there is nothing to refine on.
+        The study file; None where the refinement is refused.
     """
 
     refinement: Refinement
@@ -57,9 +58,9 @@ def refined_study(
     response : str
     bucket : int
     subnetworks : int, optional
-        For every original and space of the new study; by default as many as before.
+        Subnetworks for every original and space of the new study, by default those of the study.
     seed : int
-        Of the spline's draws and the control's place.
+        Seed of the spline draws and of the control's position.
 
     Returns
     -------
@@ -68,13 +69,14 @@ def refined_study(
     Raises
     ------
     InputError
-        For a regime that is not the study's, and what `find_optimum` refuses.
+        For a regime that is not the study's, and as `find_optimum`.
 
     Notes
     -----
-    The new study draws with a new seed and trains with seeds that have not been used, so that nothing that found the
-    optimum judges it. The control is the initial space in a band of ratios elsewhere that holds as large a share of
-    the population: what any band would have done. Whoever runs the study stores its hash before its first run.
+    Sample splitting: the new study samples with a new seed and trains with unused seeds, so that its data are
+    independent of those that estimated the optimum. The control is the initial space restricted to another band of
+    ratios with the same share of the population, at random: the effect of any restriction of this size. Running the
+    study stores its hash before its first run, which preregisters it.
     """
     if regime not in study.regimes.flops:
         known = ", ".join(f"{value:g}" for value in study.regimes.flops)
@@ -96,26 +98,26 @@ def refined_study(
 
 
 def _control(frame: pd.DataFrame, band: RatioBand, share: float, rng: np.random.Generator) -> RatioBand | None:
-    """A band of ratios apart from another that holds the same share of the population, None where there is no room."""
+    """A random band of ratios, disjoint from `band`, with the same share of the population; None if none fits."""
     each = frame.drop_duplicates(["original", "subnetwork"])
     ratios = np.sort(ratio(each, band.bucket))
-    starts = np.linspace(0, 1 - share, _STEPS)
+    starts = np.linspace(0, 1 - share, _CONTROL_POSITIONS)
     low, high = np.quantile(ratios, starts), np.quantile(ratios, np.minimum(starts + share, 1.0))
-    apart = np.zeros(_STEPS, dtype=bool)
+    disjoint = np.zeros(_CONTROL_POSITIONS, dtype=bool)
     if band.low is not None:
-        apart |= high < band.low
+        disjoint |= high < band.low
     if band.high is not None:
-        apart |= low > band.high
-    if not apart.any():
+        disjoint |= low > band.high
+    if not disjoint.any():
         return None
-    place = rng.choice(np.flatnonzero(apart))
-    return RatioBand(float(low[place]), float(high[place]), band.bucket)
+    position = rng.choice(np.flatnonzero(disjoint))
+    return RatioBand(float(low[position]), float(high[position]), band.bucket)
 
 
 def _content(study: Study, regime: float, spaces: list[Space], subnetworks: int) -> dict[str, Any]:
     content = study.model_dump(mode="json", exclude_none=True)
     used = study.protocol.seeds
-    fresh = [max(used) + 1 + place for place in range(len(used))]
+    fresh = [max(used) + 1 + offset for offset in range(len(used))]
     tables = [{"name": space.name, "sampler": space.sampler_name, **space.parameters} for space in spaces]
     return content | {
         "name": f"{study.name} refined {regime:g}",
@@ -130,12 +132,12 @@ def _content(study: Study, regime: float, spaces: list[Space], subnetworks: int)
 
 def _comments(study: Study, refinement: Refinement, *, has_control: bool) -> str:
     lines = [
-        f"A head-to-head study, made from study {study.name!r}, {study.fingerprint}. Edit it before it runs.",
+        f"A head-to-head study, written from study {study.name!r}, {study.fingerprint}. Edit it before it runs.",
         *refinement.reasons,
-        "Draws and training seeds are fresh: nothing that found the optimum judges it.",
-        "The control holds as large a share of the population in another band of ratios, placed at random."
+        "Samples and training seeds are new, and so independent of the data that estimated the optimum.",
+        "The control is a random band of other ratios with the same share of the population."
         if has_control
-        else "There is no room for a control band beside this one.",
+        else "There is no control: no other band of ratios holds as large a share of the population.",
         "After running: prunestats head-to-head",
     ]
     return "".join(f"# {' '.join(line.split())}\n" for line in lines) + "\n"

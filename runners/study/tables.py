@@ -1,4 +1,4 @@
-"""The tables of a study file that say what is trained, on what, and how: checked, and identified by their content."""
+"""Tables of a study file (data, training recipe, originals, protocol): validated, and identified by their content."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from prunestats.runners.networks.builtin import NETWORKS
 Part = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+# Names stand in titles and tables of reports; 200 characters still fit on a few lines.
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Table(BaseModel):
+class StudyTable(BaseModel):
     """A table of a study file.
 
-    Keys in `later_keys` came after studies had been run. They take no part in what identifies a study, an original or a
-    run while they have their defaults, so that what was stored before is found again; those defaults never change.
+    Keys in `later_keys` were added after studies had been stored. At their defaults they are omitted from the content
+    by which studies, originals and runs are identified, so that earlier results are found again. Therefore these
+    defaults must never change.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -36,26 +38,26 @@ class Table(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in dump(self).items() if key not in self.unsaid}
+        return {key: value for key, value in dump(self).items() if key not in self.omitted_keys}
 
     @property
-    def unsaid(self) -> frozenset[str]:
-        """Keys that take no part in what identifies a table's content."""
+    def omitted_keys(self) -> frozenset[str]:
+        """Keys that are omitted from the content that identifies the table."""
         return frozenset(key for key in self.later_keys if not self.changes(key))
 
     def changes(self, key: str) -> bool:
-        """Whether a key has another value than its default."""
+        """Whether the value of a key differs from its default."""
         return bool(getattr(self, key) != type(self).model_fields[key].default)
 
     def refuse(self, keys: Iterable[str], reason: str) -> None:
-        """Refuse keys that the file sets to what makes no sense beside its other keys."""
+        """Refuse keys whose value differs from the default, as they have no effect beside the other keys."""
         for key in keys:
             if self.changes(key):
                 raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
 
 
-class DataConfig(Table):
-    """``[data]``: which images, and how they are split."""
+class DataConfig(StudyTable):
+    """``[data]``: the data set and its split."""
 
     later_keys = frozenset({"image_size", "resize"})
 
@@ -71,14 +73,14 @@ class DataConfig(Table):
         if self.name != "images":
             self.refuse(("image_size", "resize"), f"with name = {self.name!r}, whose images have a size")
         elif self.image_size is None:
-            raise ValueError("image_size is missing: pixels of the square that is cut out of each image")
+            raise ValueError("image_size is missing: it gives the side of the central crop in pixels")
         elif self.resize is not None and self.resize < self.image_size:
             raise ValueError(f"resize must be at least image_size, {self.image_size}; found {self.resize}")
         return self
 
 
-class RecipeConfig(Table):
-    """How a network is trained; by default SGD with Nesterov momentum and a cosine schedule to zero."""
+class RecipeConfig(StudyTable):
+    """A training recipe, by default SGD with Nesterov momentum and cosine annealing to zero."""
 
     later_keys = frozenset(
         {"optimiser", "schedule", "milestones", "decay", "warmup_epochs", "label_smoothing", "augment", "precision"}
@@ -105,14 +107,14 @@ class RecipeConfig(Table):
         if self.schedule != "step":
             self.refuse(("milestones", "decay"), f"with schedule = {self.schedule!r}")
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones must rise from one to the next; found {list(self.milestones)}")
+            raise ValueError(f"milestones must increase from one to the next; found {list(self.milestones)}")
         if 0 < self.epochs <= self.warmup_epochs:
             raise ValueError(f"warmup_epochs must be fewer than epochs, {self.epochs}; found {self.warmup_epochs}")
         return self
 
 
 class OriginalConfig(RecipeConfig):
-    """``[[originals]]``: a network, trained once for each seed, or with weights that were trained elsewhere."""
+    """``[[originals]]``: a network that is trained once for each seed, or loaded from a checkpoint."""
 
     later_keys = RecipeConfig.later_keys | {"checkpoint"}
 
@@ -130,12 +132,13 @@ class OriginalConfig(RecipeConfig):
             raise ValueError(f"{key} = {table[key]!r} makes no sense with a checkpoint, which is not trained further")
         if table.get("seeds", [0]) != [0] and len(table["seeds"]) != 1:
             raise ValueError(f"seeds = {table['seeds']} makes no sense with a checkpoint, which is one original")
+        # required keys of a recipe, without effect here and omitted from the identity
         return {**table, "epochs": 0, "learning_rate": 1.0}
 
     @property
-    def unsaid(self) -> frozenset[str]:
-        """Keys that take no part in what identifies an original."""
-        return super().unsaid | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
+    def omitted_keys(self) -> frozenset[str]:
+        """Keys that are omitted from the content that identifies the original."""
+        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
 
     @field_validator("network")
     @classmethod
@@ -146,7 +149,7 @@ class OriginalConfig(RecipeConfig):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The training recipe alone; empty where a checkpoint takes its place."""
+        """The training recipe; empty for a checkpoint."""
         return self.model_dump(exclude={"network", "seeds", "checkpoint"})
 
 
@@ -176,7 +179,7 @@ class ProtocolConfig(RecipeConfig):
         if self.criterion != "taylor":
             self.refuse(("taylor_batches",), f"with criterion = {self.criterion!r}")
         if self.init == "scratch":
-            self.refuse(("steps", "bn_recalibration"), "with init = 'scratch', which forgets the weights")
+            self.refuse(("steps", "bn_recalibration"), "with init = 'scratch', which discards the weights")
         if self.distill_weight == 0:
             self.refuse(("distill_temperature",), "without distill_weight")
         if self.steps == 1:
@@ -192,11 +195,11 @@ class ProtocolConfig(RecipeConfig):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything that decides a run's result but its seed."""
+        """All keys on which the result of a run depends, except the seed."""
         return self.model_dump(exclude={"name", "seeds"})
 
 
 def nearest(found: str, known: list[str]) -> str:
-    """What was meant by a word that is not known."""
+    """A suggestion for an unknown word: the most similar known one, or all of them."""
     near = difflib.get_close_matches(found, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(known)})"

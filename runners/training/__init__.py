@@ -1,1 +1,1 @@
-"""One training under a protocol, on one device: loop, losses, batch norm, latency."""
+"""One training under a protocol, on one device: loop, losses, augmentation, batch norm and latency."""

@@ -1,4 +1,4 @@
-"""Augmentation of a batch of images, as tensors, on the device where they are."""
+"""Augmentation of a batch of images, as tensors on their device."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+# Pixels of zero padding on each side, as He et al. (2016) crop CIFAR.
 _PADDING = 4
 
 
 def crop_and_flip(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Shift each image by up to 4 pixels each way, and mirror half of them.
+    """Random crop with 4 pixels of padding, and a horizontal flip with probability 1/2, for each image.
 
     Parameters
     ----------
     images : Tensor, shape (n, channels, height, width)
-        Normalised images: what comes in at the edges is 0, the mean colour.
+        Normalised images, so that the padding of 0 is the mean colour.
     rng : numpy.random.Generator
 
     Returns
@@ -39,10 +40,10 @@ def crop_and_flip(images: Tensor, rng: np.random.Generator) -> Tensor:
     columns = torch.arange(width).expand(n, -1)
     columns = torch.where(mirrored[:, None], columns.flip(1), columns) + shifts[1, :, None]
     padded = functional.pad(images, (_PADDING,) * 4)
-    place = (
+    indices = (
         torch.arange(n)[:, None, None, None],
         torch.arange(channels)[None, :, None, None],
         rows[:, None, :, None],
         columns[:, None, None, :],
     )
-    return padded[tuple(index.to(images.device, non_blocking=True) for index in place)]
+    return padded[tuple(index.to(images.device, non_blocking=True) for index in indices)]

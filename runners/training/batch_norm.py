@@ -1,4 +1,4 @@
-"""Batch-norm statistics of a pruned network, estimated anew."""
+"""Recalibration: batch-norm statistics of a pruned network, estimated again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-    """Replace running means and variances by their plain averages over batches of training images, in place.
+    """Replace running means and variances by their unweighted averages over batches of training images, in place.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Its batch norms alone are in training mode meanwhile; afterwards all is in evaluation mode.
+        Only its batch norms are in training mode meanwhile; afterwards the network is in evaluation mode.
     batches : iterable of (Tensor, Tensor)
         Images and labels.
 

@@ -1,4 +1,4 @@
-"""The machine that this process runs on: its name and versions, and where it computes."""
+"""The machine and versions of this process, and the device on which it computes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from distributed import get_worker
 from torch import nn
 
-from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.data.datasets import Data, ImageSplit
 
 
 @cache
 def environment() -> dict[str, Any]:
-    """The machine and the versions that decide a result."""
+    """Host, platform and versions, on which the last digits of a result depend."""
     names = ("prunestats", "torch", "numpy", "torch-pruning")
     versions = {name: version(name) for name in names}
     if torch.cuda.is_available():
@@ -32,14 +32,14 @@ def environment() -> dict[str, Any]:
 
 
 def device() -> torch.device:
-    """Where this process computes: the processor, or the GPU that is this worker's turn."""
+    """Device of this process: the CPU, or a GPU assigned to workers in turn."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", worker_number() % torch.cuda.device_count())
 
 
 def worker_number() -> int:
-    """Number of this worker among those of a local cluster; 0 elsewhere, where each is shown its own GPU."""
+    """Index of this worker in a local cluster; 0 elsewhere, where ``CUDA_VISIBLE_DEVICES`` gives each its own GPU."""
     try:
         name = get_worker().name
     except ValueError:
@@ -47,27 +47,26 @@ def worker_number() -> int:
     return name if isinstance(name, int) else 0
 
 
-def place(network: nn.Module) -> nn.Module:
-    """The network where this process computes, in the layout that is fastest there."""
-    # with channels last, one thread was measured to train the digits net and ResNet-20 faster, and VGG no slower
-    return lay_out(network, device(), _layout())
+def place_network(network: nn.Module) -> nn.Module:
+    """The network on the device of this process, in the memory format that is fastest there."""
+    return move_network(network, device(), _layout())
 
 
-def lay_out(network: nn.Module, where: torch.device, layout: torch.memory_format) -> nn.Module:
+def move_network(network: nn.Module, where: torch.device, layout: torch.memory_format) -> nn.Module:
     """The network on a device, in a memory format."""
-    move: Any = network.to  # its types leave the memory format out
+    move: Any = network.to  # the type stubs lack memory_format
     moved: nn.Module = move(where, memory_format=layout)
     return moved
 
 
 def place_data(data: Data) -> Data:
-    """The data where this process computes, laid out as `place` does."""
+    """The data on the device of this process, in the memory format of `place_network`."""
     return replace(
         data, train=_place_split(data.train), validation=_place_split(data.validation), test=_place_split(data.test)
     )
 
 
-def _place_split(split: Split) -> Split:
+def _place_split(split: ImageSplit) -> ImageSplit:
     moved = split.to(device())
     if moved.rows is not None:
         return moved
@@ -75,4 +74,5 @@ def _place_split(split: Split) -> Split:
 
 
 def _layout() -> torch.memory_format:
+    # with channels last, one CPU thread was measured to train the digits network and ResNet-20 faster, VGG no slower
     return torch.contiguous_format if torch.cuda.is_available() else torch.channels_last

@@ -1,4 +1,4 @@
-"""Learning the answers of another network."""
+"""Knowledge distillation: a loss that pulls a network's outputs towards those of a teacher."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Teacher:
-    """A network whose answers another one learns beside the labels.
+    """The teacher of knowledge distillation.
 
     Parameters
     ----------
     network : torch.nn.Module
     weight : float
-        Part of the loss, in (0, 1], that is its divergence from the teacher; the rest is cross-entropy.
+        Weight of the divergence from the teacher in the loss, in (0, 1]; the rest is cross-entropy with the labels.
     temperature : float
-        Divides the logits of both.
+        Divides the logits of both networks.
 
     References
     ----------
@@ -31,8 +31,8 @@ class Teacher:
     temperature: float
 
     def loss(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Kullback-Leibler divergence from the teacher's answers, in nats, times the squared temperature."""
+        """Kullback-Leibler divergence from the teacher's softened outputs, in nats, times the squared temperature."""
         with torch.no_grad():
-            answers = functional.log_softmax(self.network.eval()(images).float() / self.temperature, dim=1)
-        own = functional.log_softmax(logits / self.temperature, dim=1)
-        return functional.kl_div(own, answers, reduction="batchmean", log_target=True) * self.temperature**2
+            targets = functional.log_softmax(self.network.eval()(images).float() / self.temperature, dim=1)
+        outputs = functional.log_softmax(logits / self.temperature, dim=1)
+        return functional.kl_div(outputs, targets, reduction="batchmean", log_target=True) * self.temperature**2

@@ -1,4 +1,4 @@
-"""Measured latency: how long a network takes for a batch, beside the original that it was cut from."""
+"""Latency: measured time of a forward pass, and the speed-up over the original."""
 
 from __future__ import annotations
 
@@ -11,28 +11,37 @@ import torch
 from torch import Tensor, nn
 
 BATCHES = (1, 64)
+"""Batch sizes: one image, where overhead dominates, and a usual batch; columns of the database are named by them."""
+
+# The first passes allocate memory and compile kernels; three is a round number that leaves some margin after the first.
 _WARM_UP = 3
+
+# An odd number, so that the median is a measured pass; more would make the median steadier and a study slower.
 _REPEATS = 31
+
+# The fewest of which a median ignores one outlier.
 _FEWEST_REPEATS = 3
+
+# Seconds for each network: large networks stop before `_REPEATS`, so that measuring stays short beside training.
 _ENOUGH_S = 1.0
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long a network takes for one batch.
+    """Latency of a network for one batch size.
 
     Parameters
     ----------
     batch : int
-        Inputs a batch.
+        Images a batch.
     median_ms : float
-        Median over the repeats, milliseconds.
+        Median over the timed passes, in milliseconds.
     repeats : int
-        Timed passes, after those that warmed up.
+        Timed passes, after the warm-up.
     threads : int
         Threads that torch may use inside one operation.
     device : str
-        Where it ran: ``"cpu"``, or the name of the GPU.
+        ``"cpu"``, or the name of the GPU.
     """
 
     batch: int
@@ -43,26 +52,26 @@ class Latency:
 
 
 def measure_latency(networks: Sequence[nn.Module], example_input: Tensor, batch: int) -> list[Latency]:
-    """Median latency of each network for batches of one size, measured in turn.
+    """Median latency of each network for one batch size, measured alternately.
 
     Parameters
     ----------
     networks : sequence of torch.nn.Module
-        On the device of the input; each is measured in evaluation mode and left in the mode that it was in.
+        On the device of the input. Each is measured in evaluation mode, and its mode is restored.
     example_input : Tensor, shape (1, channels, height, width)
     batch : int
 
     Returns
     -------
     list of Latency
-        One a network.
+        One for each network, in their order.
 
     Notes
     -----
-    After three passes to warm up, every round times one pass of each network, so that whatever else the machine does
-    strikes all of them alike: ratios of two latencies of one call are steadier than the latencies. There are 31
-    rounds, or as many as fit into a second for each network, but at least three. Latency belongs to a machine and a
-    moment: unlike errors, it is not the same when it is measured again.
+    After three warm-up passes, every round times one pass of each network, so that other load on the machine affects
+    all of them alike: the ratio of two latencies of one call is more stable than either. There are 31 rounds, or as
+    many as fit into one second for each network, but at least three. Unlike errors, latencies are not reproducible:
+    they depend on the machine and its load.
 
     Examples
     --------
@@ -81,12 +90,12 @@ def measure_latency(networks: Sequence[nn.Module], example_input: Tensor, batch:
         with torch.no_grad():
             for network in networks:
                 for _ in range(_WARM_UP):
-                    _pass(network, inputs)
+                    _timed_pass(network, inputs)
             started = time.perf_counter()
             while len(rounds) < _FEWEST_REPEATS or (
                 len(rounds) < _REPEATS and time.perf_counter() - started < _ENOUGH_S * len(networks)
             ):
-                rounds.append([_pass(network, inputs) for network in networks])
+                rounds.append([_timed_pass(network, inputs) for network in networks])
     finally:
         for network, mode in zip(networks, modes, strict=True):
             network.train(mode)
@@ -97,17 +106,17 @@ def measure_latency(networks: Sequence[nn.Module], example_input: Tensor, batch:
     ]
 
 
-def speed_up(network: nn.Module, original: nn.Module, example_input: Tensor) -> dict[str, float]:
-    """Latency of a subnetwork and its speed-up over the original, as a run's columns, for each of `BATCHES`."""
+def latency_columns(network: nn.Module, original: nn.Module, example_input: Tensor) -> dict[str, float]:
+    """Columns of a run: latency of a subnetwork and its speed-up over the original, for each of `BATCHES`."""
     found = {}
     for batch in BATCHES:
-        ours, whole = measure_latency([network, original], example_input, batch)
-        found[f"latency_ms_{batch}"] = ours.median_ms
-        found[f"speedup_{batch}"] = whole.median_ms / ours.median_ms
+        pruned, dense = measure_latency([network, original], example_input, batch)
+        found[f"latency_ms_{batch}"] = pruned.median_ms
+        found[f"speedup_{batch}"] = dense.median_ms / pruned.median_ms
     return found
 
 
-def _pass(network: nn.Module, inputs: Tensor) -> float:
+def _timed_pass(network: nn.Module, inputs: Tensor) -> float:
     started = time.perf_counter()
     network(inputs)
     if inputs.is_cuda:

@@ -1,123 +1,73 @@
-"""Training and evaluating a network on data that lives in memory."""
+"""Training loop and evaluation of a network."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
-from torch.optim.sgd import sgd
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Split
+from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.distillation import Teacher
+from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule
 
+# Evaluation stores no activations for gradients, so batches may be large; it bounds memory and changes only rounding.
 _EVALUATION_BATCH = 1024
 
 
 class DivergedError(Exception):
-    """Training met a loss that is not finite."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs : int
-        Passes over the training split; the last one is the result, never the best one.
-    learning_rate : float
-        The highest of the schedule.
-    batch_size : int
-    momentum, weight_decay : float
-        `momentum` is Nesterov's, of "sgd" alone.
-    optimiser : {"sgd", "adamw"}
-        Stochastic gradient descent, or Adam with decoupled weight decay [1]_.
-    schedule : {"cosine", "step"}
-        Learning rate: a cosine to zero, or times `decay` at each of the `milestones`.
-    milestones : tuple of float
-        Fractions of the training.
-    decay : float
-    warmup_epochs : int
-        Epochs in which the learning rate rises linearly to its highest.
-    label_smoothing : float
-        Part of each label that is spread over all classes.
-    augment : {"none", "crop_flip"}
-        Random crops with 4 pixels of padding, and mirror images.
-    precision : {"float32", "bf16", "fp16"}
-        Of the forward pass in training on a GPU; on a CPU it is float32 always, as evaluation is everywhere.
-
-    References
-    ----------
-    .. [1] Loshchilov and Hutter (2019). Decoupled weight decay regularization. ICLR.
-    """
-
-    epochs: int
-    learning_rate: float
-    batch_size: int
-    momentum: float
-    weight_decay: float
-    optimiser: str = "sgd"
-    schedule: str = "cosine"
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    decay: float = 0.1
-    warmup_epochs: int = 0
-    label_smoothing: float = 0.0
-    augment: str = "none"
-    precision: str = "float32"
+    """Training or evaluation gave a loss that is not finite."""
 
 
 def train(
     network: nn.Module,
-    train_split: Split,
-    validation: Split,
+    train_split: ImageSplit,
+    validation: ImageSplit,
     recipe: Recipe,
     *,
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     teacher: Teacher | None = None,
 ) -> float | None:
-    """Train a network in place, and return the mean training loss of the last epoch.
+    """Train a network in place and return its mean training loss over the last epoch.
 
     Parameters
     ----------
     network : torch.nn.Module
         On the device of the splits.
-    train_split, validation : Split
-        What is learned, and what each epoch is measured on.
+    train_split, validation : ImageSplit
+        Images to train on, and images on which every epoch is evaluated.
     recipe : Recipe
     rng : numpy.random.Generator
-        Source of the order of the batches, and of augmentation.
+        Source of the order of batches and of augmentation.
     on_epoch : callable
-        Receives the metrics after every epoch, and before the first.
+        Receives the metrics before the first epoch and after every epoch.
     teacher : Teacher, optional
-        Whose answers are learned too.
+        The teacher of knowledge distillation.
 
     Returns
     -------
     float or None
-        Cross-entropy with the labels in nats, whatever else is learned; None after no epoch.
+        Cross-entropy with the labels in nats, whatever loss is minimised; None if `epochs` is 0.
 
     Raises
     ------
     DivergedError
-        As soon as a batch's loss is not finite.
+        As soon as the loss of a batch is not finite.
     """
     on_epoch(EpochMetric(0, None, *evaluate(network, validation)))
     if recipe.epochs == 0:
         return None
     n = len(train_split)
-    optimiser = _optimiser(network, recipe)
-    schedule = _schedule(optimiser, recipe, math.ceil(n / recipe.batch_size))
+    optimiser = make_optimiser(network, recipe)
+    schedule = make_schedule(optimiser, recipe, math.ceil(n / recipe.batch_size))
     device = train_split.labels.device
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
     train_loss = math.nan
@@ -145,70 +95,12 @@ def train(
 
 
 def shuffled(n: int, batch_size: int, rng: np.random.Generator) -> list[Tensor]:
-    """Members of a split in random order, in batches."""
+    """Batches of the indices 0 to n - 1 in random order."""
     return list(torch.from_numpy(rng.permutation(n)).split(batch_size))
 
 
-def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
-    on_cpu = all(parameter.device.type == "cpu" for parameter in network.parameters())
-    return (_LeanSGD if on_cpu else torch.optim.SGD)(
-        network.parameters(),
-        lr=rate,
-        momentum=recipe.momentum,
-        weight_decay=decay,
-        nesterov=recipe.momentum > 0,
-        fused=True,
-    )
-
-
-class _LeanSGD(torch.optim.SGD):
-    """The same steps, bit for bit, of one group of parameters on a CPU, which all learn or do not from the first on.
-
-    torch looks up each parameter's options and state anew in every step, which takes a small network longer than to
-    change its weights.
-    """
-
-    learning: tuple[Tensor, ...] = ()
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
-        for parameter in self.learning or self.param_groups[0]["params"]:
-            parameter.grad = None
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Change the weights."""
-        options = self.param_groups[0]
-        if not self.learning:
-            self.learning = tuple(parameter for parameter in options["params"] if parameter.grad is not None)
-            self.velocities: list[Tensor | None] = [None] * len(self.learning)
-        named = {
-            name: options[name] for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-        }
-        gradients: list[Any] = [parameter.grad for parameter in self.learning]
-        sgd(list(self.learning), gradients, self.velocities, fused=True, **named)
-
-
-def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps_an_epoch: int) -> LRScheduler:
-    steps, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
-    if recipe.schedule == "cosine" and warmup == 0:
-        return CosineAnnealingLR(optimiser, steps)  # its rounding is that of all runs so far
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        if recipe.schedule == "step":
-            return float(recipe.decay ** sum(step >= part * steps for part in recipe.milestones))
-        return (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
-
-    return LambdaLR(optimiser, factor)
-
-
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Lower precision on a GPU; nothing on a CPU."""
+    """Automatic mixed precision on a GPU; no effect on a CPU."""
     if device.type != "cuda" or precision == "float32":
         return nullcontext()
     return torch.autocast("cuda", torch.bfloat16 if precision == "bf16" else torch.float16)
@@ -217,7 +109,7 @@ def _autocast(device: torch.device, precision: str) -> AbstractContextManager[An
 def _losses(
     logits: Tensor, labels: Tensor, images: Tensor, recipe: Recipe, teacher: Teacher | None
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy with the labels, and what is minimised."""
+    """Cross-entropy with the labels, and the loss to minimise, with label smoothing and distillation."""
     cross_entropy = loss = functional.cross_entropy(logits, labels)
     if recipe.label_smoothing > 0:
         loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -227,13 +119,13 @@ def _losses(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split) -> tuple[float, float]:
-    """Error and loss of a network on a split.
+def evaluate(network: nn.Module, split: ImageSplit) -> tuple[float, float]:
+    """Top-1 error and cross-entropy of a network on a split.
 
     Parameters
     ----------
     network : torch.nn.Module
-    split : Split
+    split : ImageSplit
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The protocol of a run: one-shot or step by step, prune, recalibrate and fine-tune."""
+"""The protocol of a run: one-shot or iterative pruning, recalibration and fine-tuning."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Data, Split
+from prunestats.runners.data.datasets import Data, ImageSplit
 from prunestats.runners.pruning.criteria import Batches
 from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
-from prunestats.runners.training.device import place
+from prunestats.runners.training.device import place_network
 from prunestats.runners.training.distillation import Teacher
-from prunestats.runners.training.loop import Recipe, shuffled, train
+from prunestats.runners.training.loop import shuffled, train
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import torch_seed
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How a subnetwork is pruned and trained.
+class PruningProtocol:
+    """Protocol by which a subnetwork is pruned and trained.
 
     Parameters
     ----------
     criterion, init : str
         As in `prune`.
     recipe : Recipe
-        Of fine-tuning.
+        Recipe of fine-tuning.
     steps : int
-        1 prunes at once. More remove an equal part of the filters at each step.
+        1 is one-shot pruning; more is iterative pruning, which removes the same number of filters in every step.
     step_epochs : int
-        Epochs of fine-tuning between two steps, each time with a schedule of their own.
+        Epochs of fine-tuning between two steps, each time with a complete learning-rate schedule.
     taylor_batches : int
-        Batches of training images that the criterion "taylor" looks at.
+        Batches of training images from which the criterion "taylor" is computed.
     bn_recalibration : int
-        Batches of training images on which batch norm's statistics are estimated anew after the last step.
+        Batches of training images on which batch-norm statistics are estimated again after the last step.
     distill_weight, distill_temperature : float
-        As in `Teacher`, the original being the teacher; a weight of 0 is no distillation.
+        As in `Teacher`, the original being the teacher; a weight of 0 means no distillation.
     """
 
     criterion: str
@@ -57,8 +58,8 @@ class Protocol:
     distill_temperature: float = 4.0
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Protocol:
-        """The protocol of a study's table: what it leaves out has its default, what only measures is left out here."""
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> PruningProtocol:
+        """The protocol of a study's table: missing keys have their defaults, keys of measurements are ignored."""
         of_recipe = {field.name for field in fields(Recipe)}
         own = {field.name for field in fields(cls)}
         recipe = Recipe(**{name: value for name, value in parameters.items() if name in of_recipe})
@@ -70,28 +71,28 @@ def prune_and_train(
     trace: Trace,
     data: Data,
     widths: Sequence[int],
-    protocol: Protocol,
+    protocol: PruningProtocol,
     *,
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     on_pruned: Callable[[nn.Module], None] = lambda pruned: None,
 ) -> tuple[nn.Module, float | None]:
-    """Prune an original to some widths and fine-tune it.
+    """Prune an original to given widths and fine-tune it.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The original, left as it was.
+        The original, which is not changed.
     trace : Trace
     data : Data
     widths : sequence of int, length groups
-    protocol : Protocol
+    protocol : PruningProtocol
     rng : numpy.random.Generator
-        Source of all randomness. Torch's global generator is left as it was.
+        Source of all randomness. Torch's global generator is restored.
     on_epoch : callable
-        Receives the metrics of the last fine-tuning; epoch 0 is the network that it begins with.
+        Receives the metrics of the last fine-tuning; epoch 0 is before its first step.
     on_pruned : callable
-        Receives the network after the last pruning, before it is recalibrated and fine-tuned, to look at.
+        Receives the network after the last pruning step, before recalibration and fine-tuning; must not change it.
 
     Returns
     -------
@@ -104,38 +105,38 @@ def prune_and_train(
     DivergedError
         If a loss is not finite.
     """
-    small, left, filters = network, trace, list[NDArray[np.bool_]]()
+    small, remaining, filters = network, trace, list[NDArray[np.bool_]]()
     recipe, teacher = protocol.recipe, None
     if protocol.distill_weight > 0:
         teacher = Teacher(network, protocol.distill_weight, protocol.distill_temperature)
     with torch.random.fork_rng(devices=[]):
         for step, target in enumerate(_targets(trace, widths, protocol.steps)):
             if step > 0:
-                left = left.kept(filters)
+                remaining = remaining.kept(filters)
                 between = replace(recipe, epochs=protocol.step_epochs)
                 train(small, data.train, data.validation, between, rng=rng, teacher=teacher)
             batches = None
             if protocol.criterion == "taylor":
-                batches = some_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
-            scores = importance(small, left, criterion=protocol.criterion, rng=rng, batches=batches)
-            filters = most_important(left, scores, target)
+                batches = random_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
+            scores = importance(small, remaining, criterion=protocol.criterion, rng=rng, batches=batches)
+            filters = most_important(remaining, scores, target)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
-            small = place(keep_filters(small, left, filters, init=protocol.init))
+            small = place_network(keep_filters(small, remaining, filters, init=protocol.init))
         on_pruned(small)
         if protocol.bn_recalibration > 0:
-            recalibrate(small, some_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
+            recalibrate(small, random_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
         loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)
     return small, loss
 
 
 def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArray[np.int64]]:
-    """Widths after each step, on a straight line from the original's to the last."""
+    """Widths after each step, interpolated linearly from the original's to the final ones."""
     start, end = trace.cost.sizes, np.asarray(widths, dtype=np.int64)
     for step in range(1, steps + 1):
         yield start - (start - end) * step // steps
 
 
-def some_batches(split: Split, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
-    """Take the first batches of a random order, as many as there are at most."""
+def random_batches(split: ImageSplit, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
+    """Random batches of a split without replacement: `count`, or all if there are fewer."""
     return [split.batch(members) for members in shuffled(len(split), batch_size, rng)[:count]]

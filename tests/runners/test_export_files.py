@@ -1,4 +1,4 @@
-"""Export: the files compute what was trained, cost what is stored, and say where they come from."""
+"""Export: outputs of the files match the trained network, and their cost and metadata match the database."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def ran(tmp_path_factory):
 
 @pytest.fixture
 def db(ran, tmp_path):
-    """A copy that a test may change, with the weights of the original beside it."""
+    """A copy of the database and of the original's weights that a test may change."""
     shutil.copytree(ran.with_name("results.originals"), tmp_path / "results.originals")
     with sqlite3.connect(ran) as source, sqlite3.connect(tmp_path / "results.db") as target:
         source.backup(target)
@@ -86,7 +86,7 @@ def images():
     return torch.randn(7, 1, 8, 8, generator=torch.Generator().manual_seed(5))
 
 
-def test_it_says_what_is_stored(ran, key, exported):
+def test_the_metadata_match_the_database(ran, key, exported):
     facts = json.loads((exported.folder / "subnetwork.json").read_text())
     assert facts == exported.facts
     [(widths, flops, params, metrics)] = sql(
@@ -113,8 +113,8 @@ def test_safetensors_torch_export_and_onnx_compute_the_same(exported, images):
     assert expected.std() > 0.1
 
 
-def test_what_is_read_back_has_the_error_of_the_database(exported):
-    """On images normalised as the file says, from those that the data set has."""
+def test_an_exported_network_has_the_stored_error(exported):
+    """On the data set's images, normalised by the exported mean and standard deviation."""
     normalisation = exported.facts["normalisation"]
     arrays = READERS["digits"](Path(), None, None)
     images = (torch.from_numpy(arrays.test_images) - normalisation["mean"][0]) / normalisation["spread"][0]
@@ -136,7 +136,7 @@ def test_cost_counted_on_the_files_is_that_of_the_database(ran, key, exported):
         assert (counter.get_total_flops() // 2, sum(p.numel() for p in network.parameters())) == stored
 
 
-def test_latency_stands_beside_the_original_s(exported):
+def test_latency_is_measured_for_subnetwork_and_original(exported):
     assert [found["batch"] for found in exported.facts["latency"]] == [1, 64]
     for found in exported.facts["latency"]:
         assert found["speedup"] == pytest.approx(found["original_median_ms"] / found["median_ms"])
@@ -164,7 +164,7 @@ def test_changed_weights_are_refused(exported, tmp_path):
         load_subnetwork(tmp_path)
 
 
-def test_metrics_that_come_out_otherwise_are_told(db, key, tmp_path):
+def test_metrics_that_differ_from_the_stored_run_are_listed(db, key, tmp_path):
     sql(db, "UPDATE run SET val_loss = val_loss + 0.5 WHERE seed = 0")
     done = export_subnetwork(key, db, tmp_path / "out", onnx=False)
     assert set(done.differences) == {"val_loss"}
@@ -179,9 +179,9 @@ def test_the_command_prints_cost_and_latency_beside_the_original(db, key, tmp_pa
     [(flops, whole)] = sql(db, "SELECT s.flops, o.flops FROM subnetwork s, original o WHERE s.key = ?", key)
     assert re.search(rf"FLOPs +{flops} +{whole} +{whole / flops:.6g}", out)
     assert re.search(r"ms, batch of 64 +[\d.]+ +[\d.]+ +[\d.]+\n", out)
-    assert "its metrics differ from those that are stored" in out
+    assert "its metrics differ from the stored ones" in out
     assert "on cpu with 1 thread" in out
-    assert err.startswith("differs: test_loss is stored as 9.5 and came out as")
+    assert err.startswith("differs: expected test_loss 9.5, as stored; found")
 
 
 def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, tmp_path, images):
@@ -203,7 +203,7 @@ def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, 
         (None, {"protocol": "other"}, r"with protocol 'finetune' \(.*; found 'other'"),
         ("UPDATE subnetwork SET key = 'same' || key", {"key": "same"}, "found 3 that begin with 'same'"),
         ("UPDATE run SET state = 'failed', failure = 'loss is nan'", {}, "found it failed: loss is nan"),
-        ("UPDATE study SET text = 'import of x.csv'", {}, "results from outside"),
+        ("UPDATE study SET text = 'import of x.csv'", {}, "external results"),
         ("UPDATE original SET key = 'x'", {}, "expected the original x among those of study 'export'"),
         ("UPDATE subnetwork SET flops = flops + 1", {}, "flops as stored; found"),
     ],
@@ -240,6 +240,6 @@ class Undecided(nn.Module):
         return self.layer(x) if x.sum() > 0 else x
 
 
-def test_a_network_that_decides_by_its_data_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"torch\.export can follow"):
+def test_a_network_with_data_dependent_control_flow_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"torch\.export can trace"):
         write_subnetwork(Undecided(), torch.zeros(1, 2), tmp_path, {"flops": 4, "params": 6}, onnx=False)

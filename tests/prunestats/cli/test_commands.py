@@ -40,7 +40,7 @@ def test_running_the_demo_again_adds_no_row(demo, prunestats):
     tables = ("study", "original", "subnetwork", "draw", "run", "epoch_metric", "population")
     before = [count(folder / "results.db", table) for table in tables]
     again = prunestats("demo", "--folder", folder, "--subnetworks", 4)
-    assert "were there already" in again.stdout
+    assert "were stored already" in again.stdout
     assert [count(folder / "results.db", table) for table in tables] == before
 
 
@@ -97,7 +97,7 @@ def test_init_sample_and_a_stop_after_some_runs(prunestats, tmp_path):
     (tmp_path / "mine.toml").write_text(text)
     done = prunestats("run", "mine.toml", "--max-runs", 2, "--workers", 0, cwd=tmp_path)
     assert "718 are missing" in done.stdout
-    assert "To go on: prunestats run mine.toml" in done.stdout
+    assert "To resume: prunestats run mine.toml" in done.stdout
     assert "718 runs are missing" in prunestats("status", cwd=tmp_path).stdout
 
 
@@ -155,4 +155,4 @@ def test_a_run_that_diverges_is_stored_as_failed_and_the_study_goes_on(study, pr
     assert "3 of them failed" in done.stdout
     answer = prunestats("sql", "SELECT DISTINCT state, failure FROM results", "--db", db, "-f", "csv").stdout
     assert "failed,DivergedError: training loss became" in answer
-    assert "were there already" in prunestats("run", study, "--db", db).stdout
+    assert "were stored already" in prunestats("run", study, "--db", db).stdout

@@ -60,4 +60,4 @@ def test_a_run_that_kills_its_process_is_stored_as_failed(tmp_path, prunestats, 
     assert {(state, failure) for widths, state, failure in rows if widths in ("[3]", "[4]")} == {("failed", died)}
     assert {(state, failure) for widths, state, failure in rows if widths not in ("[3]", "[4]")} == {("done", None)}
     assert f"2 failed: {died}" in prunestats("status", cwd=tmp_path).stdout
-    assert "were there already" in prunestats("run", "study.toml", "--workers", 2, cwd=tmp_path).stdout
+    assert "were stored already" in prunestats("run", "study.toml", "--workers", 2, cwd=tmp_path).stdout

@@ -87,7 +87,7 @@ def test_kill_9_loses_nothing_and_repeats_nothing(study, tmp_path, environment, 
     after = rows(db, f"id, created_at, {COLUMNS}", "id")
     assert after[: len(before)] == before
     assert rows(db) == uninterrupted
-    assert "were there already" in prunestats("run", study, "--db", db).stdout
+    assert "were stored already" in prunestats("run", study, "--db", db).stdout
     assert rows(db, f"id, created_at, {COLUMNS}", "id") == after
 
 
@@ -102,7 +102,7 @@ def test_status_of_a_running_study_tells_rate_and_time_left(study, tmp_path, env
         so_far = stored(db)
     done, missing, rate = re.fullmatch(
         r"small: (\d+) of 400 runs are stored, (\d+) runs are missing; running; "
-        r"([\d.]+) runs a minute lately, about [\d hmins]+ left\.",
+        r"([\d.]+) runs a minute recently, about [\d hmins]+ left\.",
         answer,
     ).groups()
     assert 8 <= int(done) == 400 - int(missing) <= so_far

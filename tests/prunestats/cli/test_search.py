@@ -61,7 +61,7 @@ def test_a_search_exports_its_winner_and_is_idempotent(tmp_path, prunestats):
         f"AND subnetwork = '{winner['subnetwork']}'",
     )
     assert confirmed[0][1] == 2
-    assert f"no part in choosing it: {100 * confirmed[0][0]:.3g} %" in done.stdout
+    assert f"not used for selection: {100 * confirmed[0][0]:.3g} %" in done.stdout
     assert rows(tmp_path, "SELECT kind FROM analysis") == [("search",)]
     before = rows(tmp_path, "SELECT id, created_at FROM run ORDER BY id")
     again = prunestats("search", "study.toml", *OPTIONS, cwd=tmp_path)

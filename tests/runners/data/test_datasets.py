@@ -26,7 +26,7 @@ def test_normalisation_comes_from_the_training_split():
     assert abs(float(data.validation.images.mean())) > 1e-5
 
 
-def test_the_split_seed_moves_validation_but_never_test():
+def test_the_split_seed_changes_validation_but_never_test():
     first, other = load_data("digits"), load_data("digits", split_seed=1)
     assert not torch.equal(first.validation.labels, other.validation.labels)
     assert torch.equal(first.test.labels, other.test.labels)
@@ -97,7 +97,7 @@ def mine(tmp_path, **changes):
         ({"test_labels": np.arange(8)}, "test labels must occur in training too, 0 to 3; found 7"),
         ({"test_labels": np.arange(8) / 2}, "test labels must be whole numbers"),
         ({"train_labels": np.arange(40) % 4 - 1}, "train labels must be whole numbers from 0; found -1 to 2"),
-        ({"test_images": np.zeros((8, 2, 5, 6))}, "must have one shape"),
+        ({"test_images": np.zeros((8, 2, 5, 6))}, "must hold images of the same shape"),
         ({"test_images": np.full((8, 2, 5, 5), np.nan)}, "images must be finite"),
         ({"test_images": np.zeros((0, 2, 5, 5)), "test_labels": np.zeros(0)}, "test split must hold images"),
         ({"test_labels": np.array([None] * 8)}, "cannot be read as one"),
@@ -113,7 +113,7 @@ def test_a_fraction_that_leaves_a_split_empty_is_refused(tmp_path):
         load_data("npz", mine(tmp_path), 0.01)
 
 
-def test_the_digest_knows_the_content_and_not_the_folder(tmp_path):
+def test_the_digest_depends_on_the_content_and_not_on_the_folder(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         write_cifar(tmp_path / name)
@@ -154,7 +154,7 @@ def half_an_npz(tmp_path):
     ("make", "complaint"),
     [
         (missing_folder, "found nothing at"),
-        (no_folder, "data.folder must say"),
+        (no_folder, "data.folder must name the folder"),
         (half_a_download, "records of 3,073 bytes"),
         (absent_batch, r"data_batch_4\.bin \(binary version\) or data_batch_4 .*; not found"),
         (not_an_npz, "cannot be read as one"),

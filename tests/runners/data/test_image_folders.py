@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three classes, whose order is that of their names; images of several sizes and kinds."""
+    """Three classes in the order of their names, with images of several sizes and formats."""
     rng = np.random.default_rng(0)
     for split, n in (("train", 6), ("val", 2)):
         for label, name in enumerate(("ant", "bee", "cat")):
@@ -64,7 +64,7 @@ def test_normalisation_is_that_of_the_training_images_alone(folder):
     torch.testing.assert_close(train.images.double(), (exact - mean[:, None, None]) / spread[:, None, None])
 
 
-def test_the_shorter_side_is_resized_and_the_centre_cut_out(tmp_path, folder):
+def test_the_shorter_side_is_resized_and_the_centre_cropped(tmp_path, folder):
     ramp = np.tile(np.arange(0, 240, 4, dtype=np.uint8)[None, :, None], (30, 1, 3))  # 60 wide, 30 high
     Image.fromarray(ramp).save(folder / "val" / "ant" / "0.png")
     data = load(folder, image_size=10, resize=15)
@@ -84,7 +84,7 @@ def test_images_are_decoded_once_and_mapped(folder, monkeypatch):
     assert torch.equal(first.train.pixels, again.train.pixels)
 
 
-def test_another_size_or_a_changed_file_is_decoded_anew(folder, tmp_path):
+def test_another_size_or_a_changed_file_is_decoded_again(folder, tmp_path):
     before = load(folder).digest
     load(folder, image_size=8)
     load(folder, resize=20)
@@ -93,7 +93,7 @@ def test_another_size_or_a_changed_file_is_decoded_anew(folder, tmp_path):
     assert len(list((tmp_path / "cache" / "prunestats").iterdir())) == 4
 
 
-def test_the_digest_knows_the_content_and_not_the_folder(folder, tmp_path):
+def test_the_digest_depends_on_the_content_and_not_on_the_folder(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "moved")
     os.utime(tmp_path / "moved" / "train" / "ant" / "1.png")
     assert load(folder).digest == load(tmp_path / "moved").digest
@@ -101,7 +101,8 @@ def test_the_digest_knows_the_content_and_not_the_folder(folder, tmp_path):
 
 def test_a_run_trains_on_mapped_images(folder):
     from prunestats.runners import build_network
-    from prunestats.runners.training.loop import Recipe, train
+    from prunestats.runners.training.loop import train
+    from prunestats.runners.training.recipe import Recipe
 
     data = load(folder)
     own = {"pixels": data.train.pixels[data.train.rows].clone(), "rows": None}
@@ -177,7 +178,7 @@ def test_without_pillow_the_message_says_what_to_install(folder, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [({"image_size": None}, "data.image_size must say"), ({"resize": 8}, "data.resize must be at least")],
+    [({"image_size": None}, "data.image_size must give"), ({"resize": 8}, "data.resize must be at least")],
 )
 def test_sizes_that_do_not_fit_are_refused(folder, options, complaint):
     with pytest.raises(InputError, match=complaint):

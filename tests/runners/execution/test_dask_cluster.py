@@ -1,4 +1,4 @@
-"""Clusters: any scheduler can be joined, a worker may die at any moment, and the rows are the same."""
+"""Clusters: with any scheduler, and with workers that die at any moment, the rows are the same."""
 
 import json
 import os
@@ -45,7 +45,7 @@ learning_rate = 0.05
 
 
 def rows(db):
-    """Everything about the runs of a study that a machine does not decide."""
+    """Columns of the runs of a study that do not depend on the machine."""
     with sqlite3.connect(db) as connection:
         found = connection.execute(
             "SELECT s.key, r.seed, r.state, r.val_error, r.test_error, r.val_loss, r.test_loss, r.train_loss, r.epochs,"
@@ -65,7 +65,7 @@ def wait_until(condition, seconds=60):
 
 @contextmanager
 def dask(*arguments):
-    """A process of the Dask command line, ended with the block."""
+    """A process of the Dask command line, terminated with the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "dask", *map(str, arguments)],
         stdout=subprocess.DEVNULL,
@@ -106,13 +106,13 @@ def expected(tmp_path_factory):
 
 
 def test_any_number_of_workers_gives_the_same_rows(tmp_path, expected):
-    """None and two here, three and then two below."""
+    """Inline and two here, three and then two below."""
     run_study(parse_study(STUDY), tmp_path / "results.db", workers=2)
     assert rows(tmp_path / "results.db") == expected
 
 
-def test_a_worker_that_is_killed_in_mid_training_costs_no_run(tmp_path, expected):
-    """Three workers of a foreign scheduler; one is killed with -9 while it trains."""
+def test_a_worker_that_is_killed_during_training_loses_no_run(tmp_path, expected):
+    """Three workers of an external scheduler, one of which is killed with -9 during training."""
     killed = []
     with scheduler_and_workers(tmp_path, 3) as (address, _, workers), Client(address) as watcher:
 
@@ -132,14 +132,14 @@ def test_a_worker_that_is_killed_in_mid_training_costs_no_run(tmp_path, expected
     assert rows(tmp_path / "results.db") == expected
 
 
-def test_a_scheduler_that_dies_ends_the_study_in_one_line_and_it_goes_on(tmp_path, expected):
+def test_a_scheduler_that_dies_ends_the_study_in_one_line_and_it_is_resumed(tmp_path, expected):
     with scheduler_and_workers(tmp_path, 1) as (address, scheduler, _):
 
         def kill(phase, done, total):
             if phase == "runs" and done == 3:
                 scheduler.kill()
 
-        with pytest.raises(PrunestatsError, match="the same command goes on") as caught:
+        with pytest.raises(PrunestatsError, match="run the same command again to continue") as caught:
             run_study(parse_study(STUDY), tmp_path / "results.db", scheduler=address, progress=kill)
         assert "\n" not in str(caught.value)
     before = rows(tmp_path / "results.db")
@@ -158,7 +158,7 @@ def test_workers_of_another_version_are_refused(tmp_path, monkeypatch):
         pass
 
 
-def test_a_scheduler_that_is_still_to_start_is_waited_for_and_so_is_its_worker(tmp_path):
+def test_the_study_waits_for_a_scheduler_and_its_first_worker(tmp_path):
     """As in a batch job, which starts all three at once."""
     file = tmp_path / "scheduler.json"
 
@@ -194,7 +194,7 @@ def test_workers_that_cannot_run_a_study_are_refused(threads, complaint):
         cluster.worker_check(SimpleNamespace(), "tcp://host:1")(threads)
 
 
-def test_each_worker_is_asked_for_its_version_once_and_one_that_is_gone_is_none():
+def test_the_version_of_each_worker_is_checked_once_and_lost_workers_are_ignored():
     asked = []
 
     def run(function, *, workers, on_error):

@@ -1,4 +1,4 @@
-"""Executors: every task comes back once, with its result or with what ended it."""
+"""Executors: every task is returned once, with its result or its exception."""
 
 import importlib.metadata
 import os
@@ -22,7 +22,7 @@ def pool():
         yield processes
 
 
-# Functions are made inside the tests: workers, which cannot import this file, then receive them whole.
+# Functions are defined inside the tests, so that they are pickled by value: workers cannot import this file.
 def test_inline_and_processes_give_the_same(pool):
     def double(task, shared):
         return 2 * task + shared
@@ -33,7 +33,7 @@ def test_inline_and_processes_give_the_same(pool):
     assert dict(pool.map(double, range(30), lambda task: (shared,))) == here == {n: 2 * n + 7 for n in range(30)}
 
 
-def test_an_exception_belongs_to_its_task(pool):
+def test_an_exception_is_returned_with_its_task(pool):
     def refuse(task):
         if task == 3:
             raise ValueError("three")
@@ -44,8 +44,8 @@ def test_an_exception_belongs_to_its_task(pool):
     assert [found[n] for n in (0, 1, 2, 4, 5)] == [0, 1, 2, 4, 5]
 
 
-def test_only_what_kills_its_worker_by_itself_is_given_up(pool):
-    """Even where its worker held innocent tasks, and with an argument that the dead worker held."""
+def test_only_a_task_that_kills_its_worker_alone_fails(pool):
+    """Even where other tasks were assigned to its worker, which also held a shared argument."""
 
     def maybe_die(task, shared):
         if task == 2:
@@ -60,8 +60,8 @@ def test_only_what_kills_its_worker_by_itself_is_given_up(pool):
     assert results == {n: n + 100 for n in range(12) if n != 2}
 
 
-def test_a_worker_is_started_anew_however_long_that_takes():
-    """Dask alone gives up the place of a worker that is not back in time; a study without workers waits forever."""
+def test_a_worker_is_restarted_however_long_that_takes():
+    """By default Dask removes a worker that is not restarted in time, and a study without workers waits forever."""
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), executor(1) as alone:
         death = alone.client.submit(os._exit, 9, retries=0, pure=False)
         assert isinstance(death.exception(timeout=60), KilledWorker)
@@ -69,8 +69,8 @@ def test_a_worker_is_started_anew_however_long_that_takes():
 
 
 @pytest.mark.parametrize("chosen", [None, "77"])
-def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch, chosen):
-    """All that oneDNN would keep, kernels of shapes that never come back, makes a worker grow from run to run."""
+def test_workers_cache_the_kernels_of_two_runs_unless_set_otherwise(monkeypatch, chosen):
+    """By default oneDNN caches kernels of shapes that never recur, and the memory of a worker grows."""
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
     if chosen is not None:
         monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", chosen)
@@ -82,8 +82,8 @@ def test_workers_keep_the_kernels_of_two_runs_unless_told_otherwise(monkeypatch,
         assert {name: os.environ.get(name) for name in before} == before
 
 
-def test_workers_allocate_by_tbb_where_it_is_installed_and_the_user_names_no_other(monkeypatch, capfd):
-    """This process does not: what it measures beside its workers it measures as any user would."""
+def test_workers_use_the_allocator_of_tbb_where_it_is_installed_and_no_other_is_set(monkeypatch, capfd):
+    """This process does not, so that benchmarks in it measure the environment of a user."""
     library, proxy = cluster.allocator()
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     with executor(1) as alone:
@@ -100,7 +100,7 @@ def test_workers_allocate_by_tbb_where_it_is_installed_and_the_user_names_no_oth
 
 
 @pytest.mark.parametrize("reason", ["no such package", "no such file", "a space in the path", "a GPU"])
-def test_workers_allocate_as_ever(monkeypatch, tmp_path, reason):
+def test_workers_use_the_default_allocator(monkeypatch, tmp_path, reason):
     if reason == "no such package":
         monkeypatch.setattr(cluster, "files", lambda name: importlib.metadata.files(f"no-{name}"))
     elif reason == "a GPU":
@@ -127,18 +127,19 @@ def files_mapped_by(pool):
 KERNELS = """
 import numpy as np, torch
 from prunestats.runners import build_network, prune, trace
-from prunestats.runners.data.datasets import Split
-from prunestats.runners.training.device import place
-from prunestats.runners.training.loop import Recipe, train
+from prunestats.runners.data.datasets import ImageSplit
+from prunestats.runners.training.device import place_network
+from prunestats.runners.training.loop import train
+from prunestats.runners.training.recipe import Recipe
 
 torch.set_num_threads(1)
 shape = (1, 8, 8) if NAME == "resnet_digits" else (3, 32, 32)
 network = build_network(NAME)
 found = trace(network, torch.zeros(1, *shape))
 odd = [max(1, group.size - 3 - place % 5) for place, group in enumerate(found.groups)]
-rows = Split(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
+rows = ImageSplit(torch.randn(20, *shape).contiguous(memory_format=torch.channels_last), torch.arange(20) % 10)
 print(sum(layer.flops_per_pair + layer.flops_per_out > 0 for layer in found.cost.layers), "layers", flush=True)
-pruned, recipe = place(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
+pruned, recipe = place_network(prune(network, found, odd)), Recipe(2, 0.01, 8, 0.9, 0.0)
 said = lambda metric: print("epoch", metric.epoch, flush=True)
 train(pruned, rows, rows, recipe, rng=np.random.default_rng(0), on_epoch=said)
 """
@@ -146,7 +147,7 @@ train(pruned, rows, rows, recipe, rng=np.random.default_rng(0), on_epoch=said)
 
 @pytest.mark.parametrize("name", ["resnet_digits", "resnet56", "mobilenet_v2_cifar"])
 def test_a_run_finds_its_kernels_again(name):
-    """With as many as workers keep none is compiled twice, and there is room for those of another run."""
+    """With the cache of a worker no kernel is compiled twice, and those of another run fit, too."""
     code = KERNELS.replace("NAME", repr(name))
     layers = {"resnet_digits": 10, "resnet56": 58, "mobilenet_v2_cifar": 53}[name]
     limits = {**cluster._worker_environment(layers), "ONEDNN_VERBOSE": "2"}
@@ -161,7 +162,7 @@ def test_a_run_finds_its_kernels_again(name):
     assert "create:cache_miss" not in second
 
 
-def test_tasks_are_drawn_as_they_are_needed(pool):
+def test_tasks_are_generated_as_needed(pool):
     drawn = []
 
     def endless():

@@ -9,7 +9,8 @@ import torch
 from prunestats.runners import build_network, load_data
 from prunestats.runners.execution.worker import OriginalTask, RunTask, run_subnetwork, run_task, train_original
 from prunestats.runners.study.file import demo_study_file, read_study
-from prunestats.runners.training.loop import DivergedError, Recipe, evaluate, train
+from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng
 
 STUDY = read_study(demo_study_file())
@@ -41,15 +42,15 @@ def run(**changes):
     return RunTask(**{**fields, **changes})
 
 
-def test_training_learns_and_repeats_itself(task, trained):
+def test_training_reduces_the_error_reproducibly(task, trained):
     # of ten classes, chance errs on nine tenths
     assert trained.val_error < 0.6
     assert train_original(task).sha256 == trained.sha256
     assert train_original(dataclasses.replace(task, seed=1)).sha256 != trained.sha256
 
 
-def test_dropout_draws_from_the_seed_alone(task, monkeypatch):
-    """Also where a network draws while it trains."""
+def test_dropout_depends_on_the_seed_only(task, monkeypatch):
+    """Also where a network uses random numbers in training."""
 
     def dropping(num_classes):
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(), torch.nn.Linear(64, num_classes))
@@ -73,7 +74,7 @@ def test_a_run_is_the_same_wherever_and_whenever_it_runs(task, trained):
     assert where["versions"]["torch"] == torch.__version__
 
 
-def test_fine_tuning_recovers_and_the_log_tells_it(task, trained):
+def test_fine_tuning_reduces_the_error_and_is_logged(task, trained):
     outcome, _ = run_subnetwork(run(), task, trained.weights)
     assert outcome.state == "done"
     assert [metric.epoch for metric in outcome.epochs_log] == [0, 1, 2]
@@ -128,7 +129,7 @@ def test_proxies_are_of_the_network_before_training_and_change_nothing_else(task
     plain, beside, pruned, recalibrated = (run_subnetwork(each, task, trained.weights)[0] for each in tasks)
     assert (plain.pruned_val_error, plain.recalibrated_val_error) == (None, None)
     assert beside.pruned_val_error == pruned.val_error
-    # other batches, so nearly the same
+    # recalibrated on other batches, so only nearly equal
     assert beside.recalibrated_val_error == pytest.approx(recalibrated.val_error, abs=0.05)
     unmeasured = dataclasses.replace(beside, pruned_val_error=None, recalibrated_val_error=None, wall_s=0.0)
     assert unmeasured == dataclasses.replace(plain, wall_s=0.0)

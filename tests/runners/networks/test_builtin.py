@@ -1,4 +1,4 @@
-"""Original networks: their published sizes, and names that are looked up elsewhere."""
+"""Original networks: published sizes, collections of other packages, and the user's own."""
 
 import sys
 import types
@@ -22,7 +22,7 @@ from prunestats.runners.networks import builtin as networks
     ],
 )
 def test_published_sizes_with_1000_classes(name, size, params, flops):
-    """Parameters to the last one; multiply-adds to the two decimals in which they are published."""
+    """Parameters exactly; multiply-adds to the two decimals that are published."""
     with torch.device("meta"):
         network = build_network(name, num_classes=1000)
     assert sum(p.numel() for p in network.parameters()) == params
@@ -112,7 +112,7 @@ def create(name, *, num_classes, pretrained=None, weights="default"):
 
 
 def test_networks_of_torchvision_and_timm_where_these_are_installed(monkeypatch):
-    """Neither is installed here: modules that answer like them stand in their place."""
+    """Neither is needed here: fake modules replace them."""
     fake(monkeypatch, "torchvision")
     fake(monkeypatch, "torchvision.models", get_model=create)
     fake(monkeypatch, "timm", create_model=create)
@@ -136,7 +136,7 @@ def test_an_unknown_network_is_refused(name, complaint):
 
 
 def test_a_collection_that_does_not_fit_torch_says_so(monkeypatch):
-    """As torchvision does whose build is of another torch."""
+    """As a torchvision that was built for another torch."""
 
     def fail(name):
         raise RuntimeError("operator torchvision::nms\ndoes not exist")

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: loaded whole, or refused in one line; never code."""
+"""Checkpoints: loaded completely, or refused in one line; code in them is never run."""
 
 import pickle
 
@@ -8,7 +8,7 @@ import torch
 
 from prunestats.errors import InputError, StudyError
 from prunestats.runners import build_network
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.execution.worker import train_original
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.study.file import demo_study_file, parse_study
@@ -31,14 +31,14 @@ def saved(path, content):
 
 
 @pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
-def test_weights_are_loaded_whole(tmp_path, weights, name):
+def test_all_weights_are_loaded(tmp_path, weights, name):
     network = build_network("resnet_digits", seed=6)
     load_checkpoint(network, saved(tmp_path / name, weights))
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
-def test_what_training_scripts_wrap_around_weights_is_taken_off(tmp_path, weights, wrapper):
+def test_wrappers_and_prefixes_of_training_scripts_are_removed(tmp_path, weights, wrapper):
     parallel = {f"module.{name}": value for name, value in weights.items() if "num_batches" not in name}
     network = build_network("resnet_digits", seed=6)
     load_checkpoint(network, saved(tmp_path / "w.pt", {wrapper: parallel, "epoch": 3}))
@@ -58,10 +58,13 @@ def without(weights, *names):
     ("change", "complaint"),
     [
         (lambda w: without(w, "stem.weight", "fc.bias"), "it lacks fc.bias, stem.weight"),
-        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "holds what the network does not: extra.weight"),
+        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "has entries that the network does not have: extra.weight"),
         (lambda w: {f"net.{name}": value for name, value in w.items()}, "lacks .* and 44 more"),
         (lambda w: {**w, "fc.weight": torch.zeros(100, 64)}, r"fc.weight has shape \(100, 64\), the network's has"),
-        (lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)}, "fc.bias holds values that are not finite"),
+        (
+            lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)},
+            "expected finite weights; found NaN or infinity in fc.bias",
+        ),
         (lambda w: [1, 2], "must hold a state dict"),
         (lambda w: {"stem.weight": 3}, "must hold a state dict"),
         (lambda w: {"stem.weight": Hostile()}, "holds more than weights"),
@@ -93,7 +96,7 @@ def from_checkpoint(path):
 
 def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
     path = saved(tmp_path / "w.pt", weights)
-    planned = plan(parse_study(from_checkpoint(path)))
+    planned = plan_study(parse_study(from_checkpoint(path)))
     task = planned.originals[0].task
     assert task.recipe == {"checkpoint": path, "sha256": checkpoint_sha256(path)}
     trained = train_original(task)
@@ -102,9 +105,9 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
     assert 0 < trained.val_error <= 1
 
 
-def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tmp_path, weights):
+def test_an_original_is_identified_by_the_content_of_its_checkpoint_not_by_its_path(tmp_path, weights):
     def key(name, content):
-        return plan(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
+        return plan_study(parse_study(from_checkpoint(saved(tmp_path / name, content)))).originals[0].task.key
 
     first = key("a.safetensors", weights)
     assert first == key("b.safetensors", weights)
@@ -113,18 +116,18 @@ def test_an_original_is_known_by_its_checkpoints_content_and_not_by_its_place(tm
 
 def test_a_file_that_changes_after_planning_is_refused(tmp_path, weights):
     path = saved(tmp_path / "w.pt", weights)
-    task = plan(parse_study(from_checkpoint(path))).originals[0].task
+    task = plan_study(parse_study(from_checkpoint(path))).originals[0].task
     saved(tmp_path / "w.pt", {**weights, "fc.bias": weights["fc.bias"] + 1})
-    with pytest.raises(InputError, match="not what it was when the study was planned"):
+    with pytest.raises(InputError, match="has changed since the study was planned"):
         train_original(task)
 
 
 def test_a_wrong_checkpoint_is_refused_before_anything_is_trained(tmp_path, weights):
     with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: checkpoint .* cannot be read"):
-        plan(parse_study(from_checkpoint(tmp_path / "absent.pt")))
+        plan_study(parse_study(from_checkpoint(tmp_path / "absent.pt")))
     path = saved(tmp_path / "w.pt", without(weights, "fc.bias"))
     with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: .* it lacks fc\.bias"):
-        plan(parse_study(from_checkpoint(path)))
+        plan_study(parse_study(from_checkpoint(path)))
 
 
 @pytest.mark.parametrize("line", ["epochs = 3", "learning_rate = 0.1", 'optimiser = "adamw"', "seeds = [0, 1]"])

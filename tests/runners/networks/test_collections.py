@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.errors import InputError, TraceError
 from prunestats.runners import build_network, prune, trace
-from prunestats.runners.pruning.shrinking import keep_filters, silence
+from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.run import run_study
 
 FOLDER = Path(sys.prefix) / "collections"
@@ -50,7 +50,7 @@ REFUSED = {
     "timm:test_convnext": "'stem.1' of kind LayerNorm2d owns parameters",
     "timm:test_nfnet": r"'stem.conv1' of kind ScaledStdConv2d owns parameters \(bias, gain, weight\)",
     "timm:test_vit": "the network itself, a VisionTransformer owns parameters",
-    "timm:ghostnet_050": "'blocks.0.0.ghost2.primary_conv.1' cannot be followed",
+    "timm:ghostnet_050": "'blocks.0.0.ghost2.primary_conv.1' cannot be traced",
 }
 
 
@@ -82,7 +82,7 @@ def counted(network, image):
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
-def test_their_networks_are_costed_and_pruned_exactly(name):
+def test_networks_of_collections_are_costed_and_pruned_exactly(name):
     network = build_network(name, num_classes=10, seed=0).eval()
     image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     traced = trace(network, image)
@@ -96,7 +96,7 @@ def test_their_networks_are_costed_and_pruned_exactly(name):
         assert (traced.cost.flops(widths)[0], traced.cost.params(widths)[0]) == counted(small, image)
     filters = [rng.permutation(group.size) < max(1, round(0.7 * group.size)) for group in traced.groups]
     with torch.no_grad():
-        found, expected = keep_filters(network, traced, filters)(image), silence(network, traced, filters)(image)
+        found, expected = keep_filters(network, traced, filters)(image), mask_filters(network, traced, filters)(image)
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
     prune(network, traced, widths, init="scratch").train()(torch.randn(2, 3, 64, 64))
     small.train()(torch.randn(2, 3, 64, 64)).square().mean().backward()
@@ -104,8 +104,8 @@ def test_their_networks_are_costed_and_pruned_exactly(name):
 
 
 @pytest.mark.parametrize(("name", "layers"), [("torchvision:efficientnet_v2_m", 403), ("timm:starnet_s1", 117)])
-def test_rounding_is_not_taken_for_a_mistake(name, layers):
-    """Neither what grows over hundreds of layers, nor what grows where branches are multiplied."""
+def test_rounding_error_is_no_mismatch(name, layers):
+    """Neither over hundreds of layers, nor where multiplicative branches amplify it."""
     traced = trace(build_network(name, seed=0), torch.zeros(1, 3, 96, 96))
     assert len(traced.layers) == layers
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_pruned_exactly_is_refused_with_the_reason(name, complain
     [
         ("torchvision:resnet19", r"torchvision has no such network \(Unknown model resnet19\)"),
         ("timm:resnet19", r"timm has no such network \(Unknown model"),
-        ("torchvision:raft_small", "'torchvision:raft_small' cannot be made with 10 classes.*does it classify images"),
+        ("torchvision:raft_small", "'torchvision:raft_small' cannot be built with 10 classes.*does it classify images"),
     ],
 )
 def test_other_names_are_refused_in_one_line(name, complaint):
@@ -166,7 +166,7 @@ batch_size = 32
 """
 
 
-def test_a_study_of_their_networks_runs(tmp_path):
+def test_a_study_of_networks_of_collections_runs(tmp_path):
     rng = np.random.default_rng(0)
     labels = {"train": np.arange(96) % 3, "test": np.arange(48) % 3}
     arrays = {

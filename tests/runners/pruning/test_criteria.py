@@ -1,4 +1,4 @@
-"""Criteria against their definitions, computed in another way."""
+"""Criteria against their definitions, computed independently."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_geometric_median_is_the_sum_of_distances_to_the_layers_filters(original
     np.testing.assert_allclose(importance(network, traced, criterion="geometric_median")[group], expected, rtol=1e-9)
 
 
-def test_filters_that_are_alike_matter_least_by_geometric_median(original):
+def test_a_filter_at_the_mean_is_least_important_by_geometric_median(original):
     network, traced = build_network("resnet_digits", seed=3), original[1]
     with torch.no_grad():
         layer = dict(network.named_modules())[traced.groups[1].name]
@@ -52,7 +52,7 @@ def test_filters_that_are_alike_matter_least_by_geometric_median(original):
 
 @pytest.mark.parametrize("group", [0, 1, 4])
 def test_taylor_is_the_squared_slope_of_the_loss_along_a_filter(original, group):
-    """The slope is measured: the loss with the filter scaled a little up and a little down."""
+    """The derivative by central differences: the loss with the filter scaled slightly up and down."""
     network, traced = original
     network = build_network("resnet_digits").double().eval()
     network.load_state_dict(original[0].state_dict())
@@ -74,7 +74,7 @@ def test_taylor_is_the_squared_slope_of_the_loss_along_a_filter(original, group)
     assert expected > 0
 
 
-def test_taylor_leaves_the_network_as_it_was(original):
+def test_taylor_does_not_change_the_network(original):
     network, traced = original
     before = {name: value.clone() for name, value in network.state_dict().items()}
     importance(network, traced, criterion="taylor", batches=BATCHES)

@@ -23,14 +23,14 @@ def original():
     return network.eval(), trace(network, INPUT)
 
 
-def test_keeping_every_filter_keeps_every_bit(original):
+def test_keeping_every_filter_is_exact_to_the_last_bit(original):
     network, traced = original
     small = prune(network, traced, traced.cost.sizes)
     assert torch.equal(small(INPUT), network(INPUT))
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_pruned_network_is_the_original_with_those_filters_silenced(original, seed):
+def test_a_pruned_network_is_the_original_with_those_filters_masked(original, seed):
     network, traced = original
     rng = np.random.default_rng(seed)
     filters = most_important(
@@ -56,7 +56,7 @@ def test_l1_sums_the_norms_of_all_writers_of_a_stream(original):
     np.testing.assert_allclose(importance(network, traced)[0], expected.numpy(), rtol=1e-6)
 
 
-def test_bn_scale_looks_at_batch_norms_alone(original):
+def test_bn_scale_uses_batch_norms_only(original):
     network, traced = original
     modules = dict(network.named_modules())
     expected = modules["stages.0.bn1"].weight.abs().detach().double().numpy()
@@ -85,7 +85,7 @@ def test_each_criterion_gives_the_widths_asked_for(original, criterion):
     assert torch.equal(small(INPUT), again(INPUT))
 
 
-def test_scratch_forgets_the_weights(original):
+def test_scratch_discards_the_weights(original):
     network, traced = original
     inherited = prune(network, traced, traced.cost.sizes)
     scratch = prune(network, traced, traced.cost.sizes, init="scratch")

@@ -1,4 +1,4 @@
-"""Traces against the networks themselves: cost, widths, and what pruned networks compute."""
+"""Traces against their networks: cost, widths, and outputs of pruned networks."""
 
 import importlib.util
 from pathlib import Path
@@ -13,7 +13,7 @@ from prunestats.errors import TraceError
 from prunestats.runners import NETWORKS, build_network, prune, trace
 from prunestats.runners.pruning.dependency_graph import coupled_layers
 from prunestats.runners.pruning.filter_choice import most_important
-from prunestats.runners.pruning.shrinking import keep_filters, silence
+from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 
 _spec = importlib.util.spec_from_file_location("zoo", Path(__file__).with_name("zoo.py"))
 zoo = importlib.util.module_from_spec(_spec)
@@ -30,7 +30,7 @@ def shape_of(name):
 
 
 def counted(network, shape):
-    """What another counter finds; on torch's meta device, which computes shapes alone."""
+    """FLOPs and parameters by torch's counter, on the meta device, which computes shapes only."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.zeros(shape, device="meta"))
     return counter.get_total_flops() // 2, sum(p.numel() for p in network.parameters())
@@ -62,8 +62,8 @@ def test_cost_and_widths_are_those_of_the_pruned_network(name, n):
         assert {modules[name].weight.shape[0] for name in group.writers} == {width}
 
 
-@pytest.mark.parametrize(("network", "sizes"), zoo.followed().values(), ids=zoo.followed())
-def test_every_kind_of_connection_is_followed(network, sizes):
+@pytest.mark.parametrize(("network", "sizes"), zoo.traced().values(), ids=zoo.traced())
+def test_every_kind_of_connection_is_traced(network, sizes):
     traced = trace(network, torch.randn(2, 3, 8, 8))
     assert [group.size for group in traced.groups] == sizes
     check_cost(network, traced, (1, 3, 8, 8), N_SUBNETWORKS)
@@ -77,8 +77,8 @@ def test_what_cannot_be_pruned_exactly_is_refused_by_name(network, complaint):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_pruned_network_computes_what_the_silenced_original_computes(name):
-    """Real weights, batch norms that are not neutral, small images; every filter kept gives every bit."""
+def test_a_pruned_network_matches_the_masked_original(name):
+    """With non-trivial batch norms on small images; keeping every filter is exact to the last bit."""
     network = build_network(name, seed=0).eval()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -96,7 +96,7 @@ def test_a_pruned_network_computes_what_the_silenced_original_computes(name):
         rng = np.random.default_rng(3)
         widths = rng.integers(1, traced.cost.sizes, endpoint=True)
         filters = most_important(traced, [rng.random(group.size) for group in traced.groups], widths)
-        expected = silence(network, traced, filters)(images)
+        expected = mask_filters(network, traced, filters)(images)
         found = keep_filters(network, traced, filters)(images)
     assert expected.std() > 0
     torch.testing.assert_close(found / expected.abs().max(), expected / expected.abs().max(), rtol=1e-5, atol=1e-5)
@@ -110,12 +110,12 @@ def test_residual_streams_are_one_group():
     assert [group.size for group in traced.groups] == [16, 16, 32, 32, 64, 64]
 
 
-def test_groups_that_begin_in_one_layer_have_names_of_their_own():
-    network, _ = zoo.followed()["a concatenation joins a stream"]
+def test_groups_with_the_same_first_writer_have_different_names():
+    network, _ = zoo.traced()["a concatenation joins a stream"]
     assert [group.name for group in trace(network, torch.zeros(1, 3, 8, 8)).groups] == ["c", "c#1"]
 
 
-def test_a_trace_of_what_is_left_is_the_trace_of_the_pruned_network():
+def test_the_remaining_trace_is_that_of_the_pruned_network():
     network = build_network("mobilenet_v2_cifar", seed=0)
     traced = trace(network, torch.zeros(1, 3, 32, 32))
     rng = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_a_trace_of_what_is_left_is_the_trace_of_the_pruned_network():
             np.testing.assert_array_equal(getattr(mine, side).filter, getattr(other, side).filter)
 
 
-def test_tracing_leaves_the_network_as_it_was():
+def test_tracing_does_not_change_the_network():
     network = build_network("resnet_digits", seed=0).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     trace(network, torch.randn(4, 1, 8, 8))
@@ -137,10 +137,10 @@ def test_tracing_leaves_the_network_as_it_was():
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("wanting_no_gradients", [torch.no_grad, torch.inference_mode])
-def test_a_caller_who_wants_no_gradients_may_trace(wanting_no_gradients):
+@pytest.mark.parametrize("gradients_disabled", [torch.no_grad, torch.inference_mode])
+def test_tracing_works_where_gradients_are_disabled(gradients_disabled):
     network = build_network("resnet_digits")
-    with wanting_no_gradients():
+    with gradients_disabled():
         found = trace(network, torch.zeros(1, 1, 8, 8))
     expected = trace(network, torch.zeros(1, 1, 8, 8))
     assert (found.groups, found.cost) == (expected.groups, expected.cost)
@@ -154,7 +154,7 @@ def test_frozen_parameters_are_traced_and_stay_frozen():
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_a_failure_of_torch_pruning_is_told_in_one_line():
+def test_a_failure_of_torch_pruning_is_reported_in_one_line():
     class Graph:
         def get_all_groups(self, **_):
             yield "a group"
@@ -162,5 +162,5 @@ def test_a_failure_of_torch_pruning_is_told_in_one_line():
 
     groups = coupled_layers(Graph(), [])
     assert next(groups) == "a group"
-    with pytest.raises(TraceError, match=r"Torch-Pruning cannot follow .* \(IndexError: list index out of range\)"):
+    with pytest.raises(TraceError, match=r"Torch-Pruning cannot trace .* \(IndexError: list index out of range\)"):
         next(groups)

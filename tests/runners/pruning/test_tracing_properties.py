@@ -1,4 +1,4 @@
-"""Random architectures: pruning them is silencing filters, and costs what is counted."""
+"""Random architectures: pruned networks match masked ones, and their cost is that counted by torch."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from prunestats.runners.pruning.shrinking import keep_filters
 
 
 class Norm(nn.Sequential):
-    """A convolution and a batch norm that is not neutral."""
+    """A convolution and a batch norm with random statistics and parameters."""
 
     def __init__(self, inputs, outputs, kernel=3, groups=1, bias=False):
         norm = nn.BatchNorm2d(outputs)
@@ -64,7 +64,7 @@ class Depthwise(nn.Module):
 
 
 class Grouped(nn.Module):
-    """A grouped convolution between two plain ones, beside a shortcut."""
+    """A grouped convolution between two ordinary ones, with a shortcut."""
 
     def __init__(self, inputs, groups):
         super().__init__()
@@ -114,8 +114,8 @@ def networks(draw):
         return Net(blocks, draw(st.booleans())).eval()
 
 
-def silence(network, traced, filters):
-    """Zeros for all that removed filters own, batch norm included; what reads them is left as it is."""
+def mask_filters(network, traced, filters):
+    """A copy whose removed filters have zero parameters, batch norms included; layers that read them are unchanged."""
     silenced = prune(network, traced, traced.cost.sizes)
     modules = dict(silenced.named_modules())
     for layer in traced.layers:
@@ -136,7 +136,7 @@ def check(network, seed):
     with torch.no_grad():
         assert torch.equal(prune(network, traced, traced.cost.sizes)(images), network(images))
         small = keep_filters(network, traced, filters)
-        expected = silence(network, traced, filters)(images)
+        expected = mask_filters(network, traced, filters)(images)
         scale = expected.abs().max()
         torch.testing.assert_close(small(images) / scale, expected / scale, rtol=1e-5, atol=1e-5)
         with FlopCounterMode(display=False) as counter:
@@ -147,12 +147,12 @@ def check(network, seed):
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.integers(0, 2**31))
-def test_pruning_is_silencing(network, seed):
+def test_pruning_is_masking(network, seed):
     check(network, seed)
 
 
 @pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.integers(0, 2**31))
-def test_pruning_is_silencing_in_many_networks(network, seed):
+def test_pruning_is_masking_in_many_networks(network, seed):
     check(network, seed)

@@ -1,4 +1,4 @@
-"""Small networks with one feature each that tracing must follow, or must refuse."""
+"""Small networks with one feature each, which tracing must support or refuse."""
 
 import torch
 from torch import nn
@@ -64,8 +64,8 @@ def _residual_output(net, x):
     return y + net.b(functional.relu(y))
 
 
-def followed():
-    """Networks that are traced, with the sizes of their groups."""
+def traced():
+    """Networks that can be traced, with the sizes of their groups."""
     linear = nn.Linear
     return {
         "flattened": (
@@ -146,7 +146,7 @@ def followed():
 
 
 def _head(middle, inputs=8, **layers):
-    """A network that does something to the 8 channels of its first layer before its second reads them."""
+    """A network that transforms the 8 channels of its first layer before the second reads them."""
     return Net(
         lambda n, x: n.fc(pooled(n.b(middle(n, n.a(x), x)))),
         a=conv(3, 8), **layers, b=conv(inputs, 6), fc=nn.Linear(6, 2),
@@ -169,7 +169,7 @@ class Reused(nn.Module):
 
 
 class Gained(nn.Conv2d):
-    """A convolution with a parameter more than others have."""
+    """A convolution with an additional parameter."""
 
     def __init__(self, *sizes):
         super().__init__(*sizes)
@@ -192,7 +192,7 @@ class Scaled(nn.Module):
 
 
 def refused():
-    """Networks that are refused, with what the message must say."""
+    """Networks that are refused, with the expected message."""
     return {
         "used twice": (Reused(), "'a' is used more than once"),
         "idle": (_head(lambda n, y, x: y, idle=conv(3, 3)), "'idle' takes no part"),
@@ -202,7 +202,7 @@ def refused():
             "'t' of kind ConvTranspose2d owns parameters",
         ),
         "norm without parameters": (
-            _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be followed",
+            _head(lambda n, y, x: n.norm(y), norm=nn.GroupNorm(2, 8, affine=False)), "layer 'b' cannot be traced",
         ),
         "shuffled": (_head(lambda n, y, x: _shuffled(y)), "the network itself takes the 8 channels"),
         "a gain": (
@@ -211,28 +211,28 @@ def refused():
         ),
         "a parameter of its own": (Scaled(), r"the network itself, a Scaled owns parameters \(scale\)"),
         "attention": (
-            _head(lambda n, y, x: y * torch.sigmoid(y.mean(1, keepdim=True))), "layer 'b' cannot be followed"
+            _head(lambda n, y, x: y * torch.sigmoid(y.mean(1, keepdim=True))), "layer 'b' cannot be traced"
         ),
-        "softmax": (_head(lambda n, y, x: y.softmax(1)), "layer 'b' cannot be followed"),
+        "softmax": (_head(lambda n, y, x: y.softmax(1)), "layer 'b' cannot be traced"),
         "chunked": (
             _head(lambda n, y, x: y.chunk(2, 1)[0] * y.chunk(2, 1)[1].sigmoid(), inputs=4),
-            "layer 'b' cannot be followed|stops working after layer 'a'",
+            "layer 'b' cannot be traced|fails after layer 'a'",
         ),
-        "sliced": (_head(lambda n, y, x: y[:, :4], inputs=4), "stops working after layer 'a'"),
+        "sliced": (_head(lambda n, y, x: y[:, :4], inputs=4), "fails after layer 'a'"),
         "the number of channels in forward": (
-            _head(lambda n, y, x: y.view(-1, 8, 64).view(-1, 8, 8, 8)), "stops working after layer 'a'"
+            _head(lambda n, y, x: y.view(-1, 8, 64).view(-1, 8, 8, 8)), "fails after layer 'a'"
         ),
         "padded channels": (
-            _head(lambda n, y, x: functional.pad(y, (0, 0, 0, 0, 4, 4)), inputs=16), "cannot be followed"
+            _head(lambda n, y, x: functional.pad(y, (0, 0, 0, 0, 4, 4)), inputs=16), "cannot be traced"
         ),
         "one channel times many": (
-            _head(lambda n, y, x: y * n.gate(x), gate=conv(3, 1)), "'gate' cannot be followed: its 1 channels"
+            _head(lambda n, y, x: y * n.gate(x), gate=conv(3, 1)), "'gate' cannot be traced: its 1 channels"
         ),
         "nothing to prune": (
-            Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters that could be pruned"
+            Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters to prune"
         ),
         "a dictionary": (
-            Net(lambda n, x: {"logits": n.fc(pooled(n.a(x)))}, a=conv(3, 8), fc=nn.Linear(8, 2)), "returns a dict"
+            Net(lambda n, x: {"logits": n.fc(pooled(n.a(x)))}, a=conv(3, 8), fc=nn.Linear(8, 2)), "found a dict"
         ),
         "another image": (
             Net(lambda n, x: n.fc(pooled(n.a(x))), a=conv(1, 8), fc=nn.Linear(8, 2)), r"of shape \(3, 8, 8\)"

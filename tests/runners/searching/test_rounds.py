@@ -1,4 +1,4 @@
-"""The studies of a search: what they train, with which seeds, and where candidates come from."""
+"""The studies of a search: trainings, seeds, and the space of the candidates."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def planned(budget=40, network="resnet_digits", flops=0.5, **options):
     return search_plan(parse_study(STUDY), SearchOptions(flops, budget, network, **options))
 
 
-def test_seeds_that_choose_and_report_are_new_and_apart():
+def test_seeds_for_selection_and_reporting_are_new_and_disjoint():
     plan = planned()
     parts = [plan.first_rung(), plan.later_rung(1, [[1] * 6]), plan.finalists([[1] * 6]), plan.confirmation([[1] * 6])]
     seeds = [part.protocol.seeds for part in parts]
@@ -83,18 +83,18 @@ def population(trend):
     return frame.assign(original="a", seed=0, log_cross_entropy=np.log(loss))
 
 
-def test_candidates_come_from_around_an_optimum_that_was_found():
+def test_candidates_are_sampled_around_an_estimated_optimum():
     space, reasons = candidate_space(Space("initial", Independent()), population("bent"))
     assert space.name == "initial-refined"
     assert any("interior" in reason for reason in reasons)
     assert replace(planned(), space=space).first_rung().spaces[0].space() == space
 
 
-def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
+def test_without_an_optimum_they_are_sampled_from_the_first_space_with_the_reason():
     initial = Space("initial", Independent())
     space, reasons = candidate_space(initial, population("none"))
     assert space == initial
-    assert reasons[-1] == "Candidates come from the study's first space."
+    assert reasons[-1] == "Candidates are sampled from the study's first space."
     assert "prunestats run" in candidate_space(initial, None)[1][0]
     assert candidate_space(initial, population("bent").head(2))[0] == initial
 
@@ -102,7 +102,7 @@ def test_without_an_optimum_they_come_from_the_first_space_and_it_is_said():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"network": None}, "the study has resnet_digits, resnet20: choose with --network"),
+        ({"network": None}, "the study has resnet_digits, resnet20: select one with --network"),
         ({"network": "vgg"}, "found 'vgg'"),
         ({"budget": 16}, "budget of 17 trainings or more: 14 for finalists and confirmation"),
         ({"confirm_seeds": 1}, "confirm_seeds must be 2 or more"),

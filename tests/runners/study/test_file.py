@@ -3,20 +3,20 @@ from pathlib import Path
 import pytest
 
 from prunestats.errors import StudyError
-from prunestats.runners.execution.study_plan import plan
-from prunestats.runners.study.file import Study, demo_study_file, parse_study, read_study
+from prunestats.runners.execution.study_plan import network_depth, plan_study
+from prunestats.runners.study.file import Study, demo_study_file, parse_study, read_study, with_subnetworks
 
 DEMO = demo_study_file().read_text()
 
 
-def test_the_shipped_study_is_whole():
+def test_the_demos_study_is_complete():
     study = read_study(demo_study_file())
     assert [space.name for space in study.spaces] == ["initial", "uniform"]
     assert study.population.subnetworks == 60
     assert study.originals[0].seeds == (0, 1)
 
 
-def test_the_fingerprint_knows_the_content_and_not_the_layout():
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_layout():
     same = parse_study(DEMO.replace("seed = 2304", "seed    =   2304  # spaced"))
     other = parse_study(DEMO.replace("seed = 2304", "seed = 2305"))
     assert same.fingerprint == parse_study(DEMO).fingerprint != other.fingerprint
@@ -74,7 +74,7 @@ def test_a_wrong_key_is_named_in_one_line(old, new, complaint):
 )
 def test_an_impossible_study_is_refused_before_anything_is_trained(old, new, complaint):
     with pytest.raises(StudyError, match=complaint):
-        plan(parse_study(DEMO.replace(old, new)))
+        plan_study(parse_study(DEMO.replace(old, new)))
 
 
 def test_a_missing_study_file_says_what_to_do(tmp_path):
@@ -82,20 +82,50 @@ def test_a_missing_study_file_says_what_to_do(tmp_path):
         read_study(tmp_path / "absent.toml")
 
 
+@pytest.mark.parametrize("line", ["subnetworks = 60 ", "subnetworks=60", "  subnetworks  =  6_0"])
+def test_another_number_of_subnetworks_keeps_all_else_and_the_comments(line):
+    text = DEMO.replace("subnetworks = 60 ", line)
+    changed = with_subnetworks(text, 4)
+    assert parse_study(changed).population.subnetworks == 4
+    assert changed == text.replace("60", "4").replace("6_0", "4")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("subnetworks = 60 ", "", "expected one line `subnetworks = N` in the study; found 0"),
+        ("[population]\nsubnetworks = 60 ", "[population]\n'subnetworks' = 60 ", "found 0: write it below"),
+        ("seed = 2304 ", 'refines = """\nsubnetworks = 3\n"""\nseed = 2304 ', "found 2: write it below"),
+    ],
+)
+def test_a_study_without_one_number_of_subnetworks_is_refused(old, new, complaint):
+    assert old in DEMO
+    with pytest.raises(StudyError, match=complaint):
+        with_subnetworks(DEMO.replace(old, new, 1), 4)
+
+
+def test_a_number_of_subnetworks_that_is_only_text_is_refused():
+    text = DEMO.replace("subnetworks = 60 ", "").replace(
+        "seed = 2304 ", 'refines = """\nsubnetworks = 60\n"""\nseed = 1 '
+    )
+    with pytest.raises(StudyError, match=r"below \[population\]; found it elsewhere: move it there"):
+        with_subnetworks(text, 4)
+
+
 def test_the_same_file_gives_the_same_subnetworks():
-    first, second = plan(parse_study(DEMO)), plan(parse_study(DEMO))
+    first, second = plan_study(parse_study(DEMO)), plan_study(parse_study(DEMO))
     assert [p.keys for p in first.populations] == [p.keys for p in second.populations]
     assert first.n_runs == 2 * 3 * 2 * 60
-    assert first.depth == 10
+    assert network_depth(first.originals) == 10
 
 
 def test_populations_of_different_originals_regimes_and_spaces_differ():
-    keys = [tuple(map(tuple, p.sample.widths.tolist())) for p in plan(parse_study(DEMO)).populations]
+    keys = [tuple(map(tuple, p.sample.widths.tolist())) for p in plan_study(parse_study(DEMO)).populations]
     assert len(set(keys)) == len(keys) == 12
 
 
-def test_a_key_that_came_later_is_left_out_where_it_is_not_set():
-    """What was stored before the key was known keeps its hash."""
+def test_a_later_key_is_omitted_at_its_default():
+    """Studies that were stored before the key was added keep their hash."""
     study, measured = parse_study(DEMO), parse_study(DEMO.replace("# latency = true ", "latency = true "))
     assert "latency" not in study.protocol.parameters
     assert "latency" not in study.model_dump_json()
@@ -108,7 +138,7 @@ def test_constraints_of_a_study_bound_every_population_and_change_no_other():
     limits = (
         'jitter = 0.3\nconstraints = [{ kind = "width_divisor", divisor = 2 }, { kind = "parameter_band", high = 0.9 }]'
     )
-    before, after = plan(parse_study(DEMO)), plan(parse_study(DEMO.replace("jitter = 0.1", limits)))
+    before, after = plan_study(parse_study(DEMO)), plan_study(parse_study(DEMO.replace("jitter = 0.1", limits)))
     for old, new in zip(before.populations, after.populations, strict=True):
         if new.space.name == "initial":
             assert old.keys == new.keys
@@ -118,8 +148,8 @@ def test_constraints_of_a_study_bound_every_population_and_change_no_other():
             assert "multiples of 2" in new.sample.law
 
 
-def test_the_first_draws_of_the_demo_are_those_from_before_there_were_constraints():
-    populations = plan(parse_study(DEMO)).populations
+def test_the_first_samples_of_the_demo_are_those_from_before_constraints_were_added():
+    populations = plan_study(parse_study(DEMO)).populations
     assert [population.sample.widths[0].tolist() for population in populations[:6]] == [
         [16, 9, 25, 23, 39, 15],
         [11, 10, 22, 25, 46, 46],
@@ -134,14 +164,14 @@ def test_the_first_draws_of_the_demo_are_those_from_before_there_were_constraint
     ]
 
 
-def test_a_space_is_drawn_in_its_regimes_only_and_no_other_draw_changes():
+def test_a_space_is_sampled_in_its_regimes_only_and_no_other_sample_changes():
     everywhere = parse_study(DEMO)
     some = parse_study(DEMO.replace("jitter = 0.1", "jitter = 0.1\nregimes = [0.25]"))
     assert "regimes" not in everywhere.model_dump(mode="json")["spaces"][1]
     assert some.fingerprint != everywhere.fingerprint
     assert Study.model_validate_json(some.model_dump_json()) == some
-    kept = [p for p in plan(everywhere).populations if p.space.name == "initial" or p.regime.flops == 0.25]
-    assert [p.keys for p in plan(some).populations] == [p.keys for p in kept]
+    kept = [p for p in plan_study(everywhere).populations if p.space.name == "initial" or p.regime.flops == 0.25]
+    assert [p.keys for p in plan_study(some).populations] == [p.keys for p in kept]
 
 
 @pytest.mark.parametrize(

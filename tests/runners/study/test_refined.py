@@ -1,11 +1,11 @@
-"""The study that a refinement is put to the test with."""
+"""The study that tests a refinement."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from prunestats.errors import InputError
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.study.file import demo_study_file, parse_study
 from prunestats.runners.study.refined import refined_study
 
@@ -15,8 +15,8 @@ BEST = 10.0
 
 @pytest.fixture(scope="module")
 def drawn():
-    """The demo's initial population at a quarter of the FLOPs, with nothing trained."""
-    populations = [p for p in plan(STUDY).populations if p.regime.flops == 0.25 and p.space.name == "initial"]
+    """The demo's initial population at a quarter of the FLOPs, without training."""
+    populations = [p for p in plan_study(STUDY).populations if p.regime.flops == 0.25 and p.space.name == "initial"]
     return pd.concat(
         pd.DataFrame(
             {
@@ -39,7 +39,7 @@ def losses(drawn, curve):
     return drawn.assign(log_cross_entropy=curve(x) + 0.02 * np.random.default_rng(1).standard_normal(len(drawn)))
 
 
-def test_an_optimum_becomes_a_study_with_fresh_draws_and_seeds_and_a_control_apart(drawn):
+def test_an_optimum_gives_a_study_with_a_new_sample_and_seeds_and_a_disjoint_control(drawn):
     made = refined_study(STUDY, losses(drawn, lambda x: x**2 - 2), regime=0.25)
     assert made.refinement.kind == "band"
     assert made.refinement.band.low < BEST < made.refinement.band.high
@@ -51,13 +51,13 @@ def test_an_optimum_becomes_a_study_with_fresh_draws_and_seeds_and_a_control_apa
     assert (study.seed, study.protocol.seeds) == (STUDY.seed + 1, (1,))
     assert study.regimes.flops == (0.25,)
     assert study.originals == STUDY.originals
-    assert {key for p in plan(study).populations for key in p.keys}.isdisjoint(drawn["subnetwork"])
+    assert {key for p in plan_study(study).populations for key in p.keys}.isdisjoint(drawn["subnetwork"])
     ratios = drawn["flops"] / drawn["params"]
     shares = [np.mean((ratios >= band.low) & (ratios <= band.high)) for band in (refined, control)]
     assert shares[0] == pytest.approx(shares[1], abs=0.02)
 
 
-def test_a_trend_becomes_an_offer_that_is_open_on_one_side(drawn):
+def test_a_trend_gives_a_one_sided_refinement(drawn):
     made = refined_study(STUDY, losses(drawn, lambda x: x), regime=0.25, subnetworks=7)
     assert made.refinement.kind == "one_sided"
     assert "no optimum" in made.refinement.reasons[0] or "not an optimum" in made.refinement.reasons[0]
@@ -66,7 +66,7 @@ def test_a_trend_becomes_an_offer_that_is_open_on_one_side(drawn):
     assert study.spaces[1].space().conditions[0].low is None
 
 
-def test_nothing_is_written_where_nothing_is_seen(drawn):
+def test_no_study_is_written_without_an_association(drawn):
     made = refined_study(STUDY, losses(drawn, lambda x: 0 * x), regime=0.25)
     assert made.text is None
     assert made.refinement.kind == "refused"

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from prunestats.runners.training import latency
-from prunestats.runners.training.latency import measure_latency, speed_up
+from prunestats.runners.training.latency import latency_columns, measure_latency
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Timed(nn.Module):
         return x
 
 
-def test_the_median_is_what_a_pass_takes_and_networks_take_turns():
+def test_the_median_is_that_of_a_pass_and_networks_alternate():
     fast, slow = Timed(0.002), Timed(0.006)
     found = measure_latency([fast, slow], torch.zeros(1, 1, 2, 2), 3)
     assert [one.batch for one in found] == [3, 3]
@@ -54,6 +54,6 @@ def test_slow_networks_are_measured_a_few_times_only():
 
 
 def test_speed_up_is_the_originals_latency_over_the_subnetworks():
-    found = speed_up(Timed(0.0002), Timed(0.0006), torch.zeros(1, 1))
+    found = latency_columns(Timed(0.0002), Timed(0.0006), torch.zeros(1, 1))
     assert set(found) == {"latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64"}
     assert found["speedup_64"] == pytest.approx(3)

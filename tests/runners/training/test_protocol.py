@@ -1,4 +1,4 @@
-"""Protocols: what each key does, that it repeats itself, and that defaults change nothing."""
+"""Protocols: the effect of each key, reproducibility, and that defaults change nothing."""
 
 import dataclasses
 import math
@@ -11,15 +11,16 @@ from torch.nn import functional
 
 from prunestats.errors import StudyError
 from prunestats.runners import build_network, load_data, trace
-from prunestats.runners.data.datasets import Split
-from prunestats.runners.execution.study_plan import plan
+from prunestats.runners.data.datasets import ImageSplit
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.study.file import content_key, demo_study_file, parse_study, read_study
 from prunestats.runners.study.tables import OriginalConfig, ProtocolConfig, RecipeConfig
 from prunestats.runners.training.augmentation import crop_and_flip
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.distillation import Teacher
-from prunestats.runners.training.loop import DivergedError, Recipe, _optimiser, _schedule, evaluate, train
-from prunestats.runners.training.protocol import Protocol, _targets, prune_and_train
+from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.protocol import PruningProtocol, _targets, prune_and_train
+from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule
 
 DEMO = demo_study_file().read_text()
 WIDTHS = (5, 4, 9, 8, 17, 16)
@@ -27,11 +28,11 @@ WIDTHS = (5, 4, 9, 8, 17, 16)
 
 @pytest.fixture(scope="module")
 def digits():
-    """A small part of digits: what is tested is what training does, not how well."""
+    """A small subset of digits, enough to test what training does, not how well."""
     data = load_data("digits")
 
     def first(split, n):
-        return Split(split.pixels[:n].clone(), split.labels[:n].clone())
+        return ImageSplit(split.pixels[:n].clone(), split.labels[:n].clone())
 
     return dataclasses.replace(data, train=first(data.train, 192), validation=first(data.validation, 64))
 
@@ -48,9 +49,8 @@ def run(original, digits, seed=0, **parameters):
     base = {"criterion": "l1", "init": "inherited", "epochs": 1, "learning_rate": 0.02, "batch_size": 64}
     base |= {"momentum": 0.9, "weight_decay": 5e-4, **parameters}
     log = []
-    network, loss = prune_and_train(
-        *original, digits, WIDTHS, Protocol.from_parameters(base), rng=np.random.default_rng(seed), on_epoch=log.append
-    )
+    protocol, rng = PruningProtocol.from_parameters(base), np.random.default_rng(seed)
+    network, loss = prune_and_train(*original, digits, WIDTHS, protocol, rng=rng, on_epoch=log.append)
     return network, loss, log
 
 
@@ -71,7 +71,7 @@ VARIANTS = [
 ]
 
 
-def test_every_key_changes_the_result_and_repeats_itself(original, digits):
+def test_every_key_changes_the_result_reproducibly(original, digits):
     before = {name: value.clone() for name, value in original[0].state_dict().items()}
     losses = []
     for variant in VARIANTS:
@@ -87,12 +87,12 @@ def test_every_key_changes_the_result_and_repeats_itself(original, digits):
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_lower_precision_is_for_gpus_alone(original, digits, precision):
-    """On a processor it changes no bit; the path on a GPU is not tested here."""
+def test_lower_precision_applies_to_gpus_only(original, digits, precision):
+    """On a CPU results are bit for bit the same; the GPU is not tested here."""
     assert run(original, digits)[1] == run(original, digits, precision=precision)[1]
 
 
-def test_a_protocol_knows_no_global_randomness(original, digits):
+def test_a_protocol_does_not_depend_on_global_random_state(original, digits):
     torch.manual_seed(1)
     first = run(original, digits, augment="crop_flip", criterion="random")[1]
     torch.manual_seed(2)
@@ -102,7 +102,7 @@ def test_a_protocol_knows_no_global_randomness(original, digits):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_steps_go_straight_from_the_original_to_the_widths(original):
+def test_widths_of_the_steps_are_interpolated_linearly(original):
     _, traced = original
     targets = list(_targets(traced, WIDTHS, 3))
     np.testing.assert_array_equal(targets[-1], WIDTHS)
@@ -111,8 +111,8 @@ def test_steps_go_straight_from_the_original_to_the_widths(original):
     np.testing.assert_allclose(path, np.linspace(path[0], path[-1], 4), atol=1)
 
 
-def test_epoch_0_is_the_network_that_fine_tuning_begins_with(original, digits):
-    """Without recalibration the pruned network as it is; with it, after recalibration only."""
+def test_epoch_0_is_the_network_before_fine_tuning(original, digits):
+    """The pruned network; recalibrated, if the protocol recalibrates."""
     _, _, plain = run(original, digits)
     pruned, _, _ = run(original, digits, epochs=0)
     assert plain[0].val_loss == evaluate(pruned, digits.validation)[1]
@@ -121,7 +121,7 @@ def test_epoch_0_is_the_network_that_fine_tuning_begins_with(original, digits):
     assert after[0].val_loss == evaluate(only, digits.validation)[1] != plain[0].val_loss
 
 
-def test_recalibration_takes_the_average_of_the_batches(digits):
+def test_recalibration_averages_over_batches(digits):
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5))
     batches = [digits.train.batch(slice(0, 64)), digits.train.batch(slice(64, 128))]
     recalibrate(network, batches)
@@ -140,8 +140,8 @@ def recipe(**changes):
 
 def rates(plan_):
     """Learning rates of 5 steps an epoch."""
-    optimiser = _optimiser(nn.Linear(1, 1), plan_)
-    schedule = _schedule(optimiser, plan_, 5)
+    optimiser = make_optimiser(nn.Linear(1, 1), plan_)
+    schedule = make_schedule(optimiser, plan_, 5)
     found = []
     for _ in range(plan_.epochs * 5):
         found.append(optimiser.param_groups[0]["lr"])
@@ -150,7 +150,7 @@ def rates(plan_):
     return np.array(found)
 
 
-def test_schedules_are_what_they_say():
+def test_schedules_follow_their_formulas():
     steps = np.arange(50)
     np.testing.assert_allclose(rates(recipe()), 0.25 * (1 + np.cos(np.pi * steps / 50)), rtol=1e-9)
     np.testing.assert_allclose(
@@ -165,15 +165,15 @@ def test_schedules_are_what_they_say():
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
-    """With a changing rate, and with weights that do not learn."""
+def test_steps_with_less_overhead_are_those_of_torch_bit_for_bit(momentum):
+    """With a changing learning rate, and with frozen weights."""
 
     def trained(make):
         network = build_network("resnet_digits", seed=0)
         network.stem.weight.requires_grad_(False)
         recipe = Recipe(2, 0.001, 4, momentum=momentum, weight_decay=0.01)
         optimiser = make(network, recipe)
-        schedule = _schedule(optimiser, recipe, 3)
+        schedule = make_schedule(optimiser, recipe, 3)
         for seed in range(6):
             images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
             optimiser.zero_grad()
@@ -186,21 +186,21 @@ def test_lean_steps_are_those_of_torch_bit_for_bit(momentum):
         options = {"momentum": momentum, "weight_decay": recipe.weight_decay, "nesterov": momentum > 0, "fused": True}
         return torch.optim.SGD(network.parameters(), recipe.learning_rate, **options)
 
-    expected, found = trained(plain), trained(_optimiser)
+    expected, found = trained(plain), trained(make_optimiser)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert not torch.equal(found["fc.weight"], build_network("resnet_digits", seed=0).fc.weight)
     assert torch.equal(found["stem.weight"], build_network("resnet_digits", seed=0).stem.weight)
 
 
-def test_optimisers_are_what_they_say():
+def test_optimisers_have_the_options_of_the_recipe():
     network = nn.Linear(1, 1)
-    assert isinstance(_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
-    assert _optimiser(network, recipe()).defaults["nesterov"] is True
-    assert _optimiser(network, recipe(momentum=0.0)).defaults["nesterov"] is False
+    assert isinstance(make_optimiser(network, recipe(optimiser="adamw")), torch.optim.AdamW)
+    assert make_optimiser(network, recipe()).defaults["nesterov"] is True
+    assert make_optimiser(network, recipe(momentum=0.0)).defaults["nesterov"] is False
 
 
-def test_crops_are_shifts_and_mirror_images():
-    """Every image that comes out is the image that went in, moved by at most 4 and perhaps mirrored."""
+def test_augmented_images_are_shifts_and_flips():
+    """Every output is its input, shifted by at most 4 pixels and perhaps flipped."""
     images = torch.randn(200, 2, 6, 7, generator=torch.Generator().manual_seed(0))
     found = crop_and_flip(images, np.random.default_rng(0))
     padded = functional.pad(images, (4, 4, 4, 4))
@@ -216,7 +216,7 @@ def test_crops_are_shifts_and_mirror_images():
     assert torch.equal(found, crop_and_flip(images, np.random.default_rng(0)))
 
 
-def test_the_distillation_loss_is_zero_for_the_teachers_own_answers():
+def test_the_distillation_loss_is_zero_for_the_teachers_own_outputs():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     images = torch.randn(5, 1, 8, 8)
     teacher = Teacher(network, 0.5, 3.0)
@@ -229,7 +229,7 @@ def test_the_distillation_loss_is_zero_for_the_teachers_own_answers():
 
 
 def test_the_recorded_training_loss_is_cross_entropy_whatever_is_minimised(original, digits):
-    """With a learning rate of almost nothing the network stays, and so does its loss on each batch."""
+    """With a negligible learning rate the network does not change, nor its loss on each batch."""
     still = {"learning_rate": 1e-12, "weight_decay": 0.0}
     plain = run(original, digits, **still)[1]
     for variant in ({"label_smoothing": 0.3}, {"distill_weight": 1.0}):
@@ -241,9 +241,9 @@ def test_a_loss_that_is_not_finite_stops_at_once(original, digits):
         run(original, digits, epochs=50, learning_rate=1e13)
 
 
-def test_defaults_are_the_same_wherever_they_stand():
+def test_defaults_agree_between_the_study_and_the_training():
     of_recipe = {field.name: field.default for field in dataclasses.fields(Recipe)}
-    of_protocol = {field.name: field.default for field in dataclasses.fields(Protocol)}
+    of_protocol = {field.name: field.default for field in dataclasses.fields(PruningProtocol)}
     for name in RecipeConfig.later_keys:
         assert RecipeConfig.model_fields[name].default == of_recipe[name]
     for name in ProtocolConfig.later_keys - RecipeConfig.later_keys - {"latency", "proxies"}:
@@ -251,15 +251,15 @@ def test_defaults_are_the_same_wherever_they_stand():
     assert OriginalConfig.later_keys - RecipeConfig.later_keys == {"checkpoint"}
 
 
-def test_what_was_stored_before_these_keys_came_is_found_again():
-    """Keys of the demo as they were in the first version of the database, and as they must stay."""
+def test_results_stored_before_later_keys_were_added_are_found_again():
+    """Hashes of the demo in the first version of the database, which must not change."""
     study = read_study(demo_study_file())
     assert study.fingerprint == "81d9204828c8867f"
     assert content_key(study.protocol.parameters) == "dc8947124cbf0812"
-    assert [original.task.key for original in plan(study).originals] == ["9bc618d46fdba08a", "d131709f246f0921"]
+    assert [original.task.key for original in plan_study(study).originals] == ["9bc618d46fdba08a", "d131709f246f0921"]
 
 
-def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
+def test_a_key_at_its_default_does_not_change_the_identity():
     said = DEMO.replace(
         'init = "inherited"', 'optimiser = "sgd"\nsteps = 1\nmilestones = [0.5, 0.75]\ninit = "inherited"'
     )
@@ -276,7 +276,7 @@ def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
         ('schedule = "linear"', "protocol.schedule: .*found 'linear'"),
         ("decay = 0.5", "protocol: decay = 0.5 makes no sense with schedule = 'cosine'"),
         ("milestones = [0.3]", r"protocol: milestones = \(0.3,\) makes no sense with schedule = 'cosine'"),
-        ('schedule = "step"\nmilestones = [0.8, 0.3]', r"protocol: milestones must rise .*found \[0.8, 0.3\]"),
+        ('schedule = "step"\nmilestones = [0.8, 0.3]', r"protocol: milestones must increase .*found \[0.8, 0.3\]"),
         ('schedule = "step"\nmilestones = [1.5]', r"protocol.milestones.0: .*found 1.5"),
         ("warmup_epochs = 2", "protocol: warmup_epochs must be fewer than epochs, 2; found 2"),
         ("taylor_batches = 3", "protocol: taylor_batches = 3 makes no sense with criterion = 'l1'"),
@@ -290,7 +290,7 @@ def test_a_key_that_is_set_to_its_default_is_as_if_it_were_not():
         ("optimizer = 1", r"protocol.optimizer is not a key of a study \(did you mean 'optimiser'\?\)"),
     ],
 )
-def test_a_combination_that_makes_no_sense_is_refused_by_name(line, complaint):
+def test_a_key_without_effect_is_refused_by_name(line, complaint):
     with pytest.raises(StudyError, match=complaint) as caught:
         parse_study(DEMO.replace('init = "inherited"', f'{line}\ninit = "inherited"'))
     assert "\n" not in str(caught.value)
