@@ -1,4 +1,4 @@
-"""Is there an optimal ratio in one regime, where, and how sure: estimates, gatekeeping tests and one verdict."""
+"""Is there an optimal ratio in one regime, where, and how sure: estimates, prerequisite tests and one verdict."""
 
 from prunestats.optimum.optimum import Optimum, find_optimum
 

@@ -34,6 +34,7 @@ _LADDERS: tuple[tuple[float, ...], ...] = (
 """Ticks per decade, coarse to fine; the first that gives 4 to 7 ticks is used."""
 
 _ROUND_STEPS = (1, 2, 2.5, 5, 10)
+"""Steps between ticks of a linear axis, times a power of ten: the usual round ones."""
 
 _FULL_DIGITS = 10_000
 """Tick values from here on have a prefix (10 k): their digits would run into each other."""

@@ -17,6 +17,7 @@ from prunestats.reports.figures.style import GREY, SPLINE_LINE, new_figure
 from prunestats.wording import fixed, p_value, ratio_unit, share
 
 _SIZE = (4.6, 2.9)
+"""Inches: two thirds of the text's width, as one small panel needs no more."""
 
 _NEAR = 1.3
 """Regimes closer than this factor share a tick label: on an axis of a 20-fold range a label is about this wide."""

@@ -19,6 +19,8 @@ from prunestats.reports.figures.style import BAND_ALPHA, GREY, SPLINE_LINE, pane
 from prunestats.wording import p_value, ratio_unit, share
 
 _COLUMNS = 3
+"""Panels in a row: with four, the tick labels of a log axis run into each other."""
+
 _POINTS = 60
 """Per curve: the band bends gently, and panels are 3 inches wide."""
 

@@ -128,3 +128,30 @@ def test_the_architecture_page_names_every_room():
     for name in PACKAGES:
         room = name.split(".")[-1]
         assert re.search(rf"\b{room}\b", text) or name.startswith("prunestats.db.schema.migrations"), name
+
+
+def numeric_constants(path: Path) -> list[tuple[str, bool]]:
+    """Module constants that are numbers or tuples of numbers, and whether a reason stands beside each.
+
+    A reason is a comment above, on the line, or above the first of a block of constants; or a string below.
+    """
+    lines, found, above = path.read_text().splitlines(), [], {}
+    body = ast.parse("\n".join(lines)).body
+    for node, following in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        before = lines[node.lineno - 2].strip() if node.lineno > 1 else ""
+        below = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+        in_block = bool(before) and above.get(node.lineno - 1, False)
+        reason = before.startswith("#") or "#" in lines[node.lineno - 1] or below or in_block
+        above[node.end_lineno] = reason
+        parts = node.value.elts if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
+        if parts and all(isinstance(part, ast.Constant) and type(part.value) in (int, float) for part in parts):
+            found.append((f"{path.relative_to(ROOT)}:{node.lineno}", reason))
+    return found
+
+
+def test_every_numeric_constant_has_its_reason_beside_it():
+    constants = [one for folder in PACKAGES.values() for path in folder.glob("*.py") for one in numeric_constants(path)]
+    assert len(constants) > 150
+    assert [where for where, reason in constants if not reason] == []
