@@ -12,6 +12,7 @@ from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
 from prunestats.noise.choice import rank_subnetworks
 from prunestats.noise.confirmation import confirm
+from prunestats.results.means import subnetwork_means
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_plan import PlannedOriginal, network_depth, plan_originals, plan_populations
@@ -156,7 +157,7 @@ class _Rounds:
         frame = load_results(self.db, study=part.name, split="validation")
         if frame.empty:
             raise StudyError(f"every run of study {part.name!r} failed: `prunestats status` says why")
-        means = frame.groupby("subnetwork")["error"].mean()
+        means = subnetwork_means(frame)["error"]
         self.done.append(Round(part.name, epochs, subnetworks, seeds, subnetworks - len(means), float(means.min())))
         self.trainings += subnetworks * seeds * epochs / self.planned.rungs[-1].epochs
         return frame

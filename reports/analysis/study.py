@@ -20,7 +20,7 @@ from prunestats.reports.analysis.networks import put_designs_together, several_d
 from prunestats.reports.analysis.populations import SpaceAnalysis, Winner
 from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.results.designs import OriginalDesign
-from prunestats.results.ratio import bucket_counts
+from prunestats.results.ratio import ratio
 from prunestats.wording import response_name
 
 # A subnetwork may stand in several spaces, and be trained with several seeds.
@@ -209,7 +209,7 @@ def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> p
     """One row a subnetwork and space with a finished run: means over seeds of both splits."""
     names = {"error": "val_error", "log_cross_entropy": "val_log_cross_entropy"}
     runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=names)
-    runs["ratio"] = validation["flops"] / bucket_counts(validation, bucket)
+    runs["ratio"] = ratio(validation, bucket)
     tested = test[[*_UNIT, "seed", "error", "log_cross_entropy"]]
     tested = tested.rename(columns={"error": "test_error", "log_cross_entropy": "test_log_cross_entropy"})
     both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
