@@ -97,7 +97,7 @@ def test_buckets_need_twenty_subnetworks(db, prunestats):
 
 def test_noise_says_what_one_seed_cannot_separate(db, prunestats):
     done = prunestats("noise", "--db", db)
-    assert done.stdout.count("seeds and subnetworks vary together") == 1
+    assert done.stdout.count("identified separately") == 1
     refused = prunestats("noise", "--db", db, "--half-width", 0.01, code=2)
     assert "run a pilot with two seeds" in refused.stderr
 
