@@ -36,12 +36,12 @@ from prunestats.results.means import drop_repeats, subnetwork_means
 from prunestats.results.ratio import ratio
 from prunestats.wording import ratio_unit
 
-Population = tuple[float | None, str]
+PopulationKey = tuple[float | None, str]
 _COLUMNS = 3
 """Panels in a row: at 2.9 inches each they fill the width of a landscape page."""
 
 
-def plot_edf(found: Mapping[Population, Edf], response: str = "error") -> Figure:
+def plot_edf(found: Mapping[PopulationKey, Edf], response: str = "error") -> Figure:
     """Empirical distribution functions with simultaneous bands, one panel per regime.
 
     Parameters
@@ -65,7 +65,7 @@ def plot_edf(found: Mapping[Population, Edf], response: str = "error") -> Figure
     return figure
 
 
-def plot_best_of(found: Mapping[Population, BestOf], response: str = "error") -> Figure:
+def plot_best_of(found: Mapping[PopulationKey, BestOf], response: str = "error") -> Figure:
     """Expected best of k against k with its simultaneous band, one panel per regime.
 
     Parameters
@@ -161,7 +161,7 @@ def plot_optimum(found: Mapping[float, Optimum], runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def _axes_of(found: Mapping[Population, object]) -> tuple[list[float | None], list[str]]:
+def _axes_of(found: Mapping[PopulationKey, object]) -> tuple[list[float | None], list[str]]:
     return list(dict.fromkeys(regime for regime, _ in found)), list(dict.fromkeys(space for _, space in found))
 
 
