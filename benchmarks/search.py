@@ -1,7 +1,8 @@
 """Search at equal compute: ``python -m benchmarks.search [REPETITIONS] [FLOPS]`` (needs ``pip install optuna``).
 
 Each repetition has its own original (another seed). All search methods have the same budget of full trainings and
-select by validation loss; each is evaluated by the mean test error of its winner over seeds not used for selection.
+select on the validation split: search and random search by `rank_subnetworks`, TPE by the loss, whose objective should
+be continuous. Each is evaluated by the mean test error of its winner over seeds not used for selection.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scipy import stats
 
 from prunestats.cli.terminal import print_rows
 from prunestats.db import load_results
+from prunestats.noise.choice import rank_subnetworks
 from prunestats.runners.execution.study_plan import plan_originals
 from prunestats.runners.execution.worker import prepare_original, run_task, train_subnetwork
 from prunestats.runners.networks.weights import weights_file, weights_folder
@@ -119,7 +121,8 @@ def _random(study: Study, db: Path) -> list[int]:
     content |= {"name": "random", "seed": study.seed + 500, "population": {"subnetworks": SELECTION_TRAININGS}}
     run_study(parse_study(study_text(content)), db, workers=0)
     frame = load_results(db, study="random", split="validation")
-    return list(frame.sort_values("loss").iloc[0]["widths"])
+    winner = rank_subnetworks(frame).index[0]
+    return list(frame.loc[frame["subnetwork"] == winner, "widths"].iloc[0])
 
 
 def _tpe(study: Study, original: Any, weights: bytes, number: int) -> list[int]:
