@@ -99,7 +99,7 @@ def test_an_instance_has_the_same_weights_in_every_process(tmp_path, monkeypatch
         (3.0, "must be a function, a class or an instance of torch.nn.Module; found a float: name what builds"),
         (
             Blocks,
-            "must take num_classes as a keyword, or no argument; found that it requires block, num_blocks: give defaults",
+            "must take num_classes as a keyword, or no argument; found that it requires block, num_blocks: give",
         ),
         (positional, "must take num_classes as a keyword, or no argument; found that it requires num_classes"),
         (lambda n_classes: None, "requires n_classes: give defaults, or name a function of num_classes"),
