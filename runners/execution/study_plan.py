@@ -15,6 +15,7 @@ from prunestats.runners.data.datasets import Data, load_data
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import Study, content_key
@@ -106,6 +107,7 @@ def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
         with _naming(f"originals.{number}.network"):
             network = build_network(config.network, num_classes=data.num_classes, seed=0)
             traced = trace(network, data.example_input)
+            check_outputs(config.network, network, data.example_input, data.num_classes)
         with _naming(f"originals.{number}.checkpoint"):
             identity, recipe = _recipe(config, network)
         with _naming("protocol.criterion"):

@@ -26,7 +26,7 @@ from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
-from prunestats.runners.training.device import environment, place_data, place_network
+from prunestats.runners.training.device import environment, memory_layout, place_data, place_network
 from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
@@ -79,11 +79,12 @@ class RunTask:
 
 @dataclass(frozen=True)
 class PreparedOriginal:
-    """A trained original with its trace and data, ready to be pruned."""
+    """A trained original with its trace and data, ready to be pruned, and the memory format of network and images."""
 
     network: nn.Module
     trace: Trace
     data: Data
+    layout: torch.memory_format
 
 
 _prepared: OrderedDict[str, PreparedOriginal] = OrderedDict()
@@ -126,9 +127,11 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
     started = time.perf_counter()
     with _TORCH_LOCK:
         torch.set_num_threads(1)
-        data = place_data(load_data(**task.data))
+        data = load_data(**task.data)
         rng = derived_rng(task.seed, task.key)
-        network = place_network(build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)))
+        network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
+        layout = memory_layout(network, data.example_input)
+        network, data = place_network(network, layout), place_data(data, layout)
         if "checkpoint" in task.recipe:
             load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
         else:
@@ -201,6 +204,7 @@ def _prune_and_train(
         rng=rng,
         on_epoch=log.append,
         on_pruned=measure_proxies,
+        layout=prepared.layout,
     )
 
 
@@ -220,7 +224,10 @@ def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
-        found = _prepared[original.key] = PreparedOriginal(place_network(network), traced, place_data(data))
+        layout = memory_layout(network, data.example_input)
+        found = _prepared[original.key] = PreparedOriginal(
+            place_network(network, layout), traced, place_data(data, layout), layout
+        )
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
     _prepared.move_to_end(original.key)

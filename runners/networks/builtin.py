@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from prunestats.errors import InputError
 from prunestats.runners.networks.imagenet import MobileNetV2, ResNet, initialise
+from prunestats.runners.networks.user_networks import user_network
 
 
 class ResidualBlock(nn.Module):
@@ -145,11 +146,12 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
     ----------
     name : str
         A name in `NETWORKS`; ``"torchvision:NAME"`` or ``"timm:NAME"`` where that package is installed; or
-        ``"module:function"`` for your own function, which takes `num_classes` and returns an ``nn.Module``.
+        ``"module:name"`` of your own function, ``nn.Module`` subclass or ``nn.Module`` instance.
     num_classes : int
-        Outputs.
+        Outputs. Your own function or class receives it where its signature has it.
     seed : int, optional
         Seed of the weights; torch's global generator is not changed. Without it, the weights come from that generator.
+        An instance is copied with the weights that it has, whatever the seed.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
     Raises
     ------
     InputError
-        If the name is unknown or the function cannot be imported.
+        If the name is unknown or cannot be imported, or your own builder requires other arguments.
 
     Examples
     --------
@@ -181,11 +183,7 @@ def _find(name: str) -> Callable[..., nn.Module]:
         raise InputError(f"network must be one of {', '.join(NETWORKS)} or module:function; found {name!r}")
     if module in _COLLECTIONS:
         return partial(_from_collection, module, function)
-    try:
-        found: Callable[..., nn.Module] = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"network {name!r} cannot be imported ({error}): is its folder on PYTHONPATH?") from error
-    return found
+    return user_network(name)
 
 
 # Module and function by which each collection builds a network by name, and the argument for random weights.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,15 @@ from torch import Tensor, nn
 
 from prunestats.errors import InputError
 
-# Keys under which training scripts save the state dict beside optimiser state and epoch.
-_WRAPPERS = ("state_dict", "model", "model_state_dict")
+# Keys under which training scripts save the state dict beside optimiser state and epoch, in the order of preference.
+# The exponential moving average is last: where both are there, the trained weights are read.
+_WRAPPERS = ("state_dict", "model", "net", "model_state_dict", "ema")
+
+# What DataParallel (and AveragedModel) and torch.compile put before the names of a network's weights.
+_PREFIXES = ("module.", "_orig_mod.")
+
+# Number of averaged models, which torch's AveragedModel saves beside the weights.
+_COUNTER = "n_averaged"
 
 # Names listed in an error, so that it stays one line; a wrong network has hundreds.
 _SHOWN = 3
@@ -44,8 +52,9 @@ def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) ->
     ----------
     network : torch.nn.Module
     path : str
-        A ``.safetensors`` file, or a file of ``torch.save`` that holds a state dict, by itself or under
-        ``"state_dict"``, ``"model"`` or ``"model_state_dict"``. A prefix ``"module."`` of all names is removed.
+        A ``.safetensors`` file, or a file of ``torch.save`` of any other suffix that holds a state dict, by itself or
+        under ``"state_dict"``, ``"model"``, ``"net"``, ``"model_state_dict"`` or ``"ema"``, the first that is there.
+        Prefixes ``"module."`` and ``"_orig_mod."`` of all names are removed.
     sha256 : str, optional
         Expected SHA-256 of the file.
 
@@ -62,12 +71,9 @@ def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) ->
         raise InputError(
             f"checkpoint {path!r} has changed since the study was planned: restore it or run the study again"
         )
-    state = _state_dict(_read(Path(path).expanduser(), path), path)
     wanted = network.state_dict()
-    # the counter of batches has no effect in evaluation, and files of old versions of torch lack it
-    required = {name for name in wanted if not name.endswith("num_batches_tracked")}
-    _refuse(path, "lacks", sorted(required - set(state)))
-    _refuse(path, "has entries that the network does not have:", sorted(set(state) - set(wanted)))
+    state, changes = _state_dict(_read(Path(path).expanduser(), path), path, set(wanted))
+    _check_names(path, changes, list(wanted), list(state))
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise InputError(
@@ -86,7 +92,8 @@ def _read(file: Path, path: str) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"checkpoint {path!r} holds more than weights, or is damaged, and is not loaded: save the state dict alone"
+            f"checkpoint {path!r} holds more than weights{_unsafe(error)}, or is damaged, and is not loaded: save the "
+            "state dict alone"
         ) from error
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
         # one line of a terminal; torch's messages may list hundreds of names
@@ -94,20 +101,65 @@ def _read(file: Path, path: str) -> Any:
         raise InputError(f"checkpoint {path!r} cannot be read as weights ({reason})") from error
 
 
-def _state_dict(found: Any, path: str) -> dict[str, Tensor]:
-    for wrapper in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
+def _unsafe(error: pickle.UnpicklingError) -> str:
+    """The class in the file for which torch refuses it, in parentheses, where its message says so."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return f" ({found[1]})" if found else ""
+
+
+def _state_dict(found: Any, path: str, wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    """The state dict in a file with the network's names, and a clause that says what was unwrapped and removed."""
+    found, keys = _unwrapped(found)
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
         raise InputError(
-            f"checkpoint {path!r} must hold a state dict, tensors by name; found something else: save it alone"
+            f"checkpoint {path!r} must hold a state dict, tensors by name; found {_kind(found)}: save it alone"
         )
-    if found and all(name.startswith("module.") for name in found):
-        return {name.removeprefix("module."): value for name, value in found.items()}
-    return dict(found)
+    state = {str(name): value for name, value in found.items() if name != _COUNTER or name in wanted}
+    state, prefix = _without_prefixes(state, wanted)
+    read = f"read under {'.'.join(keys)!r}" if keys else ""
+    removed = f"without the prefix {prefix!r}" if prefix else ""
+    return state, ", ".join(filter(None, (read, removed)))
 
 
-def _refuse(path: str, complaint: str, names: list[str]) -> None:
-    if names:
-        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        raise InputError(f"checkpoint {path!r} belongs to another network: it {complaint} {shown}")
+def _unwrapped(found: Any) -> tuple[Any, list[str]]:
+    keys: list[str] = []
+    for _ in _WRAPPERS:  # bounded, as a file may hold a mapping that contains itself
+        key = next((one for one in _WRAPPERS if isinstance(found, Mapping) and isinstance(found.get(one), Mapping)), "")
+        if key:
+            keys.append(key)
+            found = found[key]
+    return found, keys
+
+
+def _without_prefixes(state: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    removed = ""
+    # once a name is the network's, a prefix belongs to the network
+    while state and wanted.isdisjoint(state):
+        prefix = next((one for one in _PREFIXES if all(name.startswith(one) for name in state)), "")
+        if not prefix:
+            break
+        removed += prefix
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state, removed
+
+
+def _kind(found: Any) -> str:
+    if not isinstance(found, Mapping):
+        return f"a {type(found).__name__}"
+    return f"other values under {_first([str(name) for name, value in found.items() if not isinstance(value, Tensor)])}"
+
+
+def _check_names(path: str, changes: str, wanted: list[str], found: list[str]) -> None:
+    # the counter of batches has no effect in evaluation, and files of old versions of torch lack it
+    lacking = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in found if name not in wanted]
+    if lacking or unknown:
+        raise InputError(
+            f"checkpoint {path!r}{f' ({changes})' if changes else ''} belongs to another network: expected "
+            f"{_first(lacking) or 'no other names than the network has'}; found {_first(unknown) or 'no such names'}: "
+            "name the network that it was trained with, as your own function if need be"
+        )
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -18,7 +18,7 @@ from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
-from prunestats.runners.training.device import place_network
+from prunestats.runners.training.device import memory_layout, place_network
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.loop import shuffled, train
 from prunestats.runners.training.recipe import Recipe
@@ -76,6 +76,7 @@ def prune_and_train(
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     on_pruned: Callable[[nn.Module], None] = lambda pruned: None,
+    layout: torch.memory_format | None = None,
 ) -> tuple[nn.Module, float | None]:
     """Prune an original to given widths and fine-tune it.
 
@@ -93,6 +94,8 @@ def prune_and_train(
         Receives the metrics of the last fine-tuning; epoch 0 is before its first step.
     on_pruned : callable
         Receives the network after the last pruning step, before recalibration and fine-tuning; must not change it.
+    layout : torch.memory_format, optional
+        Memory format of the pruned network; by default `memory_layout` decides it from the original.
 
     Returns
     -------
@@ -107,6 +110,7 @@ def prune_and_train(
     """
     small, remaining, filters = network, trace, list[NDArray[np.bool_]]()
     recipe, teacher = protocol.recipe, None
+    layout = layout or memory_layout(network, data.example_input)
     if protocol.distill_weight > 0:
         teacher = Teacher(network, protocol.distill_weight, protocol.distill_temperature)
     with torch.random.fork_rng(devices=[]):
@@ -122,7 +126,7 @@ def prune_and_train(
             filters = most_important(remaining, scores, target)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
-            small = place_network(keep_filters(small, remaining, filters, init=protocol.init))
+            small = place_network(keep_filters(small, remaining, filters, init=protocol.init), layout)
         on_pruned(small)
         if protocol.bn_recalibration > 0:
             recalibrate(small, random_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))

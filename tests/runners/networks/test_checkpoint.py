@@ -1,6 +1,8 @@
 """Checkpoints: loaded completely, or refused in one line; code in them is never run."""
 
 import pickle
+from argparse import Namespace
+from collections import OrderedDict
 
 import pytest
 import safetensors.torch
@@ -30,19 +32,67 @@ def saved(path, content):
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.safetensors"])
+@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.th", "w.tar", "w.pth.tar", "w.safetensors"])
 def test_all_weights_are_loaded(tmp_path, weights, name):
     network = build_network("resnet_digits", seed=6)
     load_checkpoint(network, saved(tmp_path / name, weights))
     assert all(torch.equal(weights[key], value) for key, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
-def test_wrappers_and_prefixes_of_training_scripts_are_removed(tmp_path, weights, wrapper):
-    parallel = {f"module.{name}": value for name, value in weights.items() if "num_batches" not in name}
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "net", "model_state_dict", "ema"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_wrappers_and_prefixes_of_training_scripts_are_removed(tmp_path, weights, wrapper, prefix):
+    renamed = {f"{prefix}{name}": value for name, value in weights.items() if "num_batches" not in name}
     network = build_network("resnet_digits", seed=6)
-    load_checkpoint(network, saved(tmp_path / "w.pt", {wrapper: parallel, "epoch": 3}))
+    load_checkpoint(network, saved(tmp_path / "w.pt", {wrapper: renamed, "epoch": 3}))
     assert torch.equal(network.stem.weight, weights["stem.weight"])
+
+
+def test_prefixes_are_removed_from_safetensors_too(tmp_path, weights):
+    network = build_network("resnet_digits", seed=6)
+    renamed = {f"_orig_mod.{name}": value for name, value in weights.items()}
+    load_checkpoint(network, saved(tmp_path / "w.safetensors", renamed))
+    assert torch.equal(network.stem.weight, weights["stem.weight"])
+
+
+def test_a_moving_average_is_read_where_there_are_no_other_weights(tmp_path, weights):
+    """As torch's AveragedModel saves it, with its counter."""
+    other = build_network("resnet_digits", seed=7).state_dict()
+    averaged = torch.optim.swa_utils.AveragedModel(build_network("resnet_digits", seed=5)).state_dict()
+    assert "n_averaged" in averaged
+    for content, expected in (({"ema": averaged}, weights), ({"ema": averaged, "model": other}, other)):
+        network = build_network("resnet_digits", seed=6)
+        load_checkpoint(network, saved(tmp_path / "w.pt", content))
+        assert torch.equal(network.stem.weight, expected["stem.weight"])
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_prefix_that_the_network_has_itself_is_kept(tmp_path, weights, prefix):
+    network = torch.nn.Sequential(OrderedDict(module=build_network("resnet_digits", seed=6)))
+    named = {f"{prefix}module.{name}": value for name, value in weights.items()}
+    load_checkpoint(network, saved(tmp_path / "w.pt", named))
+    assert torch.equal(network.module.stem.weight, weights["stem.weight"])
+
+
+def test_a_published_checkpoint_of_another_network_says_what_was_read_and_which_names_differ(tmp_path):
+    """Saved in torch's old format under these names, as a widely used repository publishes its CIFAR ResNets."""
+    names = ("conv1.weight", "bn1.weight", "bn1.bias", "layer1.0.conv1.weight", "linear.bias")
+    content = {"best_prec1": 91.7, "state_dict": OrderedDict((f"module.{name}", torch.zeros(1)) for name in names)}
+    torch.save(content, tmp_path / "resnet20.th", _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError) as caught:
+        load_checkpoint(build_network("resnet20"), str(tmp_path / "resnet20.th"))
+    said = str(caught.value)
+    assert "(read under 'state_dict', without the prefix 'module.') belongs to another network: expected" in said
+    assert "expected stem.weight, bn.weight, bn.bias and " in said
+    assert "; found conv1.weight, bn1.weight, bn1.bias and 2 more: name the network" in said
+    assert "\n" not in said
+
+
+def test_a_mapping_that_contains_itself_is_refused(tmp_path):
+    content = {"epoch": 3}
+    content["model"] = content
+    with pytest.raises(InputError, match="found other values under epoch, model: save it alone"):
+        load_checkpoint(build_network("resnet_digits"), saved(tmp_path / "w.pt", content))
 
 
 class Hostile:
@@ -57,17 +107,24 @@ def without(weights, *names):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda w: without(w, "stem.weight", "fc.bias"), "it lacks fc.bias, stem.weight"),
-        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "has entries that the network does not have: extra.weight"),
-        (lambda w: {f"net.{name}": value for name, value in w.items()}, "lacks .* and 44 more"),
+        (
+            lambda w: without(w, "stem.weight", "fc.bias"),
+            "expected stem.weight, fc.bias; found no such names:",
+        ),
+        (lambda w: {**w, "extra.weight": torch.zeros(1)}, "expected no other names than .*; found extra.weight:"),
+        (
+            lambda w: {f"net.{name}": value for name, value in w.items()},
+            r"more; found net.stem.weight, .* and \d+ more:",
+        ),
         (lambda w: {**w, "fc.weight": torch.zeros(100, 64)}, r"fc.weight has shape \(100, 64\), the network's has"),
         (
             lambda w: {**w, "fc.bias": torch.full((10,), torch.nan)},
             "expected finite weights; found NaN or infinity in fc.bias",
         ),
-        (lambda w: [1, 2], "must hold a state dict"),
-        (lambda w: {"stem.weight": 3}, "must hold a state dict"),
+        (lambda w: [1, 2], "must hold a state dict, tensors by name; found a list"),
+        (lambda w: {"stem.weight": 3}, "must hold a state dict, tensors by name; found other values under stem.weight"),
         (lambda w: {"stem.weight": Hostile()}, "holds more than weights"),
+        (lambda w: {"model": w, "args": Namespace(lr=0.1)}, r"holds more than weights \(argparse.Namespace\)"),
     ],
 )
 def test_other_weights_are_refused_in_one_line(tmp_path, weights, change, complaint):
@@ -126,7 +183,7 @@ def test_a_wrong_checkpoint_is_refused_before_anything_is_trained(tmp_path, weig
     with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: checkpoint .* cannot be read"):
         plan_study(parse_study(from_checkpoint(tmp_path / "absent.pt")))
     path = saved(tmp_path / "w.pt", without(weights, "fc.bias"))
-    with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: .* it lacks fc\.bias"):
+    with pytest.raises(StudyError, match=r"originals\.0\.checkpoint: .* expected fc\.bias; found no such"):
         plan_study(parse_study(from_checkpoint(path)))
 
 
