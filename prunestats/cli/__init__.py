@@ -13,6 +13,7 @@ import typer
 
 from prunestats import __version__
 from prunestats.cli import (
+    comparison,
     database,
     export_subnetwork,
     import_export,
@@ -33,6 +34,7 @@ __all__ = ["app", "main"]
 
 # Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
+    comparison,
     database,
     export_subnetwork,
     import_export,

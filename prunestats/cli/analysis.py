@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from prunestats.cli.response import recorded_response
 from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.errors import DatabaseError, InputError
 
@@ -43,24 +44,6 @@ Split = Annotated[
 ]
 
 
-def _response(name: str) -> str:
-    from prunestats.results.means import refuse_old_name
-
-    refuse_old_name(name)
-    if name not in RESPONSES:
-        raise InputError(f"expected one of {', '.join(RESPONSES)} for --response; found {name!r}: choose one")
-    return name
-
-
-RESPONSES = ("error", "log_cross_entropy")
-Response = Annotated[
-    str,
-    typer.Option(
-        callback=_response,
-        metavar=f"[{'|'.join(RESPONSES)}]",
-        help="Metric to analyse (lower is better): error, or the natural logarithm of cross-entropy.",
-    ),
-]
 Level = Annotated[float, typer.Option(help="Confidence level, between 0 and 1.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the analysis: the same seed and runs give the same numbers.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Also save a figure (.png, .svg, .pdf).")]
@@ -89,6 +72,11 @@ class LoadedRuns:
     db: str
     frame: pd.DataFrame
     parameters: dict[str, Any]
+
+    @property
+    def response(self) -> str:
+        """Metric that is analysed: the chosen one, or the default that the runs allow."""
+        return str(self.parameters["response"])
 
     def populations(self, response: str) -> Iterator[tuple[float | None, str, pd.Series[float]]]:
         """Yield regime, space and seed averages of every population: largest regime first, then the study's order."""
@@ -122,12 +110,13 @@ def load_runs(
     """Load the runs of one study that the options select; with `first`, those of its first space only.
 
     Without a name the study is the only one that neither refines another nor is a round of a search; with `refining`,
-    the only one that refines another.
+    the only one that refines another. A response of None becomes log_cross_entropy, or error where cross-entropy is not
+    recorded in all runs, which a note says.
 
     Raises
     ------
     InputError
-        For several studies to choose from, or no run that is done.
+        For several studies to choose from, no run that is done, or runs without the chosen response.
     """
     from prunestats.db import load_results
 
@@ -144,6 +133,8 @@ def load_runs(
     selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split}
     if first:
         frame = frame[frame["space"] == frame["space"].iloc[0]]
+    if "response" in options:
+        options = {**options, "response": recorded_response(frame, options["response"], split)}
     return LoadedRuns(db, frame, {**selected, **options})
 
 

@@ -9,10 +9,10 @@ import typer
 from prunestats.cli.analysis import (
     Bucket,
     Level,
+    LoadedRuns,
     Plot,
     PooledSpaces,
     Regimes,
-    Response,
     Seed,
     Spaces,
     Split,
@@ -24,8 +24,11 @@ from prunestats.cli.analysis import (
     record_analysis,
     save_plot,
 )
+from prunestats.cli.headings import print_heading, print_sentence
 from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.response import RecordedResponse, Response
 from prunestats.cli.terminal import print_rows
+from prunestats.wording import response_name, share
 
 
 @app.command()
@@ -35,7 +38,7 @@ def optimum(
     regime: Regimes = None,
     space: PooledSpaces = None,
     split: Split = "validation",
-    response: Response = "log_cross_entropy",
+    response: RecordedResponse = None,
     bucket: Bucket = 1,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -54,12 +57,14 @@ def optimum(
     found = {
         regime: optimum
         for regime, optimum in optima_of_regimes(
-            loaded.frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed)
+            loaded.frame, bucket=bucket, response=loaded.response, level=level, rng=np.random.default_rng(seed)
         ).items()
         if regime is not None
     }
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
+    what = f"verdict on an optimal ratio for {response_name(loaded.response)}"
+    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set", form)
     print_rows(("regime", *columns), rows, form)
     for fraction, one in found.items():
         for reason in one.reasons:
@@ -82,7 +87,7 @@ def buckets(
     regime: Regimes = None,
     space: PooledSpaces = None,
     split: Split = "validation",
-    response: Response = "log_cross_entropy",
+    response: RecordedResponse = None,
     size: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Bucket size in parameters; may be repeated. Default: 1, 1024, 4096, 16384."),
@@ -101,11 +106,17 @@ def buckets(
     chosen = {"response": response, "sizes": sizes, "level": level, "seed": seed}
     loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
     found = {
-        fraction: compare_buckets(runs, sizes=sizes, response=response, level=level, rng=np.random.default_rng(seed))
+        fraction: compare_buckets(
+            runs, sizes=sizes, response=loaded.response, level=level, rng=np.random.default_rng(seed)
+        )
         for fraction, runs in loaded.regimes()
     }
     tables = [one.frame.assign(regime=fraction) for fraction, one in found.items()]
     table = pd.concat(tables, ignore_index=True)
+    name = response_name(loaded.response)
+    what = f"share of the variance of {name} that each predictor explains in cross-validation (r2)"
+    gain = f"its gain over the parameter count with its {share(level)} confidence interval"
+    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and {gain}", form)
     print_frame(table[["regime", *table.columns.drop("regime")]], form)
     for fraction, one in found.items():
         for reason in one.reasons:
@@ -130,7 +141,7 @@ def winners(
     from prunestats.noise.winners_curse import winner_error
 
     loaded = load_runs(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
-    tested = load_runs(db, study, regime, space, "test", {})
+    tested = load_runs(db, study, regime, space, "test", {"response": response})
     group = ["regime", "space", "original"]
     tests = dict(list(tested.frame.groupby(group, sort=False)))
     found = {
@@ -142,9 +153,21 @@ def winners(
         (*where, *(finite_or_none(getattr(one, name)) for name in columns), *interval_columns(one.estimate))
         for where, one in found.items()
     ]
+    name = response_name(response)
+    print_sentence(
+        f"Study {loaded.parameters['study']!r}: subnetwork of least mean {name} on the validation split (selection), "
+        f"with that mean (seen), its mean on the test split (reporting), and the mean expected of new training seeds, "
+        f"which is corrected for the winner's curse, with its {share(level)} confidence interval.",
+        form,
+    )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
     for sentence in dict.fromkeys(sentence for one in found.values() for sentence in one.notes):
         print_note(sentence, form)
     record_analysis(
         loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]
     )
+
+
+def _in_spaces(loaded: LoadedRuns) -> str:
+    names = list(dict.fromkeys(loaded.frame["space"]))
+    return f" in space {names[0]}" if len(names) == 1 else f" in spaces {', '.join(names)} pooled"

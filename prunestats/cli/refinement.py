@@ -12,7 +12,6 @@ from prunestats.cli.analysis import (
     Bucket,
     Level,
     Regime,
-    Response,
     Seed,
     Split,
     finite_or_none,
@@ -22,6 +21,7 @@ from prunestats.cli.analysis import (
     record_analysis,
 )
 from prunestats.cli.options import Db, Form, RefinementName, StudyFile, app
+from prunestats.cli.response import RecordedResponse, Response
 from prunestats.cli.terminal import print_rows, say
 from prunestats.errors import InputError
 
@@ -42,7 +42,7 @@ def refine(
             "-o", "--output", help="Study file to write. Default: STUDY-refined-REGIME.toml beside the study file."
         ),
     ] = None,
-    response: Response = "log_cross_entropy",
+    response: RecordedResponse = None,
     bucket: Bucket = 1,
     subnetworks: Annotated[
         int | None,
@@ -67,7 +67,13 @@ def refine(
     initial = content.spaces[0].name
     loaded = load_runs(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
     made = refined_study(
-        content, loaded.frame, regime=chosen, response=response, bucket=bucket, subnetworks=subnetworks, seed=seed
+        content,
+        loaded.frame,
+        regime=chosen,
+        response=loaded.response,
+        bucket=bucket,
+        subnetworks=subnetworks,
+        seed=seed,
     )
     for reason in made.refinement.reasons:
         say(f"- {reason}")

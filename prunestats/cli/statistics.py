@@ -1,9 +1,9 @@
-"""Commands on distributions, comparisons and noise: edf, compare, best-of and noise."""
+"""Commands on distributions and noise: edf, best-of and noise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,6 @@ from prunestats.cli.analysis import (
     Level,
     Plot,
     Regimes,
-    Response,
     Seed,
     Spaces,
     Split,
@@ -19,13 +18,15 @@ from prunestats.cli.analysis import (
     interval_columns,
     load_runs,
     population_result,
-    print_frame,
     print_note,
     record_analysis,
     save_plot,
 )
+from prunestats.cli.headings import print_heading
 from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.response import Response
 from prunestats.cli.terminal import print_rows
+from prunestats.wording import response_name, share
 
 if TYPE_CHECKING:
     from prunestats.distribution.best_of_k import BestOf
@@ -61,44 +62,11 @@ def edf(
         (*where, one.n, float(one.x[0]), *one.quantile(shares).tolist(), *interval_columns(medians[where])[1:])
         for where, one in found.items()
     ]
+    what = f"quantiles of {response_name(response)} over the subnetworks of each population"
+    print_heading(loaded, f"{what}, and the {share(level)} confidence interval of the median", form)
     print_rows((*columns, "median_low", "median_high"), rows, form)
     record_analysis(loaded, "edf", [population_result(where, one) for where, one in found.items()])
     save_plot(plot, lambda: plot_edf(found, response))
-
-
-@app.command()
-def compare(
-    db: Db = "prunestats.db",
-    study: StudyName = None,
-    regime: Regimes = None,
-    space: Spaces = None,
-    split: Split = "test",
-    response: Response = "error",
-    level: Level = 0.95,
-    seed: Seed = 0,
-    form: Form = "table",
-    paste: Annotated[
-        Literal["markdown", "latex"] | None,
-        typer.Option(help="Print the main columns as a Markdown or LaTeX table, and nothing else."),
-    ] = None,
-    plot: Plot = None,
-) -> None:
-    """Compare spaces pairwise, in every regime and pooled: means, quantiles, best of k, distributions."""
-    import numpy as np
-
-    from prunestats.comparison.comparison import compare as comparison
-    from prunestats.reports.figures.single import plot_comparison
-
-    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level, "seed": seed})
-    found = comparison(loaded.frame, response=response, level=level, rng=np.random.default_rng(seed))
-    if paste is not None:
-        print(found.to_markdown() if paste == "markdown" else found.to_latex())
-        return
-    print_frame(found.frame, form)
-    for sentence in dict.fromkeys(sentence for pair in found.pairs for sentence in pair.notes):
-        print_note(sentence, form)
-    record_analysis(loaded, "compare", found.to_dict()["pairs"])
-    save_plot(plot, lambda: plot_comparison(found))
 
 
 @app.command("best-of")
@@ -145,6 +113,8 @@ def best_of(
             for where, values in samples.items()
             for row in _best_of_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
         ]
+        what = f"expected least {response_name(response)} among k subnetworks of each population"
+        print_heading(loaded, f"{what}, with its {share(level)} confidence interval", form)
         print_rows(("regime", "space", "k", "expected", "low", "high"), rows, form)
     else:
         reached = {where: samples_to_reach(values, target, level=level) for where, values in samples.items()}
@@ -153,6 +123,9 @@ def best_of(
             (*where, target, *interval_columns(one.expected), *interval_columns(one.best_of))
             for where, one in reached.items()
         ]
+        what = f"subnetworks with {response_name(response)} of at most {target:g}"
+        numbers = "expected number of samples to the first one, and least k whose expected best is one"
+        print_heading(loaded, f"{what}: {numbers}, with {share(level)} confidence intervals", form)
         print_rows(("regime", "space", *columns), rows, form)
     record_analysis(loaded, "best-of", [population_result(where, one) for where, one in curves.items()])
     save_plot(plot, lambda: plot_best_of(curves, response))
@@ -186,6 +159,9 @@ def noise(
     }
     columns = ("subnetworks", "runs", "sd_originals", "sd_subnetworks", "sd_seeds", "icc", "icc_low", "icc_high")
     rows = [(*where, *_component_columns(one)) for where, one in found.items()]
+    what = f"standard deviations of {response_name(response)} between originals, subnetworks and training seeds"
+    share_of = f"intraclass correlation of a subnetwork's seeds (icc) with its {share(level)} confidence interval"
+    print_heading(loaded, f"{what}, and the {share_of}", form)
     print_rows(("regime", "space", *columns), rows, form)
     populations: dict[str, list[str]] = {}
     for (fraction, name), one in found.items():

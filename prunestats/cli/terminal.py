@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -118,13 +118,20 @@ def refuse_duplicate_columns(columns: Sequence[str]) -> None:
         raise InputError(f"expected columns of different names; found {repeated[0]!r} twice: rename one with AS")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
-    """Print a table with numbers aligned right; long text is cut on a terminal, but not in a file or pipe."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None, wrapped: Collection[str] = ()
+) -> None:
+    """Print a table with numbers aligned right; long text is cut on a terminal, but not in a file or pipe.
+
+    Text of the columns in `wrapped` takes several lines instead of being cut.
+    """
     console = Console()
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for position, name in enumerate(columns):
         numeric = any(isinstance(row[position], int | float) for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True)
+        table.add_column(
+            Text(name), justify="right" if numeric else "left", overflow="ellipsis", no_wrap=name not in wrapped
+        )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     if not console.is_terminal:

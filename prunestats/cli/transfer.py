@@ -14,7 +14,6 @@ from prunestats.cli.analysis import (
     Level,
     PooledSpaces,
     Regimes,
-    Response,
     Seed,
     Split,
     finite_or_none,
@@ -24,6 +23,7 @@ from prunestats.cli.analysis import (
     save_plot,
 )
 from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.response import RecordedResponse
 from prunestats.cli.terminal import print_rows
 from prunestats.errors import InputError
 
@@ -51,7 +51,7 @@ def transfer(
     regime: Regimes = None,
     space: PooledSpaces = None,
     split: Split = "validation",
-    response: Response = "log_cross_entropy",
+    response: RecordedResponse = None,
     bucket: Bucket = 1,
     level: Level = 0.95,
     seed: Seed = 0,
@@ -80,7 +80,9 @@ def transfer(
     engine = open_database(db, create=False)
     frame = with_buckets(engine, loaded.frame, bucket)
     engine.dispose()
-    found = transfer_optimum(frame, bucket=bucket, response=response, level=level, rng=np.random.default_rng(seed))
+    found = transfer_optimum(
+        frame, bucket=bucket, response=loaded.response, level=level, rng=np.random.default_rng(seed)
+    )
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
     print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)

@@ -1,13 +1,54 @@
-"""A comparison as a Markdown or LaTeX table."""
+"""A comparison as a table: of its verdicts, for a terminal, or of its main columns, as Markdown or LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
 from prunestats.comparison.pair import PairComparison
+from prunestats.numeric.intervals import Interval
+from prunestats.wording import decimals
 
 _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
 _LATEX |= str.maketrans({"^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"})
+
+Column = tuple[str, Callable[[PairComparison], str]]
+"""Head of a column, and the function of its cells."""
+
+_DECIMALS = 2
+"""Least number of decimals of a difference: the hundredth of a percentage point, which is one image of 10,000."""
+
+
+def verdict_table(pairs: Sequence[PairComparison]) -> tuple[list[str], list[list[str]]]:
+    """Return the head and rows of mean difference, P(A < B) and verdict, one row per pair.
+
+    Differences of error are in percentage points. The verdict is that of the Brunner-Munzel test, Holm-adjusted, at
+    significance level 1 - level: the hypothesis that a comparison is to confirm.
+    """
+    scale, unit = (100, " (pp)") if pairs[0].response == "error" else (1, "")
+    means = [pair.mean_difference for pair in pairs]
+    bounds = [scale * value for one in means for value in (one.value, one.low, one.high)]
+    digits = max(_DECIMALS, decimals(bounds))
+    columns: list[Column] = [
+        *_regime_column(pairs),
+        ("A", lambda pair: pair.a),
+        ("B", lambda pair: pair.b),
+        (f"mean A - B{unit}", lambda pair: _rounded(pair.mean_difference, scale, digits)),
+        ("P(A < B)", lambda pair: _rounded(pair.p_less, 1, _DECIMALS)),
+        ("verdict", verdict),
+    ]
+    return [name for name, _ in columns], [[cell(pair) for _, cell in columns] for pair in pairs]
+
+
+def verdict(pair: PairComparison) -> str:
+    """Return which population has the lower response, in words, at significance level 1 - level."""
+    if not pair.p_holm <= 1 - pair.level:
+        return "not significantly different"
+    return "A lower" if pair.p_less.value > 1 / 2 else "B lower"
+
+
+def _rounded(interval: Interval, scale: int, digits: int) -> str:
+    value, low, high = (f"{scale * bound:.{digits}f}" for bound in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]"
 
 
 def markdown_table(pairs: Sequence[PairComparison]) -> str:
@@ -31,10 +72,10 @@ def _rows(pairs: Sequence[PairComparison]) -> Iterable[list[str]]:
         yield [cell(pair) for _, cell in columns]
 
 
-def _columns(pairs: Sequence[PairComparison]) -> list[tuple[str, Callable[[PairComparison], str]]]:
+def _columns(pairs: Sequence[PairComparison]) -> list[Column]:
     """Return the head of each column and the function of its cells; a regime column only where a pair has a regime."""
     level = f"{100 * pairs[0].level:g} % interval"
-    columns: list[tuple[str, Callable[[PairComparison], str]]] = [
+    columns: list[Column] = [
         ("A", lambda pair: pair.a),
         ("B", lambda pair: pair.b),
         ("n", lambda pair: f"{pair.n_a} + {pair.n_b}"),
@@ -47,9 +88,13 @@ def _columns(pairs: Sequence[PairComparison]) -> list[tuple[str, Callable[[PairC
         ("dominates", lambda pair: {"a": pair.a, "b": pair.b}.get(pair.dominance, pair.dominance)),
         ("p at equal FLOPs", lambda pair: f"{pair.binned_p:.2g}"),
     ]
-    if any(pair.regime is not None for pair in pairs):
-        columns.insert(0, ("regime", lambda pair: f"{pair.regime:g}" if isinstance(pair.regime, float) else "pooled"))
-    return columns
+    return [*_regime_column(pairs), *columns]
+
+
+def _regime_column(pairs: Sequence[PairComparison]) -> list[Column]:
+    if all(pair.regime is None for pair in pairs):
+        return []
+    return [("regime", lambda pair: f"{pair.regime:g}" if isinstance(pair.regime, float) else "pooled")]
 
 
 def _quantile(q: float) -> Callable[[PairComparison], str]:

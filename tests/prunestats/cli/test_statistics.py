@@ -8,9 +8,11 @@ import sqlite3
 from contextlib import closing
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import prunestats as ps
+from prunestats.db import import_results
 from prunestats.results.means import subnetwork_means
 
 
@@ -42,6 +44,87 @@ def test_compare_prints_what_compare_returns(db, prunestats):
     assert len(found) == len(expected) == 1
     for name in ("mean_difference", "mean_low", "p_less", "ks_p"):
         assert float(found[0][name]) == pytest.approx(expected[name][0], rel=1e-12)
+
+
+def test_compare_prints_verdicts_and_all_statistics_on_request(db, prunestats):
+    expected = ps.compare(frame(db, split="test"), rng=np.random.default_rng(0))
+    sentence, head, *table = prunestats("compare", "--db", db).stdout.splitlines()
+    assert sentence.startswith(
+        "Study 'demo', test split (for reporting; selection uses validation): difference of mean"
+    )
+    assert head.split("  ")[0] == "regime"
+    assert head.split()[-1] == "verdict"
+    one = expected.pairs[0].mean_difference
+    assert f"{100 * one.value:.2f} [{100 * one.low:.2f}, {100 * one.high:.2f}]" in table[0]
+    assert table[3].startswith("pooled")
+    assert "at significance level 5 %" in table[4]
+    told = prunestats("compare", "--db", db, "--all").stdout
+    assert all(f"\n{name} " in told for name in expected.frame.columns)
+    assert f"{expected.pairs[0].ks_p:.6g}" in told
+
+
+COMMANDS = ("edf", "compare", "best-of", "optimum", "winners", "noise")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_table_begins_with_study_split_and_content(db, prunestats, command):
+    first = prunestats(command, "--db", db).stdout.splitlines()[0]
+    splits = {"optimum": ("validation split (for selection",), "winners": ("validation split", "test split")}
+    assert first.startswith("Study 'demo'")
+    assert first.endswith(".")
+    assert all(words in first for words in splits.get(command, ("test split (for reporting",)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_csv_and_json_go_without_sentences(db, prunestats, command, form):
+    done = prunestats(command, "--db", db, "-f", form)
+    assert "Study" not in done.stdout
+    assert done.stderr == ""
+    assert json.loads(done.stdout) if form == "json" else len({line.count(",") for line in done.stdout.split()}) == 1
+
+
+@pytest.fixture(scope="module")
+def without_losses(tmp_path_factory):
+    """External results of 40 subnetworks: errors of the validation split, and nothing else."""
+    path, rng = tmp_path_factory.mktemp("external") / "results.db", np.random.default_rng(0)
+    u = rng.uniform(-0.8, 0.8, 40)
+    table = pd.DataFrame({"subnetwork": [f"s{i}" for i in range(40)], "flops": 10**6})
+    table["params"] = np.rint(1e5 * np.exp(-u)).astype(int)
+    table["error"] = 0.2 + 0.1 * u**2 + 0.01 * rng.standard_normal(40)
+    import_results(
+        path, table, original="net", study="external", split="validation", flops_convention="multiply-adds",
+        original_flops=4 * 10**6, original_params=4 * 10**5,
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("command", [("optimum",), ("buckets", "--size", 1)])
+def test_error_is_analysed_where_no_cross_entropy_is_recorded(without_losses, prunestats, command):
+    done = prunestats(*command, "--db", without_losses)
+    assert done.stderr == ("note: error is analysed, as 40 of 40 runs have no cross-entropy on the validation split\n")
+    assert " error in space " in done.stdout or "variance of error" in done.stdout
+    found = prunestats(*command, "--db", without_losses, "-f", "csv")
+    asked = prunestats(*command, "--db", without_losses, "-f", "csv", "--response", "error")
+    assert found.stdout == asked.stdout
+    assert asked.stderr == ""
+    with closing(sqlite3.connect(without_losses)) as connection:
+        kept = connection.execute("SELECT parameters FROM analysis WHERE kind = ?", [command[0]]).fetchall()
+    assert [json.loads(parameters)["response"] for (parameters,) in kept] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("optimum", "--response", "log_cross_entropy"), "40 of 40 runs without one: use --response error"),
+        (("edf",), "expected an error on the test split in every run"),
+        (("winners",), "or import the errors of this one"),
+    ],
+)
+def test_a_metric_that_is_not_recorded_is_refused_with_what_to_do(without_losses, prunestats, arguments, complaint):
+    done = prunestats(*arguments, "--db", without_losses, code=2)
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_optimum_uses_the_first_space_and_gives_reasons(db, prunestats):
