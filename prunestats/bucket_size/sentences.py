@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunestats.bucket_size.predictors import ALL_WIDTHS_AND_COSTS
 from prunestats.bucket_size.scores import BucketComparison, Score
 from prunestats.numeric.intervals import Interval
-from prunestats.wording import p_words
+from prunestats.wording import p_words, response_name
 
 # a round number: beyond it ratio and parameters share over 90 % of their variance. It only decides on a wording
 _COLLINEAR = 0.95
@@ -24,12 +24,12 @@ def comparison_reasons(found: BucketComparison) -> tuple[str, ...]:
 
 
 def _best_predictor(found: BucketComparison) -> str:
-    best = max(found.scores, key=lambda score: score.r2)
+    best, name = max(found.scores, key=lambda score: score.r2), response_name(found.response)
     how = f"{found.folds}-fold cross-validation over {found.n_subnetworks} subnetworks, {found.repeats} times"
     if best.terms == 0:
-        return f"No predictor of the {found.response} of unseen subnetworks is better than the average ({how})."
+        return f"No predictor of the {name} of unseen subnetworks is better than the average ({how})."
     return (
-        f"The best predictor of the {found.response} of unseen subnetworks is {best.predictor}: {_percent(best.r2)} of "
+        f"The best predictor of the {name} of unseen subnetworks is {best.predictor}: {_percent(best.r2)} of "
         f"the variance ({how})."
     )
 

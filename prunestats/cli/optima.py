@@ -138,6 +138,7 @@ def winners(
     """Print the subnetworks selected by validation, test error corrected for the winner's curse."""
     import numpy as np
 
+    from prunestats.noise.choice import counted_notes
     from prunestats.noise.winners_curse import winner_error
 
     loaded = load_runs(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
@@ -161,7 +162,7 @@ def winners(
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
-    for sentence in dict.fromkeys(sentence for one in found.values() for sentence in one.notes):
+    for sentence in counted_notes([one.notes for one in found.values()]):
         print_note(sentence, form)
     record_analysis(
         loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from prunestats.noise.deconvolution import Shrunk, shrink
 from prunestats.numeric.arrays import Floats
 from prunestats.results.means import distinct_runs, one_value
-from prunestats.wording import response_name
+from prunestats.wording import counted, response_name
 
 LEAST = 10
 """Fewer subnetworks than this are too small a sample for deconvolution to estimate how true means spread."""
@@ -165,6 +167,25 @@ def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> 
             "selected on the split that is reported."
         )
     return tuple(notes)
+
+
+def counted_notes(notes: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Each note once, the most frequent first, with the number of populations that it holds for.
+
+    Parameters
+    ----------
+    notes : sequence of sequence of str
+        The notes of each population.
+
+    Examples
+    --------
+    >>> counted_notes([["A tie."], [], ["A tie."]])
+    ('In 2 of 3 populations: A tie.',)
+    """
+    if len(notes) == 1:
+        return tuple(notes[0])
+    counts = Counter(note for of_one in notes for note in of_one)
+    return tuple(f"In {n} of {counted(len(notes), 'population')}: {note}" for note, n in counts.most_common())
 
 
 _DECIMALS = 12

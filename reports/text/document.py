@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from prunestats.noise.choice import counted_notes
 from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 from prunestats.reports.provenance import Provenance
 from prunestats.reports.text import study_tables as tables
@@ -22,7 +23,7 @@ from prunestats.reports.text.blocks import (
     table_block,
     text_block,
 )
-from prunestats.reports.text.findings import key_findings, winner_notes
+from prunestats.reports.text.findings import key_findings
 from prunestats.reports.text.methods import methods
 from prunestats.reports.text.optima import optimum_blocks
 from prunestats.reports.text.record import provenance_blocks, setup_blocks
@@ -156,7 +157,7 @@ def _winners(study: StudyAnalysis) -> Iterator[Block]:
         "winner is therefore selected on the validation split, and its error is measured on the test split."
     )
     yield table_block(tables.winners_table(study))
-    if notes := winner_notes(winners):
+    if notes := counted_notes([winner.notes for winner in winners]):
         yield list_block(notes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -124,12 +123,6 @@ def winner_sentence(winners: Sequence[Winner]) -> str:
         f"Winner's curse: the test error of the {which} is {average}{size} than {whose} validation error, beyond the "
         f"mean difference between the splits; {kept}."
     )
-
-
-def winner_notes(winners: Sequence[Winner]) -> tuple[str, ...]:
-    """How winners were selected where that needs saying: each sentence once, with the number of its winners."""
-    counts = Counter(note for winner in winners for note in winner.notes)
-    return tuple(f"In {n} of {counted(len(winners), 'population')}: {note}" for note, n in counts.most_common())
 
 
 def counts_sentence(study: StudyAnalysis) -> str:
