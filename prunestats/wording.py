@@ -118,9 +118,9 @@ def ratio_unit(bucket: int) -> str:
     Examples
     --------
     >>> ratio_unit(1), ratio_unit(1024)
-    ('FLOPs a parameter', 'FLOPs a bucket of 1,024 parameters')
+    ('FLOPs per parameter', 'FLOPs per bucket of 1,024 parameters')
     """
-    return "FLOPs a parameter" if bucket == 1 else f"FLOPs a bucket of {count(bucket)} parameters"
+    return "FLOPs per parameter" if bucket == 1 else f"FLOPs per bucket of {count(bucket)} parameters"
 
 
 def size(value: float) -> str:

@@ -20,7 +20,7 @@ class Winner:
     space, original, subnetwork : str
     flops, params : int
     ratio : float
-        FLOPs a parameter bucket.
+        FLOPs per parameter bucket.
     val_error, test_error : float
         Fractions; means over seeds.
     test_rank : int
@@ -66,7 +66,7 @@ class SpaceAnalysis:
     mean_error : float or None
         Mean test error over subnetworks.
     ratios : tuple of (float, float, float) or None
-        Lowest, median and highest FLOPs a parameter bucket.
+        Lowest, median and highest FLOPs per parameter bucket.
     winners : tuple of Winner
         One per original.
     """

@@ -107,7 +107,7 @@ def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str,
             pictures["populations"],
             f"FLOPs against parameters of the {counted(n, 'subnetwork')} with a finished run, of "
             f"{counted(len(study.originals), 'original')}, both axes logarithmic. Dotted: lines of equal ratio, in "
-            "FLOPs a parameter.",
+            "FLOPs per parameter.",
             "Scatter plot of FLOPs against parameters, one colour per space.",
         )
 

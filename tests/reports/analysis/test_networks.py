@@ -103,7 +103,7 @@ def test_a_sentence_counts_the_verdicts_of_a_regime(several):
     first = regime.designs[0].design.name
     sentence = with_verdicts(regime, optimum, "interior", "flat", "edge", "flat")
     assert sentence.startswith("At 50 % of the FLOPs, 1 of 4 networks has an interior optimum of log cross-entropy (")
-    assert f"{first} 101.2 [98.7, 104.0] FLOPs a parameter)" in sentence
+    assert f"{first} 101.2 [98.7, 104.0] FLOPs per parameter)" in sentence
     assert sentence.endswith("; the others: 1 edge, 2 flat.")
     none = with_verdicts(regime, optimum, "flat", "flat", None, "monotone")
     assert "none of 4 networks has an interior optimum of log cross-entropy: " in none
@@ -111,7 +111,7 @@ def test_a_sentence_counts_the_verdicts_of_a_regime(several):
     every = with_verdicts(regime, optimum, *["interior"] * 4)
     assert "4 of 4 networks have" in every
     assert every.count("101.2 [98.7, 104.0]") == 4
-    assert every.count("FLOPs a parameter") == 1
+    assert every.count("FLOPs per parameter") == 1
     assert "the others" not in every
 
 

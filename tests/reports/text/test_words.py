@@ -41,7 +41,7 @@ def pair(study):
 
 def test_interior_verdict(optimum):
     assert verdict_sentence(optimum, 0.25) == (
-        "At 25 % of the FLOPs, log cross-entropy has an interior optimum: 101.2 FLOPs a parameter, 90 % "
+        "At 25 % of the FLOPs, log cross-entropy has an interior optimum: 101.2 FLOPs per parameter, 90 % "
         "confidence interval 98.7 to 104.0, estimated by spline (77 subnetworks of 3 originals, ratios 12.3 to 456.7)."
     )
 
@@ -49,7 +49,7 @@ def test_interior_verdict(optimum):
 def test_verdict_names_the_bucket_and_the_response(optimum):
     sentence = verdict_sentence(replace(optimum, bucket=1024, response="error"), 0.125)
     assert sentence.startswith("At 12.5 % of the FLOPs, error has")
-    assert "FLOPs a bucket of 1,024 parameters" in sentence
+    assert "FLOPs per bucket of 1,024 parameters" in sentence
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_verdicts_without_an_estimate_print_none(optimum, verdict, words):
 
 
 def test_an_estimate_at_the_edge_is_told(optimum):
-    assert "101.2 FLOPs a parameter" in verdict_sentence(replace(optimum, verdict="edge"), 0.5)
+    assert "101.2 FLOPs per parameter" in verdict_sentence(replace(optimum, verdict="edge"), 0.5)
 
 
 @pytest.mark.parametrize(("slope", "words"), [(1.0, "rises with the ratio"), (-1.0, "falls with the ratio")])
