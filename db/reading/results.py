@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
+from prunestats.cost.buckets import check_bucket
 from prunestats.db.reading.column_types import Begin, Fetch
 from prunestats.db.reading.costs import add_widths, cost_models
 from prunestats.db.reading.fetch import reading
@@ -126,8 +127,7 @@ def load_results(
         raise InputError(f"split must be 'validation' or 'test'; found {split!r}: pass one of these")
     if state not in ("done", "failed", None):
         raise InputError(f"state must be 'done', 'failed' or None for both; found {state!r}: pass one of these")
-    if bucket != int(bucket) or bucket < 1:
-        raise InputError(f"bucket must be a whole number of parameters, 1 or more; found {bucket}: round it")
+    check_bucket(bucket)
     chosen = list(COLUMNS if columns is None else columns)
     for name in chosen:
         if name not in COLUMNS:
