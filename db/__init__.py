@@ -11,7 +11,7 @@ from prunestats.db.schema.opening import open_database
 from prunestats.db.sql.answer import QueryResult
 from prunestats.db.sql.read_only import query
 from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
-from prunestats.db.storing.originals import find_original, store_original
+from prunestats.db.storing.originals import find_original, rename_network, store_original, stored_originals
 from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
 from prunestats.db.storing.populations import store_population
 from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
@@ -22,6 +22,7 @@ from prunestats.db.storing.study import (
     store_regime,
     store_space,
     store_study,
+    study_id,
 )
 from prunestats.db.upkeep.maintenance import backup_database, upgrade_database, vacuum_database
 from prunestats.db.upkeep.merge import MergeSummary, merge_database
@@ -72,6 +73,7 @@ __all__ = [
     "query",
     "read",
     "refinements",
+    "rename_network",
     "rows_hash",
     "store_analysis",
     "store_environment",
@@ -84,7 +86,9 @@ __all__ = [
     "store_regime",
     "store_space",
     "store_study",
+    "stored_originals",
     "stored_text",
+    "study_id",
     "study_progress",
     "study_status",
     "upgrade_database",

@@ -1,5 +1,9 @@
 """Errors; each message says what was expected, what was found and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class PrunestatsError(Exception):
     """Base class of all errors of prunestats; the message is one line for the user."""
@@ -11,6 +15,27 @@ class InputError(PrunestatsError, ValueError):
 
 class StudyError(InputError):
     """A study file that cannot be run; the message names the key at fault."""
+
+
+class StudyChangedError(StudyError):
+    """A study whose file, networks or data are not those that are stored under its name.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    differences : sequence of tuple of str
+        What differs, what is stored, and what is there now.
+    """
+
+    def __init__(self, study: str, differences: Sequence[tuple[str, str, str]]) -> None:
+        key, stored, now = differences[0]
+        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+        super().__init__(
+            f"expected study {study!r} as it is stored, with {key} {stored}; found {now}{more}: name it otherwise, "
+            "replace what is stored with --replace, or use a database of its own with --db"
+        )
+        self.study, self.differences = study, tuple(differences)
 
 
 class ResultsError(InputError):

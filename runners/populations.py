@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from prunestats.db import (
     MissingRun,
     SubnetworkRow,
+    forget_declaration,
+    remove_unused,
     store_environment,
     store_outcome,
     store_plan,
@@ -17,27 +19,57 @@ from prunestats.db import (
     store_protocol,
     store_regime,
     store_space,
+    store_study,
+    study_id,
     write,
 )
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
 from prunestats.runners.networks.weights import weights_file
-from prunestats.runners.study.file import content_key
+from prunestats.runners.study.file import Study, content_key
 
 
-def store_populations(engine: Engine, planned: StudyPlan, study_id: int, original_ids: dict[str, int]) -> int:
-    """Store regimes, spaces, populations and planned runs in one transaction; return the row id of the protocol."""
+def declare_study(connection: Connection, study: Study) -> int:
+    """Store a study that is not stored yet; return its row id."""
+    stored = study_id(connection, study.name)
+    if stored is not None:
+        return stored
+    content = {"name": study.name, "text": study.model_dump_json(), "fingerprint": study.fingerprint}
+    return store_study(connection, **content, seed=study.seed)
+
+
+def store_populations(
+    engine: Engine, planned: StudyPlan, original_ids: dict[str, int], replaced: int | None = None
+) -> tuple[int, int]:
+    """Store a study with its regimes, spaces, populations and planned runs in one transaction.
+
+    Parameters
+    ----------
+    engine : Engine
+    planned : StudyPlan
+    original_ids : dict of str to int
+        Row ids of the originals by their keys.
+    replaced : int, optional
+        Row id of a stored study of this name that is replaced: its runs that no study plans any longer are deleted.
+
+    Returns
+    -------
+    tuple of int
+        Row ids of the study and of its protocol.
+    """
     protocol = planned.study.protocol
     with write(engine) as connection:
+        drawn = [] if replaced is None else forget_declaration(connection, replaced)
+        study = declare_study(connection, planned.study)
         regimes = {
-            regime: store_regime(connection, study_id=study_id, flops_fraction=regime.flops, tolerance=regime.tolerance)
+            regime: store_regime(connection, study_id=study, flops_fraction=regime.flops, tolerance=regime.tolerance)
             for regime in planned.study.regime_bands
         }
         spaces = {
             space.name: store_space(
                 connection,
-                study_id=study_id,
+                study_id=study,
                 name=space.name,
                 sampler=space.sampler_name,
                 parameters=space.parameters,
@@ -50,7 +82,7 @@ def store_populations(engine: Engine, planned: StudyPlan, study_id: int, origina
             key = population.original.task.key
             store_population(
                 connection,
-                study_id=study_id,
+                study_id=study,
                 original_id=original_ids[key],
                 regime_id=regimes[population.regime],
                 space_id=spaces[population.space.name],
@@ -62,8 +94,9 @@ def store_populations(engine: Engine, planned: StudyPlan, study_id: int, origina
         protocol_id = store_protocol(
             connection, key=content_key(protocol.parameters), name=protocol.name, parameters=protocol.parameters
         )
-        store_plan(connection, study_id=study_id, protocol_id=protocol_id, seeds=protocol.seeds)
-        return protocol_id
+        store_plan(connection, study_id=study, protocol_id=protocol_id, seeds=protocol.seeds)
+        remove_unused(connection, drawn)
+        return study, protocol_id
 
 
 def _subnetwork_rows(population: PlannedPopulation) -> list[SubnetworkRow]:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from prunestats.db import (
-    OriginalRow,
-    find_original,
-    missing_runs,
-    open_database,
-    read,
-    store_environment,
-    store_original,
-    store_study,
-    write,
-)
-from prunestats.errors import DatabaseError, StudyError
-from prunestats.files import write_atomically
+from prunestats.db import missing_runs, open_database, read, stored_originals, stored_text, study_id, write
+from prunestats.errors import StudyChangedError
 from prunestats.runners.execution.executors import Executor, lazy_executor
-from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan, network_depth, plan_study
-from prunestats.runners.execution.worker import TrainedOriginal, train_original
-from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
-from prunestats.runners.populations import execute_runs, store_populations
+from prunestats.runners.execution.study_changes import study_changes
+from prunestats.runners.execution.study_plan import StudyPlan, network_depth, plan_study
+from prunestats.runners.networks.weights import weights_folder
+from prunestats.runners.originals import known_originals, prepare_originals
+from prunestats.runners.populations import declare_study, execute_runs, store_populations
 from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -88,6 +79,7 @@ def run_study(
     workers: int | None = None,
     scheduler: str | None = None,
     max_runs: int | None = None,
+    replace: bool = False,
     weights: str | Path | None = None,
     progress: Progress = lambda phase, done, total: None,
 ) -> RunSummary:
@@ -106,6 +98,9 @@ def run_study(
         Address of a Dask scheduler to use instead, or the file that it wrote with ``--scheduler-file``.
     max_runs : int, optional
         Stop after this many runs.
+    replace : bool
+        Replace a stored study of this name that differs: its runs that no study plans any longer are deleted, after a
+        backup of a SQLite file beside it.
     weights : str or Path, optional
         Folder for the weights of the originals, by default beside the SQLite file.
     progress : callable
@@ -119,12 +114,15 @@ def run_study(
     ------
     StudyError, InputError
         If the study is not valid; raised before anything is trained.
+    StudyChangedError
+        If the database holds another study of this name, or one of another network or other data, unless `replace`.
     DatabaseError
-        If the database cannot be used, or holds another study of this name.
+        If the database cannot be used.
 
     Notes
     -----
-    A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. Each run is stored in its own
+    A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. An original is identified by
+    what its network computes, not by the name or the file of the network, and by data, recipe and seed. Each run is stored in its own
     transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same call.
 
     Examples
@@ -134,11 +132,12 @@ def run_study(
     (720, 0)
     """
     started = time.perf_counter()
-    planned = plan_study(study if isinstance(study, Study) else read_study(study))
+    content = study if isinstance(study, Study) else read_study(study)
+    planned = plan_study(content, known_originals(db))
     execution = Execution(workers, scheduler, weights, progress)
     with lazy_executor(workers, scheduler, layers=network_depth(planned.originals)) as pool:
-        summary = run_plan(planned, db, pool, execution, max_runs=max_runs)
-    return replace(summary, wall_s=time.perf_counter() - started)
+        summary = run_plan(planned, db, pool, execution, max_runs=max_runs, replace=replace)
+    return dataclasses.replace(summary, wall_s=time.perf_counter() - started)
 
 
 def run_plan(
@@ -148,6 +147,7 @@ def run_plan(
     execution: Execution,
     *,
     max_runs: int | None = None,
+    replace: bool = False,
 ) -> RunSummary:
     """Execute the missing runs of a planned study on an executor that several studies may share.
 
@@ -160,20 +160,26 @@ def run_plan(
     execution : Execution
     max_runs : int, optional
         Stop after this many runs.
+    replace : bool
+        As in `run_study`.
+
+    Raises
+    ------
+    StudyChangedError
+        If the stored study of this name differs, unless `replace`.
     """
     started = time.perf_counter()
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
-    with write(engine) as connection:
-        study_id = store_study(
-            connection,
-            name=planned.study.name,
-            text=planned.study.model_dump_json(),
-            fingerprint=planned.study.fingerprint,
-            seed=planned.study.seed,
-        )
-    original_ids = _prepare_originals(engine, planned, folder, pool, execution.progress)
-    protocol_id = store_populations(engine, planned, study_id, original_ids)
+    replaced = _replaced(engine, planned, replace)
+    if replaced is None:
+        # before the first run, so that the study's hash is older than its results
+        with write(engine) as connection:
+            declare_study(connection, planned.study)
+    else:
+        back_up(engine)
+    original_ids = prepare_originals(engine, planned, folder, pool, execution.progress)
+    study_id, protocol_id = store_populations(engine, planned, original_ids, replaced)
     with read(engine) as connection:
         missing = missing_runs(
             connection, study_id=study_id, protocol_id=protocol_id, seeds=planned.study.protocol.seeds
@@ -191,62 +197,15 @@ def run_plan(
     return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started)
 
 
-def _prepare_originals(
-    engine: Engine, planned: StudyPlan, folder: Path, pool: Callable[[], Executor], progress: Progress
-) -> dict[str, int]:
-    """Train and store the originals that are missing; return the row ids of all originals by their keys."""
-    ids: dict[str, int] = {}
-    absent = []
-    for original in planned.originals:
-        with read(engine) as connection:
-            stored = find_original(connection, original.task.key)
-        if stored is not None and weights_match(weights_file(folder, original.task.key), stored["weights_sha256"]):
-            ids[original.task.key] = int(stored["id"])
-        else:
-            absent.append((original, stored))
-    if not absent:
-        return ids
-    total = len(planned.originals)
-    executor = pool()  # before any progress is shown, so that a wrong scheduler gives only its error
-    progress("originals", len(ids), total)
-    by_key = {original.task.key: (original, stored) for original, stored in absent}
-    for task, result in executor.map(train_original, [original.task for original, _ in absent], lambda task: ()):
-        original, stored = by_key[task.key]
-        if isinstance(result, BaseException):
-            raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
-        if stored is not None and stored["weights_sha256"] != result.sha256:
-            raise DatabaseError(
-                f"expected the stored weights of original {task.network}, seed {task.seed}, in {str(folder)!r}; found "
-                "none, and training gave others (another machine or version?): restore the file or use a new database"
-            )
-        write_atomically(weights_file(folder, task.key), result.weights)
-        ids[task.key] = _store_original(engine, planned, original, result)
-        progress("originals", len(ids), total)
-    return ids
-
-
-def _store_original(engine: Engine, planned: StudyPlan, original: PlannedOriginal, result: TrainedOriginal) -> int:
-    task = original.task
-    with write(engine) as connection:
-        return store_original(
-            connection,
-            OriginalRow(
-                key=task.key,
-                network=task.network,
-                dataset=f"{planned.study.data.name}-{planned.data.digest[:8]}",
-                seed=task.seed,
-                recipe=task.recipe,
-                group_names=original.cost.group_names,
-                group_sizes=original.cost.group_sizes,
-                cost=original.cost.to_dict(),
-                flops=original.flops,
-                params=original.params,
-                val_error=result.val_error,
-                test_error=result.test_error,
-                val_loss=result.val_loss,
-                test_loss=result.test_loss,
-                wall_s=result.wall_s,
-                weights_sha256=result.sha256,
-                environment_id=store_environment(connection, **result.environment),
-            ),
-        )
+def _replaced(engine: Engine, planned: StudyPlan, replace: bool) -> int | None:
+    """Row id of the stored study that is to be replaced; None where none is stored or nothing differs."""
+    name = planned.study.name
+    with read(engine) as connection:
+        text, drawn = stored_text(connection, name), stored_originals(connection, study=name)
+        stored = study_id(connection, name)
+    changes = [] if text is None else study_changes(planned, text, drawn)
+    if not changes:
+        return None
+    if not replace:
+        raise StudyChangedError(name, [(change.key, change.stored, change.now) for change in changes])
+    return stored

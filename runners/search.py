@@ -16,6 +16,7 @@ from prunestats.results.means import subnetwork_means
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_plan import PlannedOriginal, network_depth, plan_originals, plan_populations
+from prunestats.runners.originals import known_originals
 from prunestats.runners.run import Execution, Progress, run_plan
 from prunestats.runners.searching.result import Round, SearchResult
 from prunestats.runners.searching.rounds import SearchOptions, SearchPlan, candidate_space, search_plan, uniform_widths
@@ -102,7 +103,7 @@ def search(
     content = study if isinstance(study, Study) else read_study(study)
     options = SearchOptions(flops, budget, network, finalists, finalist_seeds, confirm_seeds, eta, seed)
     planned = search_plan(content, options)
-    data, originals = plan_originals(planned.study)
+    data, originals = plan_originals(planned.study, known_originals(db))
     cost, regime = originals[0].cost, planned.study.regime_bands[0]
     # before a database is created, so that an impossible search leaves none behind
     feasible_band(cost, regime, planned.space, planned.space.support(cost))

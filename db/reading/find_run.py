@@ -14,12 +14,16 @@ SELECT
     res.subnetwork, res.original, res.seed, res.state, res.failure, res.protocol, res.protocol_key,
     res.flops, res.params, res.epochs, res.val_error, res.test_error, res.val_loss, res.test_loss, res.train_loss,
     st.name AS study, st.text AS study_text, s.id AS subnetwork_id, s.widths AS widths,
-    o.weights_sha256 AS weights_sha256, pr.parameters AS parameters
+    o.weights_sha256 AS weights_sha256, o.network AS network, o.dataset AS dataset, o.seed AS original_seed,
+    o.fingerprint AS fingerprint, pr.parameters AS parameters,
+    e.host AS host, e.platform AS platform, e.versions AS versions
 FROM results res
 JOIN study st ON st.name = res.study
 JOIN subnetwork s ON s.id = res.subnetwork_id
 JOIN original o ON o.key = res.original
 JOIN protocol pr ON pr.id = res.protocol_id
+JOIN run r ON r.subnetwork_id = s.id AND r.protocol_id = pr.id AND r.seed = res.seed
+LEFT JOIN environment e ON e.id = r.environment_id
 WHERE substr(res.subnetwork, 1, :length) = :beginning
 ORDER BY res.seed, st.id
 """
@@ -39,7 +43,8 @@ def find_runs(connection: Connection, beginning: str) -> list[Row[Any]]:
     -------
     list of Row
         Sorted by seed: key, cost and metrics as in the view `results`, with the text of the study, the widths, the
-        parameters of the protocol and the hash of the original's weights. A run of several studies comes once per
+        parameters of the protocol, the original's network, data set, seed, fingerprint and hash of weights, and host,
+        platform and versions where the run was executed. A run of several studies comes once per
         study.
 
     Raises
@@ -47,7 +52,7 @@ def find_runs(connection: Connection, beginning: str) -> list[Row[Any]]:
     InputError
         If no subnetwork with runs has such a key, or several have.
     """
-    query = text(_RUNS).columns(widths=Json, parameters=Json)
+    query = text(_RUNS).columns(widths=Json, parameters=Json, fingerprint=Json, versions=Json)
     rows = list(connection.execute(query, {"length": len(beginning), "beginning": beginning}))
     keys = sorted({row.subnetwork for row in rows})
     if not beginning or not keys:

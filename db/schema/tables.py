@@ -36,7 +36,7 @@ from prunestats.db.schema.columns import (
 )
 from prunestats.db.schema.types import Row
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Number of the last migration."""
 
 VERSION_TABLE = "prunestats_version"
@@ -93,7 +93,7 @@ original = Table(
     metadata,
     row_number(),
     text_column("key", "hash of network, data set, recipe and seed"),
-    text_column("network", "name of the network, or module:function"),
+    text_column("network", "name of the network, or module:name by which it was last built"),
     text_column("dataset", "name of the data set, with the hash of its contents"),
     whole("seed", "training seed; NULL where an import does not state it", optional=True),
     json_column("recipe", "how it was trained"),
@@ -110,6 +110,7 @@ original = Table(
     text_column("weights_sha256", "SHA-256 of the file of its weights", optional=True),
     reference("environment", "machine and software of the training", optional=True),
     created(),
+    json_column("fingerprint", "what the network computes on a fixed probe; NULL if it was not recorded", optional=True),
     UniqueConstraint("key"),
     key_length(),
     CheckConstraint("flops_convention = 'multiply-adds'", name="flops_convention"),
@@ -117,7 +118,7 @@ original = Table(
     positive("params"),
     *metric_checks(),
     amount("wall_s"),
-    comment="An original: a dense, trained network, identified by network, data set, recipe and seed.",
+    comment="An original: a dense, trained network, identified by what its network computes, data set, recipe and seed.",
 )
 
 regime = Table(

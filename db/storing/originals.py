@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select, update
 
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import expect_same, get_or_insert, short
 from prunestats.db.storing.records import OriginalRow
 
-_COMPARED = ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")
-"""Columns in which an original must agree with the stored one; metrics and seconds differ between machines."""
+_COMPARED = ("dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")
+"""Columns in which an original must agree with the stored one; metrics and seconds differ between machines.
+
+The network's name may differ, as a network that was renamed or moved is the same one.
+"""
 
 
 def store_original(connection: Connection, original: OriginalRow) -> int:
@@ -71,3 +74,33 @@ def find_original(connection: Connection, key: str) -> dict[str, Any] | None:
     """
     row = connection.execute(select(schema.original).where(schema.original.c.key == key)).mappings().one_or_none()
     return None if row is None else dict(row)
+
+
+def stored_originals(connection: Connection, *, study: str | None = None) -> list[Row[Any]]:
+    """Return what identifies the originals that were trained here.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read` or `write`.
+    study : str, optional
+        Only the originals of this study's populations.
+
+    Returns
+    -------
+    list of Row
+        In storing order: id, key, network, dataset, seed, recipe, group_sizes, flops, params, fingerprint. Imported
+        originals, which have no weights, are left out.
+    """
+    names = ("id", "key", "network", "dataset", "seed", "recipe", "group_sizes", "flops", "params", "fingerprint")
+    table = schema.original.c
+    query = select(*(table[name] for name in names)).where(table.weights_sha256.is_not(None)).order_by(table.id)
+    if study is not None:
+        drawn = select(schema.population.c.original_id).join(schema.study).where(schema.study.c.name == study)
+        query = query.where(table.id.in_(drawn))
+    return list(connection.execute(query))
+
+
+def rename_network(connection: Connection, key: str, network: str) -> None:
+    """Store the name by which an original's network is built now, after its module was renamed or moved."""
+    connection.execute(update(schema.original).where(schema.original.c.key == key).values(network=network))

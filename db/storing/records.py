@@ -50,6 +50,8 @@ class OriginalRow:
         Where it was trained, from `store_environment`.
     flops_convention : {"multiply-adds"}
         What one FLOP is.
+    fingerprint : mapping or None
+        What the network computes on a fixed probe (`prunestats.runners.networks.fingerprint.Fingerprint`).
     """
 
     key: str
@@ -70,6 +72,7 @@ class OriginalRow:
     weights_sha256: str | None = None
     environment_id: int | None = None
     flops_convention: Literal["multiply-adds"] = "multiply-adds"
+    fingerprint: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from prunestats.db.schema import tables as schema
-from prunestats.db.storing.insert_once import content_hash, expect_same, get_or_insert, insert_new, short
+from prunestats.db.storing.insert_once import content_hash, expect_same, find_row, get_or_insert, insert_new, short
 from prunestats.errors import DatabaseError
 
 
@@ -50,6 +50,11 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
             "(stored runs are reused under the new name)"
         )
     return study_id
+
+
+def study_id(connection: Connection, name: str) -> int | None:
+    """Return the id of the study of a name; None if there is none."""
+    return find_row(connection, schema.study, {"name": name})
 
 
 def store_regime(connection: Connection, *, study_id: int, flops_fraction: float, tolerance: float) -> int:

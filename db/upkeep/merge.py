@@ -20,7 +20,7 @@ from prunestats.errors import DatabaseError, InputError
 # For each table: the columns that identify a row, and the columns that must agree where both databases have the row.
 _TABLES: tuple[tuple[Table, tuple[str, ...], tuple[str, ...]], ...] = (
     (schema.environment, ("key",), ()),
-    (schema.original, ("key",), ("network", "dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")),
+    (schema.original, ("key",), ("dataset", "seed", "group_sizes", "flops", "params", "weights_sha256")),
     (schema.study, ("name",), ("fingerprint",)),
     (schema.regime, ("study_id", "flops_fraction"), ("tolerance",)),
     (schema.space, ("study_id", "name"), ("sampler", "parameters", "law")),

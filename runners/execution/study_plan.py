@@ -12,9 +12,11 @@ from torch import nn
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.networks.fingerprint import fingerprint
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
@@ -27,12 +29,25 @@ from prunestats.spaces.space import Regime, Space
 
 @dataclass(frozen=True)
 class PlannedOriginal:
-    """An original to be trained, and the cost of its subnetworks."""
+    """An original to be trained: its task, and its network with the cost of its subnetworks."""
 
     task: OriginalTask
-    cost: CostModel
-    flops: int
-    params: int
+    network: PlannedNetwork
+
+    @property
+    def cost(self) -> CostModel:
+        """FLOPs and parameters of subnetworks as functions of their widths."""
+        return self.network.cost
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of the unpruned network for one input."""
+        return self.network.flops
+
+    @property
+    def params(self) -> int:
+        """Parameters of the unpruned network."""
+        return self.network.params
 
 
 @dataclass(frozen=True)
@@ -66,15 +81,21 @@ class StudyPlan:
         return len(distinct) * len(self.study.protocol.seeds)
 
 
-def plan_study(study: Study) -> StudyPlan:
+def plan_study(study: Study, stored: Sequence[StoredOriginal] = ()) -> StudyPlan:
     """Sample and cost every population of a study; nothing is trained and nothing is stored.
+
+    Parameters
+    ----------
+    study : Study
+    stored : sequence of StoredOriginal
+        Originals of the database, whose keys are kept for networks that compute the same.
 
     Raises
     ------
     StudyError
         If a key of the study cannot be satisfied; the message names it.
     """
-    return plan_populations(study, *plan_originals(study))
+    return plan_populations(study, *plan_originals(study, stored))
 
 
 def plan_populations(study: Study, data: Data, originals: Sequence[PlannedOriginal]) -> StudyPlan:
@@ -98,27 +119,36 @@ def network_depth(originals: Sequence[PlannedOriginal]) -> int:
     )
 
 
-def plan_originals(study: Study) -> tuple[Data, list[PlannedOriginal]]:
+def plan_originals(study: Study, stored: Sequence[StoredOriginal] = ()) -> tuple[Data, list[PlannedOriginal]]:
     """Load the data of a study and trace its originals; nothing is sampled."""
     with _naming("data"):
         data = load_data(**study.data.model_dump())
     originals = []
     for number, config in enumerate(study.originals):
-        with _naming(f"originals.{number}.network"):
-            network = build_network(config.network, num_classes=data.num_classes, seed=0)
-            traced = trace(network, data.example_input)
-            check_outputs(config.network, network, data.example_input, data.num_classes)
-        with _naming(f"originals.{number}.checkpoint"):
-            identity, recipe = _recipe(config, network)
-        with _naming("protocol.criterion"):
-            check_criterion(traced, study.protocol.criterion)
+        network, recipe = _plan_network(study, number, data)
         for seed in config.seeds:
-            key = content_key({"network": config.network, "data": data.digest, "recipe": identity, "seed": seed})
-            task = OriginalTask(key, config.network, study.data.model_dump(), recipe, seed)
-            originals.append(PlannedOriginal(task, traced.cost, traced.flops, traced.params))
+            task = OriginalTask(network.key(seed, stored), config.network, study.data.model_dump(), recipe, seed)
+            originals.append(PlannedOriginal(task, network))
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
     return data, originals
+
+
+def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork, dict[str, Any]]:
+    """Build, trace and probe a network; return it with the recipe by which a worker makes or loads its weights."""
+    config, example = study.originals[number], data.example_input
+    with _naming(f"originals.{number}.network"):
+        network = build_network(config.network, num_classes=data.num_classes, seed=0)
+        traced = trace(network, example)
+        check_outputs(config.network, network, example, data.num_classes)
+        found = fingerprint(config.network, network, tuple(example.shape[1:]), traced.flops)
+    with _naming(f"originals.{number}.checkpoint"):
+        identity, recipe = _recipe(config, network)
+    with _naming("protocol.criterion"):
+        check_criterion(traced, study.protocol.criterion)
+    dataset = f"{study.data.name}-{data.digest[:8]}"
+    costs = traced.cost, traced.flops, traced.params
+    return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
 
 
 def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -175,6 +175,12 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
         return build(num_classes=num_classes)
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is that of the user's own network, as ``"module:name"``, not of a built-in or a collection's."""
+    module, colon, _ = name.partition(":")
+    return bool(colon) and module not in _COLLECTIONS
+
+
 def _find(name: str) -> Callable[..., nn.Module]:
     if name in NETWORKS:
         return NETWORKS[name]

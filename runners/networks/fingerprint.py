@@ -1,0 +1,194 @@
+"""Fingerprint of a network: what it computes on a fixed probe, in numbers that do not depend on how its file is written."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prunestats.errors import InputError
+from prunestats.runners.networks.probe import OwnRandomness, fill_parameters, global_seeds, uniform
+from prunestats.runners.networks.sources import definitions, layers
+
+# Multiply-adds of one image, above which fewer images are probed: ImageNet's networks then take seconds, not a minute.
+_COSTLY = 200_000_000
+# Batch norm over a single position needs several images; eight repeat no pattern of the layers above.
+_IMAGES, _FEWER_IMAGES = 8, 3
+
+# Outputs are kept as this many weighted sums an image: a change of any output changes them, and 1,000 classes take no more space.
+_PROJECTIONS = 4
+
+# Where a network refuses float64, as with a cast in its forward pass.
+_PRECISIONS = (torch.float64, torch.float32)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a network computes, and how its weights are initialised.
+
+    Parameters
+    ----------
+    behaviour : dict of str to list of float
+        Outputs, gradients and buffers on the probe, by name; compared with a tolerance.
+    initial : list of list of float
+        Number of elements, mean and root mean square of each parameter and buffer as the builder leaves them (seed 0).
+    precision : {"float64", "float32"}
+        In which the probe was computed.
+    torch : str
+        Version of torch, whose generator draws the initial weights.
+    layers : list of str
+        Layers with their hyperparameters, in order; they explain a difference, and do not decide.
+    definitions : dict of str to str
+        Hash of the syntax tree of each class and function of the user's own modules, by name; they explain, too.
+    """
+
+    behaviour: dict[str, list[float]]
+    initial: list[list[float]]
+    precision: str
+    torch: str
+    layers: list[str] = field(default_factory=list)
+    definitions: dict[str, str] = field(default_factory=dict)
+
+    def rounded(self, digits: int) -> dict[str, list[float]]:
+        """Behaviour, rounded to decimal places of the largest number of each quantity."""
+        rounded = {}
+        for name, values in self.behaviour.items():
+            scale = max(map(abs, values), default=0.0) or 1.0
+            # + 0.0: of numbers that round to zero, -0.0 and 0.0 are one
+            rounded[name] = [round(value / scale, digits) + 0.0 for value in values]
+        return rounded
+
+
+def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flops: int) -> Fingerprint:
+    """Fingerprint of a network as its builder returns it.
+
+    Parameters
+    ----------
+    name : str
+        By which it was built; names the user's own module, and the network in messages.
+    network : torch.nn.Module
+        Not changed.
+    image_shape : tuple of int
+        Channels, height and width.
+    flops : int
+        Multiply-adds of one image.
+
+    Returns
+    -------
+    Fingerprint
+
+    Raises
+    ------
+    InputError
+        If the network cannot compute outputs and gradients of a batch of images.
+
+    Notes
+    -----
+    The probe is a batch of images, and all parameters and the images are filled by a rule (SplitMix64 [1]_), so that
+    neither the library's generator nor the initialisation matters. Buffers keep their initial values, which may be
+    constants of the network. Random layers draw from the same rule. Quantities: outputs in evaluation mode; outputs in
+    training mode, the gradient of a weighted sum of them by each parameter (norm and weighted sum; norm -1 for a
+    parameter without a gradient), and the norms of the buffers after that pass; outputs in evaluation mode again, with
+    these buffers; and the shapes of all tensors. Computed in float64 on the CPU: rounding then moves them by about
+    1e-13 of their size, and a change of a hyperparameter by far more (docs/decisions/0012-networks-are-known-by-behaviour.md).
+
+    References
+    ----------
+    .. [1] Steele, Lea and Flood (2014). Fast splittable pseudorandom number generators. OOPSLA, figure 13.
+    """
+    images = _IMAGES if flops <= _COSTLY else _FEWER_IMAGES
+    initial = [_moments(tensor) for tensor in network.state_dict().values()]
+    for precision in _PRECISIONS:
+        try:
+            behaviour = _behaviour(network, (images, *image_shape), precision)
+        except Exception as error:
+            failure = error
+        else:
+            explained = layers(network), definitions(name, network)
+            return Fingerprint(behaviour, initial, str(precision).removeprefix("torch."), _torch_version(), *explained)
+    raise InputError(
+        f"network {name!r} must compute outputs and gradients of {images} images of shape {image_shape} in training "
+        f"and in evaluation mode; found {type(failure).__name__}: {' '.join(str(failure).split())}"
+    ) from failure
+
+
+def _behaviour(network: nn.Module, shape: tuple[int, ...], precision: torch.dtype) -> dict[str, list[float]]:
+    with _copy(network, precision) as probed, global_seeds(), OwnRandomness():
+        fill_parameters(probed)
+        # of about unit variance, as normalised images are
+        images = (1.7 * (2 * uniform(shape, "images") - 1)).to(precision)
+        with torch.no_grad():
+            evaluation = _projected(probed.eval()(images))
+        outputs = probed.train()(images)
+        _weighted(outputs).sum().backward()
+        gradients = [number for parameter in probed.parameters() for number in _gradient(parameter)]
+        buffers = [_finite(float(buffer.double().norm())) for buffer in probed.buffers()]
+        with torch.no_grad():
+            after = _projected(probed.eval()(images))
+        return {
+            "outputs in evaluation mode": evaluation,
+            "outputs in training mode": _projected(outputs),
+            "gradients": gradients,
+            "buffers after a training pass": buffers,
+            "outputs in evaluation mode after a training pass": after,
+            "shapes": [float(size) for tensor in probed.state_dict().values() for size in (-1, *tensor.shape)],
+        }
+
+
+@contextmanager
+def _copy(network: nn.Module, precision: torch.dtype) -> Iterator[nn.Module]:
+    """A copy on the CPU in a precision, which is also the default of tensors that the forward pass creates."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(precision)
+    try:
+        yield copy.deepcopy(network).cpu().to(precision)
+    finally:
+        torch.set_default_dtype(default)
+
+
+def _weighted(outputs: Tensor) -> Tensor:
+    """Weighted sums of the outputs of each image, shape (images, projections)."""
+    flat = outputs.flatten(1)
+    return flat @ (2 * uniform((flat.shape[1], _PROJECTIONS), "projections") - 1).to(flat.dtype)
+
+
+def _projected(outputs: Tensor) -> list[float]:
+    return list(map(_finite, _weighted(outputs.detach()).flatten().tolist()))
+
+
+def _finite(value: float) -> float:
+    """A number that JSON can hold: what overflows or is undefined becomes the largest number."""
+    largest = sys.float_info.max
+    return largest if math.isnan(value) else max(-largest, min(largest, value))
+
+
+def _gradient(parameter: Tensor) -> tuple[float, float]:
+    if parameter.grad is None:
+        return -1.0, 0.0
+    found = parameter.grad.double().flatten()
+    weights = 2 * uniform((found.numel(),), "gradient") - 1
+    return _finite(float(found.norm())), _finite(float(found @ weights))
+
+
+def _moments(tensor: Tensor) -> list[float]:
+    """Number of elements, mean and root mean square."""
+    values = tensor.detach().double()
+    if values.numel() == 0:
+        return [0.0, 0.0, 0.0]
+    return [float(values.numel()), _finite(float(values.mean())), _finite(float(values.square().mean().sqrt()))]
+
+
+def _torch_version() -> str:
+    return torch.__version__.partition("+")[0]
+
+
+def from_stored(content: dict[str, Any]) -> Fingerprint:
+    """The fingerprint of a row of the database."""
+    return Fingerprint(**content)
