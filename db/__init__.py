@@ -24,8 +24,10 @@ from prunestats.db.storing.study import (
     store_study,
     study_id,
 )
-from prunestats.db.upkeep.maintenance import backup_database, upgrade_database, vacuum_database
+from prunestats.db.upkeep.deletion import Removed, forget_declaration, remove_unused
+from prunestats.db.upkeep.maintenance import backup_beside, backup_database, upgrade_database, vacuum_database
 from prunestats.db.upkeep.merge import MergeSummary, merge_database
+from prunestats.db.upkeep.removal import remove_original, remove_population, remove_study
 
 if TYPE_CHECKING:
     from prunestats.db.exchange.exporting import export_results
@@ -53,9 +55,11 @@ __all__ = [
     "OriginalRow",
     "Outcome",
     "QueryResult",
+    "Removed",
     "StatusRow",
     "StudyProgress",
     "SubnetworkRow",
+    "backup_beside",
     "backup_database",
     "check_database",
     "declaration",
@@ -64,6 +68,7 @@ __all__ = [
     "find_original",
     "find_runs",
     "follow_ups",
+    "forget_declaration",
     "import_results",
     "list_analyses",
     "load_results",
@@ -73,6 +78,10 @@ __all__ = [
     "query",
     "read",
     "refinements",
+    "remove_original",
+    "remove_population",
+    "remove_study",
+    "remove_unused",
     "rename_network",
     "rows_hash",
     "store_analysis",

@@ -38,6 +38,10 @@ class StudyChangedError(StudyError):
         self.study, self.differences = study, tuple(differences)
 
 
+class ReproductionError(PrunestatsError):
+    """A stored subnetwork that cannot be trained again, as its network or data are no longer what they were."""
+
+
 class ResultsError(InputError):
     """A results frame that cannot be analysed."""
 

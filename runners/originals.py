@@ -25,7 +25,7 @@ from prunestats.files import write_atomically
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.worker import TrainedOriginal, train_original
-from prunestats.runners.networks.weights import weights_file, weights_match
+from prunestats.runners.networks.weights import weights_file, weights_match, with_names
 
 Progress = Callable[[str, int, int], None]
 
@@ -75,6 +75,15 @@ def prepare_originals(
         ids[task.key] = _store_original(engine, original, result)
         progress("originals", len(ids), total)
     return ids
+
+
+def original_weights(engine: Engine, original: PlannedOriginal, folder: Path) -> bytes:
+    """Weights of a stored original, under the names that its network has now."""
+    with read(engine) as connection:
+        stored = find_original(connection, original.task.key)
+    weights, now = weights_file(folder, original.task.key).read_bytes(), original.network.fingerprint.names
+    made = None if stored is None else stored["fingerprint"]
+    return weights if made is None else with_names(weights, made["names"], now)
 
 
 def _keep_name(engine: Engine, original: PlannedOriginal, stored: str) -> None:

@@ -26,7 +26,7 @@ from prunestats.db import (
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
-from prunestats.runners.networks.weights import weights_file
+from prunestats.runners.originals import original_weights
 from prunestats.runners.study.file import Study, content_key
 
 
@@ -123,7 +123,9 @@ def execute_runs(
     protocol = planned.study.protocol.parameters
     originals = {original.task.key: original.task for original in planned.originals}
     executor = pool()
-    weights = {key: executor.share(weights_file(folder, task.key).read_bytes()) for key, task in originals.items()}
+    weights = {
+        original.task.key: executor.share(original_weights(engine, original, folder)) for original in planned.originals
+    }
     tasks = (
         run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, protocol, run.seed)
         for run in todo

@@ -7,24 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from torch import Tensor, nn
 
-from prunestats.db import find_runs, open_database, read
-from prunestats.errors import DatabaseError, InputError, StudyError
+from prunestats.db import find_runs, open_database, read, stored_originals
+from prunestats.errors import InputError
 from prunestats.outcome import Outcome
-from prunestats.runners.execution.study_plan import PlannedOriginal, plan_originals
+from prunestats.runners.execution.study_plan import PlannedOriginal
 from prunestats.runners.execution.worker import (
-    OriginalTask,
     prepare_original,
     run_task,
-    train_original,
     train_subnetwork,
     training_key,
 )
 from prunestats.runners.export_files import check_export, write_subnetwork
-from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
-from prunestats.runners.study.file import Study
+from prunestats.runners.networks.weights import weights_folder
+from prunestats.runners.reproduction import Reproduction, machine_differences, seed_noise
+from prunestats.runners.stored_original import stored_original, stored_weights
 from prunestats.runners.training.device import environment
 from prunestats.runners.training.latency import BATCHES, measure_latency
 
@@ -40,16 +38,18 @@ class Export:
     folder : Path
     facts : dict
         Content of ``subnetwork.json``.
+    reproduction : Reproduction
+        How its metrics agree with those of the stored run.
     """
 
     folder: Path
     facts: dict[str, Any]
+    reproduction: Reproduction
 
     @property
     def differences(self) -> dict[str, tuple[float, float]]:
         """Metrics that differ from the stored run, as (stored, found); empty on the machine that ran it."""
-        stored, found = self.facts["stored_metrics"], self.facts["metrics"]
-        return {name: (stored[name], found[name]) for name in METRICS if stored[name] != found[name]}
+        return self.reproduction.differences
 
 
 def export_subnetwork(
@@ -89,6 +89,8 @@ def export_subnetwork(
     ------
     InputError
         If the key matches no subnetwork or several, its run failed, or the outputs of an exported file differ.
+    ReproductionError
+        If network or data are no longer those of the stored run; the message names what differs.
     DatabaseError
         If the database cannot be read, or the original's weights are lost and retraining gives others.
 
@@ -96,7 +98,8 @@ def export_subnetwork(
     -----
     A study stores metrics, not the weights of thousands of subnetworks: these are reproduced by the same training from
     the same seed. On a machine of the same type with the same versions, weights and metrics are identical to the last
-    bit; elsewhere they may differ slightly, and `Export.differences` lists the metrics that do.
+    bit; elsewhere they may differ slightly, and `Export.reproduction` says by how much, and whether by more than
+    training seeds do.
 
     Examples
     --------
@@ -108,12 +111,13 @@ def export_subnetwork(
     engine = open_database(db, create=False)
     with read(engine) as connection:
         row = _select_run(find_runs(connection, key), seed, protocol)
+        stored = stored_originals(connection)
     weights_of_originals = (
         Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
     )
     engine.dispose()
-    original = _original(row)
-    content = _weights(original.task, weights_of_originals, row.weights_sha256)
+    original = stored_original(row, stored)
+    content = stored_weights(original, weights_of_originals, row)
     task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
     outcome, network = train_subnetwork(task, original.task, content)
     if network is None:
@@ -130,7 +134,14 @@ def export_subnetwork(
         "latency": [_latency(network, prepared.network, example, batch) for batch in BATCHES],
         "environment": environment(),
     }
-    return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx))
+    noise = seed_noise(db, row.study, row.protocol_key, row.val_error, len(prepared.data.validation))
+    reproduction = Reproduction(_differences(facts), machine_differences(row, environment()), noise)
+    return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx), reproduction)
+
+
+def _differences(facts: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    stored, found = facts["stored_metrics"], facts["metrics"]
+    return {name: (stored[name], found[name]) for name in METRICS if stored[name] != found[name]}
 
 
 def _select_run(rows: Sequence[Any], seed: int | None, protocol: str | None) -> Any:
@@ -153,38 +164,6 @@ def _select_run(rows: Sequence[Any], seed: int | None, protocol: str | None) -> 
 
 def _listed(protocols: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"protocol {name!r} ({key})" for name, key in protocols)
-
-
-def _original(row: Any) -> PlannedOriginal:
-    """The original of a run, planned from the stored text of its study."""
-    try:
-        study = Study.model_validate_json(row.study_text)
-    except ValidationError as error:
-        raise InputError(
-            f"expected a subnetwork that `prunestats run` trained; found one of study {row.study!r}, with external "
-            "results: its weights are where it was trained"
-        ) from error
-    for original in plan_originals(study)[1]:
-        if original.task.key == row.original:
-            return original
-    raise StudyError(
-        f"expected the original {row.original} among those of study {row.study!r}; found others (has its data or "
-        "network changed?): restore them"
-    )
-
-
-def _weights(task: OriginalTask, folder: Path, sha256: str) -> bytes:
-    """The original's weights: from their file, or else retrained, if the hash is the stored one."""
-    path = weights_file(folder, task.key)
-    if weights_match(path, sha256):
-        return path.read_bytes()
-    trained = train_original(task)
-    if trained.sha256 != sha256:
-        raise DatabaseError(
-            f"expected the stored weights of original {task.network}, seed {task.seed}, in {str(folder)!r}; found "
-            "none, and training gave others (another machine or version?): restore the file"
-        )
-    return trained.weights
 
 
 def _identity(row: Any, original: PlannedOriginal) -> dict[str, Any]:

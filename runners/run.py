@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 
-from prunestats.db import missing_runs, open_database, read, stored_originals, stored_text, study_id, write
+from prunestats.db import (
+    backup_beside,
+    missing_runs,
+    open_database,
+    read,
+    stored_originals,
+    stored_text,
+    study_id,
+    write,
+)
 from prunestats.errors import StudyChangedError
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_changes import study_changes
@@ -39,6 +49,8 @@ class RunSummary:
         Runs that are not stored yet.
     wall_s : float
         Seconds that the call took.
+    notes : tuple of str
+        Originals that were found by name alone, as they were stored before networks had fingerprints.
     """
 
     study: str
@@ -48,6 +60,7 @@ class RunSummary:
     failed_now: int
     missing: int
     wall_s: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,8 +135,9 @@ def run_study(
     Notes
     -----
     A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. An original is identified by
-    what its network computes, not by the name or the file of the network, and by data, recipe and seed. Each run is stored in its own
-    transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same call.
+    what its network computes, not by the name or the file of the network, and by data, recipe and seed. Each run is
+    stored in its own transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same
+    call.
 
     Examples
     --------
@@ -171,13 +185,15 @@ def run_plan(
     started = time.perf_counter()
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
-    replaced = _replaced(engine, planned, replace)
+    with read(engine) as connection:
+        drawn = stored_originals(connection, study=planned.study.name)
+    replaced = _replaced(engine, planned, drawn, replace)
     if replaced is None:
         # before the first run, so that the study's hash is older than its results
         with write(engine) as connection:
             declare_study(connection, planned.study)
     else:
-        back_up(engine)
+        backup_beside(engine)
     original_ids = prepare_originals(engine, planned, folder, pool, execution.progress)
     study_id, protocol_id = store_populations(engine, planned, original_ids, replaced)
     with read(engine) as connection:
@@ -194,18 +210,28 @@ def run_plan(
         execution.progress("runs", before + done + broken, total)
     engine.dispose()
     left = len(missing) - done - broken
-    return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started)
+    notes = _unverified(planned, drawn)
+    return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started, notes)
 
 
-def _replaced(engine: Engine, planned: StudyPlan, replace: bool) -> int | None:
+def _replaced(engine: Engine, planned: StudyPlan, drawn: Sequence[Row[Any]], replace: bool) -> int | None:
     """Row id of the stored study that is to be replaced; None where none is stored or nothing differs."""
     name = planned.study.name
     with read(engine) as connection:
-        text, drawn = stored_text(connection, name), stored_originals(connection, study=name)
-        stored = study_id(connection, name)
+        stored, text = study_id(connection, name), stored_text(connection, name)
     changes = [] if text is None else study_changes(planned, text, drawn)
     if not changes:
         return None
     if not replace:
         raise StudyChangedError(name, [(change.key, change.stored, change.now) for change in changes])
     return stored
+
+
+def _unverified(planned: StudyPlan, drawn: Sequence[Row[Any]]) -> tuple[str, ...]:
+    keys = {original.task.key for original in planned.originals}
+    names = sorted({row.network for row in drawn if row.key in keys and row.fingerprint is None})
+    return tuple(
+        f"network {name!r} is not fingerprinted: its results were stored by an earlier version and are found by its "
+        "name, whatever it computes now"
+        for name in names
+    )

@@ -110,7 +110,7 @@ original = Table(
     text_column("weights_sha256", "SHA-256 of the file of its weights", optional=True),
     reference("environment", "machine and software of the training", optional=True),
     created(),
-    json_column("fingerprint", "what the network computes on a fixed probe; NULL if it was not recorded", optional=True),
+    json_column("fingerprint", "what the network computes on a fixed probe; NULL if not recorded", optional=True),
     UniqueConstraint("key"),
     key_length(),
     CheckConstraint("flops_convention = 'multiply-adds'", name="flops_convention"),
@@ -118,7 +118,7 @@ original = Table(
     positive("params"),
     *metric_checks(),
     amount("wall_s"),
-    comment="An original: a dense, trained network, identified by what its network computes, data set, recipe and seed.",
+    comment="An original: a dense, trained network, identified by what its network computes, data, recipe and seed.",
 )
 
 regime = Table(

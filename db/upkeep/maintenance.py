@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,6 +114,16 @@ def backup_database(url_or_path: str | os.PathLike[str], destination: str | os.P
             f"expected to write a backup to {str(target)!r}; found: {error}: choose another place; nothing was left"
         ) from None
     return target.stat().st_size
+
+
+def backup_beside(engine: Engine) -> Path | None:
+    """Copy a SQLite database to a file beside it, named with date and time; return None for PostgreSQL."""
+    if engine.dialect.name != "sqlite":
+        return None
+    file = file_of(engine.url)
+    copy = file.with_name(f"{file.stem}.backup-{datetime.now():%Y%m%d-%H%M%S-%f}{file.suffix}")
+    backup_database(file, copy)
+    return copy
 
 
 def _copy(source: Path, copy: Path) -> None:

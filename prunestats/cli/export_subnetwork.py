@@ -30,11 +30,10 @@ def export_subnetwork(
     from prunestats.runners.retrain import export_subnetwork as export
 
     done = export(key, db, folder, seed=seed, protocol=protocol, onnx=onnx)
+    facts, agreed = done.facts, done.reproduction
     for name, (stored, found) in done.differences.items():
-        complain(f"expected {name} {stored:.6g}, as stored; found {found:.6g}: another machine or version?", "differs")
-    facts = done.facts
-    same = "differ from" if done.differences else "equal"
-    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: its metrics {same} the stored ones.")
+        complain(f"{name} is {found:.6g}; stored {stored:.6g}", "differs")
+    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: {agreed.words}.")
     original = facts["original"]
     rows = [("FLOPs", facts["flops"], original["flops"], original["flops"] / facts["flops"])]
     rows += [("parameters", facts["params"], original["params"], original["params"] / facts["params"])]
@@ -45,3 +44,5 @@ def export_subnetwork(
     measured = facts["latency"][0]
     say(f"Latency: median of {measured['repeats']} passes on {measured['device']} with {measured['threads']} thread.")
     say(f"Wrote {', '.join(facts['sha256'])} and subnetwork.json in {done.folder}")
+    if not agreed.is_accepted:
+        raise typer.Exit(1)

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from prunestats.cli.options import Db, Form, OneStudy, Scheduler, StudyFile, Workers, app
-from prunestats.cli.terminal import duration, print_rows, say, show_progress
-from prunestats.errors import InputError
+from prunestats.cli.removal import ask, dry_run
+from prunestats.cli.terminal import complain, duration, print_rows, print_table, say, show_progress
+from prunestats.errors import InputError, StudyChangedError
 
 QUERIES = (
     (
@@ -153,17 +154,47 @@ def run(
     max_runs: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of runs before stopping. Default: all that are missing.")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Replace the stored study of this name if it differs: shows what goes, asks, backs up."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace without asking, for scripts.")] = False,
 ) -> None:
     """Run what is missing of a study; stop it at any time, and resume it with the same command."""
     from prunestats.runners.run import run_study
 
-    with show_progress() as progress:
-        summary = run_study(study, db, workers=workers, scheduler=scheduler, max_runs=max_runs, progress=progress)
+    options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "max_runs": max_runs}
+    try:
+        with show_progress() as progress:
+            summary = run_study(study, db, **options, progress=progress)
+    except StudyChangedError as changed:
+        print_table(("differs", "stored", "now"), changed.differences)
+        if not replace:
+            raise
+        _confirm_replacement(db, changed.study, yes)
+        with show_progress() as progress:
+            summary = run_study(study, db, **options, replace=True, progress=progress)
+    for note in summary.notes:
+        complain(note, "note")
     say(_summary_sentence(summary))
     if summary.missing:
         say(f"To resume: prunestats run {quote(str(study))} --db {quote(db)}")
     else:
         say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
+
+
+def _confirm_replacement(db: str, study: str, yes: bool) -> None:
+    """Say what goes when a study is replaced, and ask."""
+    from prunestats.db import open_database, remove_study
+
+    engine = open_database(db, create=False)
+    removed = dry_run(engine, lambda connection: remove_study(connection, study, keep_originals=True))
+    backup = "a backup is written beside it first" if engine.dialect.name == "sqlite" else "no backup is made"
+    engine.dispose()
+    say(f"Replacing study {study!r} deletes {removed.words}, less what the changed study has too; {backup}.")
+    ask("Replace it?", yes)
 
 
 @app.command()

@@ -111,8 +111,3 @@ class PlannedNetwork:
             quantities = "; ".join(f"{each.key} {each.now}" for each in found[:2])
             yield Difference(f"{table}.network", row.network, f"{self.name} computes something else: {quantities}")
             yield from explained(stored, self.fingerprint)
-
-
-def is_unverified(row: StoredOriginal) -> bool:
-    """Whether a stored original was trained before fingerprints were recorded."""
-    return row.fingerprint is None

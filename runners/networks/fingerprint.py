@@ -1,11 +1,11 @@
-"""Fingerprint of a network: what it computes on a fixed probe, in numbers that do not depend on how its file is written."""
+"""Fingerprint of a network: what it computes on a fixed probe, in numbers, however its file is written."""
 
 from __future__ import annotations
 
 import copy
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,8 @@ _COSTLY = 200_000_000
 # Batch norm over a single position needs several images; eight repeat no pattern of the layers above.
 _IMAGES, _FEWER_IMAGES = 8, 3
 
-# Outputs are kept as this many weighted sums an image: a change of any output changes them, and 1,000 classes take no more space.
+# Outputs are kept as this many weighted sums an image: any output that changes changes them, and 1,000 classes take no
+# more space than ten.
 _PROJECTIONS = 4
 
 # Where a network refuses float64, as with a cast in its forward pass.
@@ -39,6 +40,8 @@ class Fingerprint:
         Outputs, gradients and buffers on the probe, by name; compared with a tolerance.
     initial : list of list of float
         Number of elements, mean and root mean square of each parameter and buffer as the builder leaves them (seed 0).
+    names : list of str
+        Names of these parameters and buffers, by which weights are stored; they do not decide.
     precision : {"float64", "float32"}
         In which the probe was computed.
     torch : str
@@ -51,6 +54,7 @@ class Fingerprint:
 
     behaviour: dict[str, list[float]]
     initial: list[list[float]]
+    names: list[str]
     precision: str
     torch: str
     layers: list[str] = field(default_factory=list)
@@ -97,22 +101,24 @@ def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flo
     training mode, the gradient of a weighted sum of them by each parameter (norm and weighted sum; norm -1 for a
     parameter without a gradient), and the norms of the buffers after that pass; outputs in evaluation mode again, with
     these buffers; and the shapes of all tensors. Computed in float64 on the CPU: rounding then moves them by about
-    1e-13 of their size, and a change of a hyperparameter by far more (docs/decisions/0012-networks-are-known-by-behaviour.md).
+    1e-13 of their size, and a change of a hyperparameter by far more. Why so:
+    docs/decisions/0012-networks-are-known-by-what-they-compute.md.
 
     References
     ----------
     .. [1] Steele, Lea and Flood (2014). Fast splittable pseudorandom number generators. OOPSLA, figure 13.
     """
     images = _IMAGES if flops <= _COSTLY else _FEWER_IMAGES
-    initial = [_moments(tensor) for tensor in network.state_dict().values()]
+    tensors = network.state_dict()
+    initial = [_moments(tensor) for tensor in tensors.values()]
     for precision in _PRECISIONS:
         try:
             behaviour = _behaviour(network, (images, *image_shape), precision)
         except Exception as error:
             failure = error
         else:
-            explained = layers(network), definitions(name, network)
-            return Fingerprint(behaviour, initial, str(precision).removeprefix("torch."), _torch_version(), *explained)
+            made = str(precision).removeprefix("torch."), _torch_version()
+            return Fingerprint(behaviour, initial, list(tensors), *made, layers(network), definitions(name, network))
     raise InputError(
         f"network {name!r} must compute outputs and gradients of {images} images of shape {image_shape} in training "
         f"and in evaluation mode; found {type(failure).__name__}: {' '.join(str(failure).split())}"
@@ -144,13 +150,18 @@ def _behaviour(network: nn.Module, shape: tuple[int, ...], precision: torch.dtyp
 
 @contextmanager
 def _copy(network: nn.Module, precision: torch.dtype) -> Iterator[nn.Module]:
-    """A copy on the CPU in a precision, which is also the default of tensors that the forward pass creates."""
-    default = torch.get_default_dtype()
+    """A copy on the CPU in a precision, which is also the default of tensors that the forward pass creates.
+
+    One thread computes, as the workers do: several would wait for one another on a busy machine.
+    """
+    default, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(precision)
+    torch.set_num_threads(1)
     try:
         yield copy.deepcopy(network).cpu().to(precision)
     finally:
         torch.set_default_dtype(default)
+        torch.set_num_threads(threads)
 
 
 def _weighted(outputs: Tensor) -> Tensor:
@@ -189,6 +200,6 @@ def _torch_version() -> str:
     return torch.__version__.partition("+")[0]
 
 
-def from_stored(content: dict[str, Any]) -> Fingerprint:
+def from_stored(content: Mapping[str, Any]) -> Fingerprint:
     """The fingerprint of a row of the database."""
     return Fingerprint(**content)

@@ -33,7 +33,7 @@ def uniform(shape: tuple[int, ...], *keys: str) -> Tensor:
 
 @torch.no_grad()
 def fill_parameters(network: nn.Module) -> None:
-    """Fill all parameters in their order, whatever their names, at scales that keep activations finite in deep networks.
+    """Fill all parameters in their order, whatever their names, at scales that keep deep activations finite.
 
     Matrices and kernels are uniform with the variance of He et al. (2015), 2 / fan-in. Vectors (biases, weights of
     normalisation) have both signs and stay away from zero, so that each of them acts.
@@ -75,24 +75,29 @@ class OwnRandomness(TorchDispatchMode):
 def _bernoulli(numbers: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     # bernoulli(p) has the probabilities as its tensor, and bernoulli_(tensor, p) beside it
     probability = args[1] if len(args) > 1 else kwargs.get("p", args[0])
-    return (numbers < probability).double()
+    return torch.lt(numbers, probability).double()
 
 
 def _uniform(numbers: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    low, high = (*args[1:3], *(0.0, 1.0)[len(args[1:3]) :])
-    low, high = kwargs.get("from", low), kwargs.get("to", high)
+    low, high = _two(args, kwargs, "from", "to")
     return low + (high - low) * numbers
 
 
 def _normal(numbers: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    mean, spread = (*args[1:3], *(0.0, 1.0)[len(args[1:3]) :])
-    mean, spread = kwargs.get("mean", mean), kwargs.get("std", spread)
+    mean, spread = _two(args, kwargs, "mean", "std")
     return mean + spread * _standard(numbers)
+
+
+def _two(args: tuple[Any, ...], kwargs: dict[str, Any], first: str, second: str) -> tuple[float, float]:
+    """The two parameters of a distribution, given by position after the tensor or by name; 0 and 1 by default."""
+    given = {**dict(zip((first, second), args[1:3], strict=False)), **kwargs}
+    return given.get(first, 0.0), given.get(second, 1.0)
 
 
 def _standard(numbers: Tensor) -> Tensor:
     # half a step inside (0, 1), where the quantile function is finite
-    return torch.special.ndtri(numbers + 2.0**-54)
+    found: Tensor = torch.special.ndtri(numbers + 2.0**-54)
+    return found
 
 
 _DRAWS: dict[str, Callable[[Tensor, tuple[Any, ...], dict[str, Any]], Tensor]] = {
@@ -110,12 +115,12 @@ _DRAWS: dict[str, Callable[[Tensor, tuple[Any, ...], dict[str, Any]], Tensor]] =
 @contextmanager
 def global_seeds() -> Iterator[None]:
     """Seed the generators of torch, numpy and Python, and leave them afterwards as they were."""
-    states = np.random.get_state(), random.getstate()
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
     with torch.random.fork_rng(devices=[]):
         for seed in (torch.manual_seed, np.random.seed, random.seed):
             seed(0)
         try:
             yield
         finally:
-            np.random.set_state(states[0])
+            np.random.set_state(states[0])  # noqa: NPY002
             random.setstate(states[1])

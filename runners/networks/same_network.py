@@ -16,7 +16,8 @@ _TOLERANCE = {"float64": 1e-8, "float32": 1e-4}
 # Initial weights are float32 numbers of one generator: their moments agree to rounding within a version of torch.
 _SAME_GENERATOR = 1e-4
 
-# Between versions, whose generators may differ, moments agree to this many standard errors: a false alarm in 1e9 tensors.
+# Between versions, whose generators may differ, moments agree to this many standard errors: one false alarm in 1e8
+# tensors.
 _STANDARD_ERRORS = 6.0
 
 # Explanations that are shown: a network of other blocks differs in hundreds of layers.
@@ -52,7 +53,8 @@ def differing(stored: Fingerprint, now: Fingerprint, *, initial: bool) -> Iterat
     for name in {**stored.behaviour, **now.behaviour}:
         distance = _distance(stored.behaviour.get(name, []), now.behaviour.get(name, []))
         if distance > _TOLERANCE[now.precision]:
-            yield Difference(name, "as stored", f"differ by {distance:.1g} of their size" if math.isfinite(distance) else "others")
+            size = f"differ by {distance:.1g} of their size" if math.isfinite(distance) else "others"
+            yield Difference(name, "as stored", size)
     if initial and not _same_initial(stored, now):
         yield Difference("scale of the initial weights", "as stored", "another")
 
@@ -67,9 +69,8 @@ def explained(stored: Fingerprint, now: Fingerprint) -> list[Difference]:
 def _distance(stored: Sequence[float], now: Sequence[float]) -> float:
     if len(stored) != len(now):
         return math.inf
-    scale = max(map(abs, [*stored, *now]), default=0.0)
-    largest = max((abs(a / scale - b / scale) for a, b in zip(stored, now, strict=True)), default=0.0) if scale else 0.0
-    return largest
+    scale = max(map(abs, [*stored, *now]), default=0.0) or 1.0
+    return max((abs(a / scale - b / scale) for a, b in zip(stored, now, strict=True)), default=0.0)
 
 
 def _same_initial(stored: Fingerprint, now: Fingerprint) -> bool:

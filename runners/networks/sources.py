@@ -74,7 +74,6 @@ def _is_own(module: ModuleType) -> bool:
 
 def _without_docstrings(node: ast.AST) -> ast.AST:
     for each in ast.walk(node):
-        body = getattr(each, "body", None)
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(each) is not None:
-            each.body = list(body or ())[1:] or [ast.Pass()]
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(each):
+            each.body = each.body[1:] or [ast.Pass()]
     return node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -25,6 +26,14 @@ def weights_folder(driver: str, database: str | None) -> Path:
 def weights_match(path: Path, sha256: str) -> bool:
     """Whether the file exists with the stored hash."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+
+
+def with_names(weights: bytes, stored: Sequence[str], now: Sequence[str]) -> bytes:
+    """Stored weights under the names of a network whose layers were renamed since, which keep their order."""
+    if list(stored) == list(now):
+        return weights
+    values = safetensors.torch.load(weights)
+    return bytes(safetensors.torch.save({name: values[old] for name, old in zip(now, stored, strict=True)}))
 
 
 def safetensors_bytes(network: nn.Module) -> bytes:

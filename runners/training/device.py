@@ -22,6 +22,8 @@ def environment() -> dict[str, Any]:
     """Host, platform and versions, on which the last digits of a result depend."""
     names = ("prunestats", "torch", "numpy", "torch-pruning")
     versions = {name: version(name) for name in names}
+    # instruction sets, which round differently
+    versions["processor"] = torch.backends.cpu.get_cpu_capability()
     if torch.cuda.is_available():
         versions["device"] = torch.cuda.get_device_name(device())
     return {
