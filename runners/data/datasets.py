@@ -99,8 +99,6 @@ class Data:
         )
 
 
-# A study has one data set; four serve a process that runs several studies in turn without reading them again.
-@lru_cache(maxsize=4)
 def load_data(
     name: str,
     folder: str | None = None,
@@ -152,8 +150,18 @@ def load_data(
         raise InputError(f"data.name must be one of {', '.join(READERS)}; found {name!r}")
     if not 0 < validation_fraction < 1:
         raise InputError(f"data.validation_fraction must be between 0 and 1; found {validation_fraction:g}")
-    arrays = READERS[name](_path(name, folder), image_size, resize)
-    digest = hashlib.sha256(repr((validation_fraction, split_seed)).encode())
+    path = _path(name, folder)
+    written = path.stat().st_mtime_ns if path.is_file() else 0
+    return _load(name, path, (validation_fraction, split_seed), (image_size, resize), written)
+
+
+# A study has one data set; four serve a process that runs several studies in turn without reading them again.
+@lru_cache(maxsize=4)
+def _load(name: str, path: Path, split: tuple[float, int], size: tuple[int | None, int | None], written: int) -> Data:
+    """The data set; `written`, the time of its file's last change, tells two contents of one file apart."""
+    validation_fraction, split_seed = split
+    arrays = READERS[name](path, *size)
+    digest = hashlib.sha256(repr(split).encode())
     for content in arrays.contents():
         digest.update(content)
     labels = _labels(arrays.train_labels, "train")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -24,11 +25,17 @@ def uniform(shape: tuple[int, ...], *keys: str) -> Tensor:
     values = np.empty(count)
     for first in range(0, count, _CHUNK):
         last = min(first + _CHUNK, count)
-        state = np.arange(first + 1, last + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        values[first:last] = ((state ^ (state >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+        # the upper 53 bits, as many as a float64 holds
+        values[first:last] = (splitmix(start, first + 1, last + 1) >> np.uint64(11)) * 2.0**-53
     return torch.from_numpy(values).reshape(shape)
+
+
+def splitmix(seed: int, first: int, last: int) -> NDArray[np.uint64]:
+    """Numbers of SplitMix64 with these indices, from 1, as its reference implementation gives them in turn."""
+    state = np.arange(first, last, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
 
 
 @torch.no_grad()

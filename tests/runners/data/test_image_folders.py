@@ -12,13 +12,14 @@ from PIL import Image
 
 from prunestats.errors import InputError
 from prunestats.runners import load_data
+from prunestats.runners.data import datasets
 from prunestats.runners.data import image_folders as images_module
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    load_data.cache_clear()
+    datasets._load.cache_clear()
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def folder(tmp_path):
 
 
 def load(folder, **options):
-    load_data.cache_clear()
+    datasets._load.cache_clear()
     return load_data("images", str(folder), 1 / 3, **{"image_size": 16, **options})
 
 
