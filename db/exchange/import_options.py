@@ -37,6 +37,7 @@ class ImportOptions:
     error_unit: Literal["fraction", "percent"]
     original_flops: float | None
     original_params: float | None
+    any_fraction: bool
 
     @property
     def bands(self) -> list[tuple[float, float]]:

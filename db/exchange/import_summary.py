@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from prunestats.db.exchange.column_roles import Meaning
+from prunestats.db.exchange.plausible_units import Run
 from prunestats.db.exchange.refused_rows import Refusal
 from prunestats.db.exchange.storing import Stored
-from prunestats.db.exchange.table_runs import Run
 
 _RANGED = ("flops", "params", "val_error", "test_error", "val_loss", "test_loss")
 
@@ -43,6 +43,9 @@ class ImportSummary:
         Warnings of values that suggest another unit but do not prove it.
     stored : bool
         False after a dry run.
+    assumed : tuple of (str, str, int)
+        Network, "flops" or "params", and value, for each cost of an original that was neither given nor stored: the
+        largest in the table stands for it.
     """
 
     name: str
@@ -58,6 +61,16 @@ class ImportSummary:
     new_subnetworks: int
     doubts: tuple[str, ...]
     stored: bool
+    assumed: tuple[tuple[str, str, int], ...] = ()
+
+
+def assumed_costs(
+    runs: Sequence[Run], given: Collection[str], known: Collection[str]
+) -> tuple[tuple[str, str, int], ...]:
+    """Return the costs of originals that are neither among the roles `given` nor of originals that are `known`."""
+    new = {run["original"]: run for run in runs if run["original"] not in known}
+    roles = [role for role in ("flops", "params") if f"original_{role}" not in given]
+    return tuple((run["network"], role, run[f"original_{role}"]) for run in new.values() for role in roles)
 
 
 def summarise(
@@ -68,6 +81,7 @@ def summarise(
     refused: Sequence[Refusal],
     stored: Stored,
     doubts: tuple[str, ...],
+    assumed: tuple[tuple[str, str, int], ...],
     *,
     kept: bool,
 ) -> ImportSummary:
@@ -96,4 +110,5 @@ def summarise(
         new_subnetworks=stored.new_subnetworks,
         doubts=doubts,
         stored=kept,
+        assumed=assumed,
     )

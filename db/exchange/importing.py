@@ -17,11 +17,12 @@ from prunestats.db.connection.address import file_of, parse_address
 from prunestats.db.connection.engine import write
 from prunestats.db.exchange.column_roles import SplitName
 from prunestats.db.exchange.import_options import ImportOptions
-from prunestats.db.exchange.import_summary import ImportSummary, summarise
+from prunestats.db.exchange.import_summary import ImportSummary, assumed_costs, summarise
+from prunestats.db.exchange.plausible_units import check_units
 from prunestats.db.exchange.refused_rows import refuse_all
 from prunestats.db.exchange.storing import store_runs
 from prunestats.db.exchange.table_files import read_table
-from prunestats.db.exchange.table_runs import check_units, parse_runs
+from prunestats.db.exchange.table_runs import parse_runs
 from prunestats.db.schema import tables as schema
 from prunestats.db.schema.opening import open_database
 from prunestats.results.units import FlopsConvention, Unit
@@ -46,6 +47,7 @@ def import_results(
     error_unit: Literal["fraction", "percent"] = "fraction",
     original_flops: float | None = None,
     original_params: float | None = None,
+    any_fraction: bool = False,
     skip_bad: bool = False,
     dry_run: bool = False,
 ) -> ImportSummary:
@@ -79,6 +81,9 @@ def import_results(
         Unit of errors and accuracies.
     original_flops, original_params : float, optional
         Cost of the original, in the units and convention of the table; by default that of its largest subnetwork.
+    any_fraction : bool
+        Whether FLOPs and parameters may be any fraction of the original's; by default fractions outside 0.001 to 1.5
+        are refused, as they suggest another unit.
     skip_bad : bool
         Whether to leave out and report rows that cannot be stored, instead of refusing the table.
     dry_run : bool
@@ -127,6 +132,7 @@ def import_results(
         error_unit=error_unit,
         original_flops=original_flops,
         original_params=original_params,
+        any_fraction=any_fraction,
     )
     return _import(target, table, options, skip_bad=skip_bad, dry_run=dry_run)
 
@@ -146,7 +152,9 @@ def _import(
     with _opened(target, dry_run) as engine:
         try:
             with write(engine) as connection:
-                runs, refused = parse_runs(read, meaning, defaults, options.bands, _stored_costs(connection))
+                known = _stored_costs(connection)
+                bands, any_fraction = options.bands, options.any_fraction
+                runs, refused = parse_runs(read, meaning, defaults, bands, known, any_fraction=any_fraction)
                 doubts = check_units(runs)
                 stored = store_runs(connection, runs, origin)
                 refused = [*refused, *stored.conflicts]
@@ -156,7 +164,8 @@ def _import(
                     raise _DryRunError
         except _DryRunError:
             pass
-    return summarise(name, len(read), meaning, runs, refused, stored, doubts, kept=not dry_run)
+    assumed = assumed_costs(runs, {*meaning.columns, *defaults}, known)
+    return summarise(name, len(read), meaning, runs, refused, stored, doubts, assumed, kept=not dry_run)
 
 
 class _DryRunError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,20 +9,13 @@ import pandas as pd
 
 from prunestats.db.exchange.cell_values import converters, parse_widths, seed_values
 from prunestats.db.exchange.column_roles import SEEDED, Meaning
+from prunestats.db.exchange.plausible_units import RUN_KEY, Costs, Run, check_fraction, check_fractions
 from prunestats.db.exchange.refused_rows import Refusal, RefusedError
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import content_hash, short
 from prunestats.db.storing.records import RESULT
-from prunestats.errors import UnitWarning
-from prunestats.results.frame import results_frame
 
-Run = dict[str, Any]
-Costs = Mapping[str, tuple[int, int]]
-
-_RUN = ("original", "subnetwork", "protocol_key", "seed")
-"""Key of a run; with study, space and regime it identifies the copy of a run in one population."""
-
-_MEMBER_RUN = ("study", "space", "regime", *_RUN)
+_MEMBER_RUN = ("study", "space", "regime", *RUN_KEY)
 _KEY_LENGTH = 500
 """Characters of a key: an index entry of PostgreSQL holds at most 2,700 bytes; the tables check the same length."""
 
@@ -42,6 +34,8 @@ def parse_runs(
     defaults: Mapping[str, Any],
     bands: Sequence[tuple[float, float]],
     stored: Costs,
+    *,
+    any_fraction: bool = False,
 ) -> tuple[list[Run], list[Refusal]]:
     """Return the runs of a table, once per population that contains them, and the rows that cannot be stored.
 
@@ -56,6 +50,8 @@ def parse_runs(
         Regimes (target, relative tolerance) for rows that name none.
     stored : mapping
         FLOPs and parameters of the originals in the database, by key.
+    any_fraction : bool
+        Whether costs may be any fraction of the original's.
 
     Returns
     -------
@@ -63,6 +59,11 @@ def parse_runs(
         Keys are the columns of the view `results`, and `row`, the number of the row.
     refusals : list of Refusal
         In the order of the table.
+
+    Raises
+    ------
+    InputError
+        For costs whose fractions of the original's suggest another unit.
     """
     refusals: list[Refusal] = []
     records: list[tuple[int, Run, list[Run]]] = []
@@ -79,13 +80,21 @@ def parse_runs(
             continue
         records.append((row, shared, metrics))
     costs = {**_largest_costs([shared for _, shared, _ in records]), **stored}
+    for _, shared, _ in records:
+        flops, params = costs[shared["original"]]
+        shared.setdefault("original_flops", flops)
+        shared.setdefault("original_params", params)
+    # an export was checked when its runs were first stored
+    plausible = not any_fraction and "planned" not in meaning.columns
+    if plausible:
+        check_fractions([(row, shared) for row, shared, _ in records], meaning, defaults, stored)
     consistency = _Consistency()
     runs: list[Run] = []
     for row, shared, metrics in records:
-        flops, params = costs[shared["original"]]
-        shared = {"original_flops": flops, "original_params": params, **shared}
         for values in metrics:
             try:
+                if plausible:
+                    check_fraction(shared)
                 run = _checked({"row": row, **shared, **values}, meaning.selects_by_test)
                 copies = [
                     {**run, "regime": regime, "tolerance": tolerance} for regime, tolerance in _regimes(run, bands)
@@ -96,39 +105,6 @@ def parse_runs(
             else:
                 runs += copies
     return runs, sorted(refusals, key=lambda refusal: refusal.row)
-
-
-def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Check the units of runs by `prunestats.results_frame`, which every statistic starts from.
-
-    Returns
-    -------
-    tuple of str
-        Warnings of values that suggest another unit but do not prove it.
-
-    Raises
-    ------
-    InputError
-        As `prunestats.results_frame`.
-    """
-    done = {tuple(run[name] for name in _RUN): run for run in runs if run["state"] == "done"}
-    if done:
-        columns = ["original", "subnetwork", "protocol_key", "seed", "flops", "params", "val_error"]
-        frame = pd.DataFrame([[run[name] for name in columns] for run in done.values()], columns=columns)
-        with warnings.catch_warnings(record=True) as doubts:
-            warnings.simplefilter("always", UnitWarning)
-            results_frame(
-                frame,
-                subnetwork="subnetwork",
-                flops="flops",
-                params="params",
-                error="val_error",
-                original="original",
-                protocol="protocol_key",
-                seed="seed",
-            )
-        return tuple(str(doubt.message) for doubt in doubts)
-    return ()
 
 
 def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]]]:
@@ -240,7 +216,7 @@ class _Consistency:
                 raise RefusedError("each run once", f"that of row {self.row_of[member]} again")
             self.row_of[member] = run["row"]
             result = [run.get(name) for name in RESULT]
-            self._same(tuple(run[name] for name in _RUN), result, "one result of every run")
+            self._same(tuple(run[name] for name in RUN_KEY), result, "one result of every run")
 
     def _same(self, key: tuple[Any, ...], value: list[Any], expected: str) -> None:
         if self.known.setdefault(key, tuple(value)) != tuple(value):

@@ -42,7 +42,7 @@ class Removed:
     studies : tuple of str
         Names of the deleted studies.
     populations : tuple of str
-        Study, space, regime and key of the original of each deleted population.
+        Study, space, regime and original (network and key) of each deleted population.
     originals : tuple of str
         Keys of the deleted originals. Files of their weights are not touched.
     """
@@ -129,16 +129,25 @@ def _owned() -> Exists:
 
 def delete_populations(connection: Connection, populations: Sequence[int]) -> Removed:
     """Delete populations with their members; subnetworks stay."""
-    p, space, regime = schema.population, schema.space, schema.regime
+    p, space, regime, original = schema.population, schema.space, schema.regime, schema.original
     joined = (
         p.join(schema.study, schema.study.c.id == p.c.study_id)
         .join(space, space.c.id == p.c.space_id)
         .join(regime, regime.c.id == p.c.regime_id)
-        .join(schema.original, schema.original.c.id == p.c.original_id)
+        .join(original, original.c.id == p.c.original_id)
     )
-    columns = (schema.study.c.name, space.c.name, regime.c.flops_fraction, schema.original.c.key)
+    columns = (
+        schema.study.c.name,
+        space.c.name,
+        regime.c.flops_fraction,
+        schema.original.c.network,
+        schema.original.c.key,
+    )
     names = connection.execute(select(*columns).select_from(joined).where(p.c.id.in_(populations)).order_by(p.c.id))
-    described = tuple(f"study {s!r}, space {x!r}, regime {g:g}, original {key}" for s, x, g, key in names)
+    described = tuple(
+        f"study {study!r}, space {name!r}, regime {flops:g}, original {network!r} ({key})"
+        for study, name, flops, network, key in names
+    )
     rows = {
         "draw": delete_rows(connection, schema.draw, schema.draw.c.population_id, populations),
         "population": delete_rows(connection, p, p.c.id, populations),

@@ -23,6 +23,9 @@ from prunestats.db.upkeep.deletion import (
 )
 from prunestats.errors import InputError
 
+_SHOWN = 10
+"""Originals that a message lists: as many as `unknown_name` lists names."""
+
 
 def remove_study(connection: Connection, name: str, *, keep_originals: bool = False) -> Removed:
     """Delete a study, and the subnetworks, runs and originals that no other study uses.
@@ -77,7 +80,7 @@ def remove_original(connection: Connection, key: str) -> Removed:
     connection : Connection
         From `write`.
     key : str
-        Key of the original.
+        Key of the original, or the name of its network where no other original has that network.
 
     Returns
     -------
@@ -86,13 +89,13 @@ def remove_original(connection: Connection, key: str) -> Removed:
     Raises
     ------
     InputError
-        If there is no such original; the message lists keys.
+        If there is no such original, or several of this network; the message lists keys.
 
     Notes
     -----
     A study that is left without populations goes as well, with its analyses.
     """
-    original_id = _named(connection, schema.original, "key", key)
+    original_id, key = _original(connection, key)
     sampled = _remove(connection, populations_of(connection, original_id=original_id), [], keep_originals=True)
     cut = list(connection.scalars(select(schema.subnetwork.c.id).where(schema.subnetwork.c.original_id == original_id)))
     unused = remove_unused(connection, cut)
@@ -114,7 +117,7 @@ def remove_population(
     regime : float
         FLOPs target as a fraction of the original's.
     original : str, optional
-        Key of the original; by default the populations of all originals are deleted.
+        Key of the original, or the name of its network; by default the populations of all originals are deleted.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def remove_population(
         "regime_id": _named(connection, schema.regime, "flops_fraction", regime, study_id=study_id),
     }
     if original is not None:
-        identity["original_id"] = _named(connection, schema.original, "key", original)
+        identity["original_id"], _ = _original(connection, original)
     populations = populations_of(connection, **identity)
     if not populations:
         raise InputError(
@@ -166,10 +169,22 @@ def _remove(
 
 
 def _named(connection: Connection, table: Table, column: str, value: Any, **within: int) -> int:
-    """Return the row number of a study, space, regime or original by its name."""
+    """Return the row number of a study, space or regime by its name."""
     found = find_row(connection, table, {column: value, **within})
     if found is None:
         mine = (table.c[name] == row for name, row in within.items())
         names = connection.scalars(select(table.c[column]).where(*mine).order_by(table.c.id))
         raise unknown_name(table.name, value, list(names))
     return found
+
+
+def _original(connection: Connection, name: str) -> tuple[int, str]:
+    """Return row number and key of the original with this key, or the only one of the network of this name."""
+    table = schema.original
+    known = connection.execute(select(table.c.id, table.c.key, table.c.network).order_by(table.c.id)).all()
+    found = [row for row in known if row.key == name] or [row for row in known if row.network == name]
+    if len(found) == 1:
+        return found[0].id, found[0].key
+    what = f"{len(found)} originals of the network {name!r}" if found else f"{name!r}"
+    shown = ", ".join(f"{row.key} ({row.network})" for row in (found or known)[:_SHOWN]) or "none"
+    raise InputError(f"expected the key of one original; found {what}: the database has {shown}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -72,6 +73,13 @@ def import_(
     original_params: Annotated[
         float | None, typer.Option(help="Parameters of the original, in the unit of the file. Default: the most in it.")
     ] = None,
+    any_fraction: Annotated[
+        bool,
+        typer.Option(
+            "--any-fraction",
+            help="Accept FLOPs and parameters outside 0.001 to 1.5 of the original's, which suggest another unit.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how the table is read and what would be stored; store nothing.")
     ] = False,
@@ -101,6 +109,7 @@ def import_(
         error_unit=error_unit,
         original_flops=original_flops,
         original_params=original_params,
+        any_fraction=any_fraction,
         dry_run=dry_run,
         skip_bad=skip_bad,
     )
@@ -153,6 +162,7 @@ def _understood(summary: Any) -> list[str]:
         lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")
     if meaning.selects_by_test:
         lines.append("  no validation error: the test error is used for selection, and the protocol records that")
+    lines += _assumed(summary.assumed)
     first, last, n = summary.seeds
     lines.append(f"{summary.runs:,} runs of {summary.subnetworks:,} subnetworks, {n} seeds from {first} to {last}")
     for study, network, space, regime, tolerance, n in summary.populations:
@@ -161,6 +171,15 @@ def _understood(summary: Any) -> list[str]:
         )
     lines += [f"  {name} from {low:.6g} to {high:.6g}" for name, (low, high) in summary.ranges.items()]
     return lines
+
+
+def _assumed(costs: Sequence[tuple[str, str, int]]) -> list[str]:
+    words = {"flops": "FLOPs", "params": "parameters"}
+    lines = [
+        f"  {words[role]} of the original {network!r}: {value:,}, the largest in the table (change: --original-{role})"
+        for network, role, value in costs[:_SHOWN]
+    ]
+    return [*lines, f"  and of {len(costs) - _SHOWN:,} more originals"] if len(costs) > _SHOWN else lines
 
 
 def _refused(summary: Any) -> list[str]:

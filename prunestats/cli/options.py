@@ -16,7 +16,7 @@ PANELS = {
         *("optimum", "buckets", "transfer", "head-to-head"),
     ),
     "Reports": ("report", "analyses"),
-    "Database": ("sql", "import", "export", "db"),
+    "Database": ("sql", "import", "export", "remove", "db"),
 }
 
 

@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, func, select
 
-from prunestats.db import import_results, merge_database, open_database, read, vacuum_database, write
+from prunestats.db import (
+    import_results,
+    load_results,
+    merge_database,
+    open_database,
+    read,
+    rows_hash,
+    vacuum_database,
+    write,
+)
 from prunestats.db.connection.address import parse_address
 from prunestats.db.connection.engine import make_engine
 from prunestats.db.schema import tables as schema
@@ -181,6 +190,33 @@ STUDIES = (
 )
 
 
+@pytest.mark.parametrize("rounds", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_killed_removal_is_none_or_whole_and_leaves_a_backup(url, engine, fill, tmp_path, rounds):
+    fill(engine, n=30)
+    fill(engine, study="other", original="other")
+    kept = select(schema.study.c.name, func.count(schema.population.c.id)).join(schema.population).group_by("name")
+    before, after = {"digits": 4, "other": 4}, {"other": 4}
+    dry_run = start("remover.py", url, "digits", 0, output=subprocess.PIPE)
+    calls = int(dry_run.communicate(timeout=HANGS_S)[0].split()[-1])
+    for place in range(rounds):
+        # a removal takes the calls of a dry run, those of the backup, and those of the second pass over its rows
+        process = start("remover.py", url, "digits", 2 * calls * (place + 1) // (rounds + 1), output=subprocess.PIPE)
+        _, errors = process.communicate(timeout=HANGS_S)
+        assert process.returncode in (0, -signal.SIGKILL), errors
+        with read(engine) as connection:
+            found = dict(map(tuple, connection.execute(kept)))
+            runs = connection.scalar(select(func.count()).select_from(schema.run))
+        assert (found, runs > 100) in ((before, True), (after, False))
+        if found == after and engine.dialect.name == "sqlite":
+            backups = list(tmp_path.glob("results.backup-*.db"))
+            assert [rows_hash(load_results(backup, study="digits", state=None)) for backup in backups]
+        if found == after:
+            fill(engine, n=30)
+    finish([start("remover.py", url, "digits", output=subprocess.PIPE)])
+    with read(engine) as connection:
+        assert dict(map(tuple, connection.execute(kept))) == after
+
+
 def test_imports_at_once_store_everything_once(url, engine, tmp_path):
     table = tmp_path / "table.csv"
     rows = [f"a{k},{1000 + k},{100 + k % 50},0.5" for k in range(500)]
@@ -196,7 +232,7 @@ def full(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("command", ["import", "merge", "backup", "vacuum"])
+@pytest.mark.parametrize("command", ["import", "merge", "backup", "vacuum", "remove"])
 def test_a_full_disk_is_one_line_and_leaves_the_database_as_it_was(tmp_path, fill, command):
     path, other, table = tmp_path / "results.db", tmp_path / "other.db", tmp_path / "table.csv"
     for place, study in ((path, "digits"), (other, "other")):
@@ -213,6 +249,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_database_as_it_was(tmp_path, fil
         "merge": ["db", "merge", other, "--db", path],
         "backup": ["db", "backup", tmp_path / "copy.db", "--db", path],
         "vacuum": ["db", "vacuum", "--db", path],
+        "remove": ["remove", "--study", "digits", "--yes", "--backup", tmp_path / "copy.db", "--db", path],
     }
     done = subprocess.run(
         [sys.executable, "-m", "prunestats", *map(str, said[command])],
@@ -275,6 +312,7 @@ def read_only(tmp_path, fill):
         ["db", "merge", "prunestats.db", "--db", "other.db"],
         ["db", "vacuum"],
         ["db", "backup", "copy.db"],
+        ["remove", "--study", "digits", "--yes"],
         ["export", "out.csv"],
     ],
     ids=" ".join,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from inspect import signature
 from typing import Annotated, get_args, get_origin
 
@@ -254,7 +255,12 @@ def test_another_spelling_is_one_line_at_every_door(tmp_path, convention):
         (simple(regime=0.5), {}, "the relative tolerance of every regime"),
         (simple(), {"flops_unit": "giga"}, "flops_unit must be one of"),
         (simple(), {"flops_convention": "macs"}, "multiplications-and-additions; found 'macs'"),
-        (simple(), {"original_flops": 4000}, "FLOPs inside one of the regimes"),
+        (
+            simple(),
+            {"original_flops": 4000},
+            "expected FLOPs between 0.001 and 1.5 of the original's 4 k; found 2.51 to",
+        ),
+        (simple(), {"original_flops": 4000, "any_fraction": True}, "FLOPs inside one of the regimes"),
     ],
 )
 def test_what_cannot_be_understood_is_one_line(tmp_path, table, options, complaint):
@@ -349,6 +355,116 @@ def test_an_original_of_another_size_is_refused(url):
     import_results(url, simple(), original_flops=10**6, **options)
     with pytest.raises(DatabaseError, match="original 'net'"):
         import_results(url, simple(), study="other", original_flops=10**7, **options)
+
+
+def costs(n=10, flops=40_000_000, params=270_000):
+    """A table whose largest subnetwork costs this much, and its smallest half of it."""
+    part = np.linspace(0.5, 1.0, n)
+    return pd.DataFrame(
+        {"arch": [f"a{k}" for k in range(n)], "flops": part * flops, "params": part * params, "val_error": 0.1}
+    ).astype({"flops": type(flops), "params": type(params)})
+
+
+OTHER_UNITS = {
+    "FLOPs in millions": (
+        costs(flops=40),
+        {},
+        "expected FLOPs between 0.001 and 1.5 of the original's 40 M; found 5e-07 to 1e-06 of it in 10 of 10 rows, "
+        "first in row 1: are they in millions? pass --flops-unit millions; if it is meant, pass --any-fraction",
+    ),
+    "FLOPs in billions of another convention": (
+        costs(flops=0.08),
+        {"flops_unit": "thousands"},
+        "are they in billions of multiplications-and-additions? pass --flops-unit billions --flops-convention multip",
+    ),
+    "FLOPs in counts": (
+        costs(flops=40_000_000),
+        {"flops_unit": "thousands"},
+        "are they in counts? pass --flops-unit counts",
+    ),
+    "FLOPs of multiplications and additions": (
+        costs(flops=80_000_000),
+        {},
+        "found 1.56 to 2 of it in 5 of 10 rows, first in row 6: are they in multiplications-and-additions? pass "
+        "--flops-convention multiplications-and-additions",
+    ),
+    "parameters in thousands": (costs(params=270), {}, "are they in thousands? pass --params-unit thousands"),
+    "an original in counts beside a column in millions": (
+        costs(flops=40.0),
+        {"flops_unit": "millions", "original_flops": 40_000_000, "original": "new", "original_params": 270_000},
+        "is it in the unit and convention of the column (millions)? pass --original-flops 40;",
+    ),
+    "an original in millions beside a column in counts": (
+        costs(),
+        {"original_flops": 40, "original": "new", "original_params": 270_000},
+        "found 5e+05 to 1e+06 of it in 10 of 10 rows, first in row 1: is it in the unit and convention of the column "
+        "(counts)? pass --original-flops 40000000;",
+    ),
+    "an original of the other convention": (
+        costs(flops=80_000_000),
+        {"original_flops": 40_000_000, "original": "new", "original_params": 270_000},
+        "pass --original-flops 80000000;",
+    ),
+    "a column of originals in another unit": (
+        costs().assign(of=40, op=270_000),
+        {
+            "columns": {"subnetwork": "arch", "original_flops": "of", "original_params": "op"},
+            "original": "new",
+        },
+        "is the column 'of' in another unit than 'flops'? convert one of them",
+    ),
+    "one row in another unit": (
+        costs().assign(flops=[20_000_000] * 9 + [20_000_000 * 10**6]),
+        {"original": "new"},
+        "found 1e-06 to 1e-06 of it in 9 of 10 rows, first in row 1: row 10 has the most and stands for the original: "
+        "repair it, or pass --original-flops",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_UNITS)
+def test_costs_that_are_no_fraction_of_the_original_are_questioned_with_the_unit_that_makes_sense(tmp_path, what):
+    table, options, complaint = OTHER_UNITS[what]
+    given = {"columns": {"subnetwork": "arch"}, **SAID}
+    import_results(tmp_path / "r.db", costs(), study="first", **given)
+    before = counts(tmp_path / "r.db")
+    for dry_run in (True, False):
+        with pytest.raises(InputError, match=re.escape(complaint)) as caught:
+            import_results(tmp_path / "r.db", table, study="second", dry_run=dry_run, **{**given, **options})
+        assert "\n" not in str(caught.value)
+    assert counts(tmp_path / "r.db") == before
+
+
+def test_the_suggested_unit_is_accepted(tmp_path):
+    """What the message proposes imports the table, and the fractions are plausible."""
+    given = {"columns": {"subnetwork": "arch"}, **SAID}
+    import_results(tmp_path / "r.db", costs(), **given)
+    table = costs().assign(flops=costs()["flops"] / 1e6, params=costs()["params"] / 1e3)
+    given |= {"flops_unit": "millions", "params_unit": "thousands", "study": "b"}
+    import_results(tmp_path / "r.db", table, **given)
+    assert sorted(set(load_results(tmp_path / "r.db")["flops"])) == sorted(costs()["flops"])
+
+
+def test_rows_outside_that_no_unit_explains_are_refused_one_by_one(tmp_path):
+    given = {"columns": {"subnetwork": "arch"}, "original_flops": 40_000_000, "original_params": 270_000, **SAID}
+    table = costs().astype({"flops": float})
+    table.loc[[2, 5], "flops"] = [70_000_000, 30_000]
+    with pytest.raises(
+        InputError, match=r"2 × FLOPs between 0\.001 and 1\.5 of the original's; first: row 3: .*found 1\.75"
+    ):
+        import_results(tmp_path / "r.db", table, **given)
+    kept = import_results(tmp_path / "r.db", table, skip_bad=True, **given)
+    assert [refused.row for refused in kept.refused] == [3, 6]
+    assert kept.new_runs == 8
+    meant = import_results(tmp_path / "s.db", table, any_fraction=True, **given)
+    assert meant.new_runs == 10
+
+
+def test_costs_that_stand_for_those_of_the_original_are_told(tmp_path):
+    given = {"columns": {"subnetwork": "arch"}, **SAID}
+    first = import_results(tmp_path / "r.db", costs(), original_params=300_000, **given)
+    assert first.assumed == (("net", "flops", 40_000_000),)
+    assert import_results(tmp_path / "r.db", costs(), original_params=300_000, **given).assumed == ()
 
 
 def test_an_imported_study_is_analysed_like_any_other(tmp_path):

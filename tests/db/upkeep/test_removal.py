@@ -70,7 +70,7 @@ def test_the_only_study_leaves_nothing_but_its_machine(engine, fill):
     assert done.studies == ("digits",)
     assert done.originals == ("net-0",)
     assert len(done.populations) == 4
-    assert done.populations[0] == "study 'digits', space 'initial', regime 0.5, original net-0"
+    assert done.populations[0] == "study 'digits', space 'initial', regime 0.5, original 'net' (net-0)"
     assert done.words.startswith("1 study, 4 populations, 1 original, ")
     assert done.words.endswith(" runs and 1 analysis")
 
@@ -149,11 +149,20 @@ def test_an_original_goes_with_the_populations_of_every_study(engine, fill):
     assert contents(engine) == alone
 
 
+def test_an_original_may_be_named_by_its_network_if_no_other_has_it(engine, fill):
+    fill(engine, original="net-0")
+    fill(engine, original="net-1")
+    with pytest.raises(InputError, match=r"found 2 originals of the network 'net': .* net-0 \(net\), net-1"):
+        removed(engine, remove_original, "net")
+    removed(engine, remove_original, "net-0")
+    assert removed(engine, remove_original, "net").originals == ("net-1",)
+
+
 def test_a_population_goes_and_running_the_study_brings_it_back(engine, fill):
     fill(engine)
     before = counts(engine)
     done = removed(engine, remove_population, study="digits", space="initial", regime=0.25)
-    assert done.populations == ("study 'digits', space 'initial', regime 0.25, original net-0",)
+    assert done.populations == ("study 'digits', space 'initial', regime 0.25, original 'net' (net-0)",)
     assert done.rows["space"] == done.rows["regime"] == done.rows["plan"] == done.rows["original"] == 0
     left = load_results(engine, state=None)
     assert set(zip(left.space, left.regime, strict=True)) == {("initial", 0.5), ("uniform", 0.5), ("uniform", 0.25)}
@@ -166,7 +175,7 @@ def test_a_population_of_one_original_is_chosen_by_its_key(engine, fill):
     fill(engine, original="net-0")
     fill(engine, original="net-1")
     done = removed(engine, remove_population, study="digits", space="initial", regime=0.5, original="net-1")
-    assert done.populations == ("study 'digits', space 'initial', regime 0.5, original net-1",)
+    assert done.populations == ("study 'digits', space 'initial', regime 0.5, original 'net' (net-1)",)
     assert set(load_results(engine, space="initial", regime=0.5).original) == {"net-0"}
 
 
@@ -182,7 +191,12 @@ def test_with_its_last_population_a_study_goes(engine, fill):
     ("remove", "args", "options", "complaint"),
     [
         (remove_study, ("digit",), {}, "expected a study in the database; found 'digit': it has 'digits'"),
-        (remove_original, ("net",), {}, "expected a original in the database; found 'net': it has 'net-0'"),
+        (
+            remove_original,
+            ("nets",),
+            {},
+            r"expected the key of one original; found 'nets': the database has net-0 \(net\)",
+        ),
         (
             remove_population,
             (),
