@@ -35,7 +35,9 @@ def stored_original(row: Any, stored: Sequence[Row[Any]]) -> PlannedOriginal:
     mine = next(each for each in stored if each.key == row.original)
     reasons = [list(each.network.differences(mine, "original")) for each in seen]
     fewest = min((found for found in reasons if found), key=len, default=[])
-    named = "; ".join(f"{each.key}: {each.stored} then, {each.now} now" for each in fewest) or "another recipe or seed"
+    # a layer or a data set says more than that outputs differ
+    telling = [each for each in fewest if each.key.startswith(("data", "layer"))] or fewest
+    named = "; ".join(f"{each.key}: {each.stored} then, {each.now} now" for each in telling) or "another recipe or seed"
     raise ReproductionError(
         f"expected the network and data that subnetwork {row.subnetwork} of study {row.study!r} was trained with; "
         f"found that they changed ({named}): restore them"

@@ -68,14 +68,14 @@ def remove(
     engine = open_database(db, create=False)
     try:
         copy = None if no_backup or dry_run else _backup_file(engine.url, backup)
-        found = _tried(engine, act)
+        found = would_remove(engine, act)
         originals = _stored(engine, found.originals)
         weights = _weights(engine.url, [row["key"] for row in originals if row["weights_sha256"]])
         _show(engine, db, found, [f"original {row['network']!r} ({row['key']})" for row in originals])
         if dry_run:
             say("A dry run: nothing was deleted")
             return
-        if not (yes or _agreed()):
+        if not (yes or agreed("Delete these rows?")):
             say("Nothing was deleted")
             raise typer.Exit(1)
         _delete(engine, db, act, found, copy)
@@ -131,7 +131,7 @@ class _TriedError(Exception):
     """Rolls back the transaction of a trial."""
 
 
-def _tried(engine: Engine, act: Callable[[Connection], Removed]) -> Removed:
+def would_remove(engine: Engine, act: Callable[[Connection], Removed]) -> Removed:
     """Return what would be deleted."""
     from prunestats.db import write
 
@@ -186,9 +186,10 @@ def _show(engine: Engine, db: str, found: Removed, originals: Sequence[str]) -> 
         complain(f"study {name!r} stored a run a moment ago: stop it first, or its next run fails", "note")
 
 
-def _agreed() -> bool:
+def agreed(question: str) -> bool:
+    """Ask a question; return whether the answer is yes."""
     try:
-        return input("Delete these rows? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from prunestats.cli.options import Db, Form, OneStudy, Scheduler, StudyFile, Workers, app
-from prunestats.cli.removal import ask, dry_run
+from prunestats.cli.removal import agreed, would_remove
 from prunestats.cli.terminal import complain, duration, print_rows, print_table, say, show_progress
 from prunestats.errors import InputError, StudyChangedError
 
@@ -173,7 +173,10 @@ def run(
         print_table(("differs", "stored", "now"), changed.differences)
         if not replace:
             raise
-        _confirm_replacement(db, changed.study, yes)
+        _show_replacement(db, changed.study)
+        if not (yes or agreed("Replace it?")):
+            say("Nothing was changed")
+            raise typer.Exit(1) from None
         with show_progress() as progress:
             summary = run_study(study, db, **options, replace=True, progress=progress)
     for note in summary.notes:
@@ -185,16 +188,15 @@ def run(
         say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
 
 
-def _confirm_replacement(db: str, study: str, yes: bool) -> None:
-    """Say what goes when a study is replaced, and ask."""
+def _show_replacement(db: str, study: str) -> None:
+    """Say what goes when a study is replaced."""
     from prunestats.db import open_database, remove_study
 
     engine = open_database(db, create=False)
-    removed = dry_run(engine, lambda connection: remove_study(connection, study, keep_originals=True))
+    removed = would_remove(engine, lambda connection: remove_study(connection, study, keep_originals=True))
     backup = "a backup is written beside it first" if engine.dialect.name == "sqlite" else "no backup is made"
     engine.dispose()
     say(f"Replacing study {study!r} deletes {removed.words}, less what the changed study has too; {backup}.")
-    ask("Replace it?", yes)
 
 
 @app.command()

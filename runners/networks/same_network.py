@@ -110,7 +110,7 @@ def _definitions(stored: dict[str, str], now: dict[str, str]) -> Iterator[Differ
     known, found = set(stored.values()), set(now.values())
     for name, content in now.items():
         if content not in known:
-            yield Difference(f"source of {name}", stored.get(name, "none"), content)
+            yield Difference(f"source of {name}", "as stored" if name in stored else "none", "changed")
     for name, content in stored.items():
         if name not in now and content not in found:
-            yield Difference(f"source of {name}", content, "none")
+            yield Difference(f"source of {name}", "as stored", "none")

@@ -218,8 +218,9 @@ def test_an_original_without_a_fingerprint_is_found_by_name_and_noted(project, m
 
 def test_a_run_that_is_killed_while_it_replaces_leaves_the_stored_study(project, monkeypatch):
     project.run()
-    with monkeypatch.context() as killed, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as killed:
         killed.setattr("prunestats.runners.populations.remove_unused", lambda *_: 1 / 0)
-        project.run(replace=True, epochs=2)
+        with pytest.raises(ZeroDivisionError):
+            project.run(replace=True, epochs=2)
     assert project.count("run") == 3
     assert project.run().done_before == 3
