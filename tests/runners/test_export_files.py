@@ -10,14 +10,17 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import typer
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.cli.export_subnetwork import export_subnetwork as command
-from prunestats.errors import DatabaseError, InputError
+from prunestats.db import load_results
+from prunestats.errors import DatabaseError, InputError, ReproductionError
 from prunestats.runners import load_data
 from prunestats.runners.data.readers import READERS
 from prunestats.runners.export_files import load_subnetwork, write_subnetwork
+from prunestats.runners.reproduction import Reproduction, seed_noise
 from prunestats.runners.retrain import export_subnetwork
 from prunestats.runners.run import run_study
 from prunestats.runners.study.file import parse_study
@@ -174,14 +177,47 @@ def test_metrics_that_differ_from_the_stored_run_are_listed(db, key, tmp_path):
 
 def test_the_command_prints_cost_and_latency_beside_the_original(db, key, tmp_path, capsys):
     sql(db, "UPDATE run SET test_loss = 9.5 WHERE seed = 0")
-    command(key[:5], tmp_path / "out", str(db), onnx=False)
+    with pytest.raises(typer.Exit) as left:
+        command(key[:5], tmp_path / "out", str(db), onnx=False)
+    assert left.value.exit_code == 1
     out, err = capsys.readouterr()
     [(flops, whole)] = sql(db, "SELECT s.flops, o.flops FROM subnetwork s, original o WHERE s.key = ?", key)
     assert re.search(rf"FLOPs +{flops} +{whole} +{whole / flops:.6g}", out)
     assert re.search(r"ms, batch of 64 +[\d.]+ +[\d.]+ +[\d.]+\n", out)
-    assert "its metrics differ from the stored ones" in out
+    assert "its losses differ; training seeds differ by" in out
+    assert "type of machine are those of the stored run" in out
     assert "on cpu with 1 thread" in out
-    assert err.startswith("differs: expected test_loss 9.5, as stored; found")
+    assert re.search(r"^differs: test_loss is [\d.]+; stored 9.5", err)
+
+
+def test_on_another_machine_a_difference_within_the_noise_of_seeds_is_accepted(db, key, tmp_path, capsys):
+    sql(db, "UPDATE environment SET versions = json_set(versions, '$.processor', 'another')")
+    within = seed_noise(db, "export", "finetune", 0.5, 100) / 4
+    sql(db, "UPDATE run SET val_error = val_error + ? WHERE seed = 0", within)
+    command(key, tmp_path / "out", str(db), onnx=False)
+    out = capsys.readouterr().out
+    assert "within what seeds differ by" in out
+    assert "The likely reason: processor another then," in out
+
+
+def test_a_larger_difference_is_not_accepted_on_any_machine():
+    # two standard deviations of the difference of two seeds
+    for error, accepted in ((0.1 + 0.0282, True), (0.1 + 0.0284, False)):
+        moved = Reproduction({"val_error": (0.1, error)}, ("processor A then, B now",), 0.01)
+        assert moved.is_accepted is accepted
+        assert not Reproduction({"val_error": (0.1, error)}, (), 0.01).is_accepted
+    assert "more than what seeds differ by" in moved.words
+    assert Reproduction({}, (), 0.0).is_accepted
+
+
+def test_the_noise_of_seeds_is_pooled_over_subnetworks(db):
+    frame = load_results(db)
+    means = frame.groupby("subnetwork")["val_error"].transform("mean")
+    squares = ((frame["val_error"] - means) ** 2).sum()
+    found = seed_noise(db, "export", "finetune", 0.5, 100)
+    assert found == pytest.approx((squares / (len(frame) - frame["subnetwork"].nunique())) ** 0.5)
+    sql(db, "DELETE FROM run WHERE seed = 1")
+    assert seed_noise(db, "export", "finetune", 0.36, 100) == pytest.approx(0.048)  # sqrt(0.36 0.64 / 100)
 
 
 def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, tmp_path, images):
@@ -204,7 +240,6 @@ def test_an_original_whose_weights_are_lost_is_trained_again(db, key, exported, 
         ("UPDATE subnetwork SET key = 'same' || key", {"key": "same"}, "found 3 that begin with 'same'"),
         ("UPDATE run SET state = 'failed', failure = 'loss is nan'", {}, "found it failed: loss is nan"),
         ("UPDATE study SET text = 'import of x.csv'", {}, "external results"),
-        ("UPDATE original SET key = 'x'", {}, "expected the original x among those of study 'export'"),
         ("UPDATE subnetwork SET flops = flops + 1", {}, "flops as stored; found"),
     ],
 )
@@ -215,6 +250,12 @@ def test_what_cannot_be_exported_is_one_line(db, key, tmp_path, change, argument
         export_subnetwork(**{"key": key, "db": db, "folder": tmp_path / "out", "onnx": False, **arguments})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out" / "subnetwork.json").exists()
+
+
+def test_data_that_changed_are_named(db, key, tmp_path):
+    sql(db, "UPDATE original SET dataset = 'digits-0'")
+    with pytest.raises(ReproductionError, match=r"found that they changed \(data: digits-0 then, digits-\w+ now\)"):
+        export_subnetwork(key, db, tmp_path / "out", onnx=False)
 
 
 def test_a_folder_that_holds_an_export_is_left_alone(ran, key, exported):
