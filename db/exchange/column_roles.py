@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from prunestats.db.exchange.digit_widths import DigitWidths
 from prunestats.db.exchange.table_files import KEY_COLUMN
 from prunestats.db.schema import tables as schema
 from prunestats.errors import InputError
@@ -81,6 +82,8 @@ class Meaning:
     error_unit : {"fraction", "percent"}
     split : {"validation", "test"} or None
         Split on which `error`, `accuracy` and `loss` were measured.
+    digits : DigitWidths or None
+        What the digits of the column of widths stand for.
     """
 
     columns: dict[str, tuple[str, ...]]
@@ -89,6 +92,7 @@ class Meaning:
     params_unit: Unit = "counts"
     error_unit: Literal["fraction", "percent"] = "fraction"
     split: SplitName | None = None
+    digits: DigitWidths | None = None
 
     def of_split(self, role: str) -> str:
         """Return the database column of a metric."""

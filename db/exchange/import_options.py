@@ -10,6 +10,7 @@ import pandas as pd
 
 from prunestats.db.exchange.cell_values import converters
 from prunestats.db.exchange.column_roles import Meaning, SplitName, check_meaning, find_columns
+from prunestats.db.exchange.digit_widths import DigitWidths, digit_widths
 from prunestats.db.exchange.refused_rows import RefusedError
 from prunestats.errors import InputError
 from prunestats.results.units import FlopsConvention, Unit, check_convention
@@ -38,6 +39,9 @@ class ImportOptions:
     original_flops: float | None
     original_params: float | None
     any_fraction: bool
+    widths_digits: str | None
+    digit_widths: Mapping[Any, Any] | None
+    original_widths: Sequence[int] | None
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -46,11 +50,13 @@ class ImportOptions:
 
     def meaning_of(self, table: pd.DataFrame) -> Meaning:
         """Return the columns of the table by role, with their units; refuse options that contradict them."""
-        found = find_columns(list(table.columns), self.columns)
+        digits = digit_widths(self.widths_digits, self.digit_widths, self.original_widths)
+        names = list(table.columns)
+        found = find_columns(names, self.columns if digits is None else _with_digits(self.columns, digits, names))
         _check_options(found, self)
         convention = _convention(table, found, self.flops_convention)
         units = (self.flops_unit, self.params_unit, self.error_unit)
-        meaning = Meaning(found, convention, *units, self.split)
+        meaning = Meaning(found, convention, *units, self.split, digits)
         check_meaning(meaning)
         return meaning
 
@@ -68,6 +74,22 @@ class ImportOptions:
             **_original_costs(meaning, self.original_flops, self.original_params),
         }
         return {role: value for role, value in values.items() if value is not None}
+
+
+def _with_digits(
+    columns: Mapping[str, str | Sequence[str]], digits: DigitWidths, names: Sequence[str]
+) -> dict[str, str | Sequence[str]]:
+    """Return columns by role with that of the digits, which is the key of a subnetwork too unless there is another."""
+    if "widths" in columns:
+        raise InputError(
+            f"expected widths once; found --widths-digits {digits.column} and the column {columns['widths']!r}: leave "
+            "one out"
+        )
+    if digits.column not in names:
+        shown = ", ".join(map(repr, names[:12]))
+        raise InputError(f"expected a column of digits; found none called {digits.column!r}: the table has {shown}")
+    key = {} if "subnetwork" in {*columns, *names} else {"subnetwork": digits.column}
+    return {**columns, **key, "widths": digits.column}
 
 
 def _check_options(found: Mapping[str, tuple[str, ...]], options: ImportOptions) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from prunestats.db.exchange.column_roles import Meaning
-from prunestats.db.exchange.plausible_units import Run
-from prunestats.db.exchange.refused_rows import Refusal
+from prunestats.db.exchange.refused_rows import Refusal, Run
 from prunestats.db.exchange.storing import Stored
 
 _RANGED = ("flops", "params", "val_error", "test_error", "val_loss", "test_loss")

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, select
 from prunestats.db.connection.address import file_of, parse_address
 from prunestats.db.connection.engine import write
 from prunestats.db.exchange.column_roles import SplitName
+from prunestats.db.exchange.digit_widths import check_order
 from prunestats.db.exchange.import_options import ImportOptions
 from prunestats.db.exchange.import_summary import ImportSummary, assumed_costs, summarise
 from prunestats.db.exchange.plausible_units import check_units
@@ -48,6 +49,9 @@ def import_results(
     original_flops: float | None = None,
     original_params: float | None = None,
     any_fraction: bool = False,
+    widths_digits: str | None = None,
+    digit_widths: Mapping[str, float] | None = None,
+    original_widths: Sequence[int] | None = None,
     skip_bad: bool = False,
     dry_run: bool = False,
 ) -> ImportSummary:
@@ -84,6 +88,13 @@ def import_results(
     any_fraction : bool
         Whether FLOPs and parameters may be any fraction of the original's; by default fractions outside 0.001 to 1.5
         are refused, as they suggest another unit.
+    widths_digits : str, optional
+        Column whose digits are the widths, one digit per group of filters: "4412". It is the key of a subnetwork, too,
+        unless another column is.
+    digit_widths : mapping of str to float, optional
+        What a digit stands for: with `original_widths` a fraction of the original's filters, else filters.
+    original_widths : sequence of int, optional
+        Filters of the original in each group, in the order of the digits.
     skip_bad : bool
         Whether to leave out and report rows that cannot be stored, instead of refusing the table.
     dry_run : bool
@@ -133,6 +144,9 @@ def import_results(
         original_flops=original_flops,
         original_params=original_params,
         any_fraction=any_fraction,
+        widths_digits=widths_digits,
+        digit_widths=digit_widths,
+        original_widths=original_widths,
     )
     return _import(target, table, options, skip_bad=skip_bad, dry_run=dry_run)
 
@@ -156,6 +170,8 @@ def _import(
                 bands, any_fraction = options.bands, options.any_fraction
                 runs, refused = parse_runs(read, meaning, defaults, bands, known, any_fraction=any_fraction)
                 doubts = check_units(runs)
+                if meaning.digits is not None:
+                    check_order(runs)
                 stored = store_runs(connection, runs, origin)
                 refused = [*refused, *stored.conflicts]
                 if refused and not (dry_run or (skip_bad and len(runs) > len(stored.conflicts))):

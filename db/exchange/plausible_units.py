@@ -11,12 +11,11 @@ from typing import Any
 import pandas as pd
 
 from prunestats.db.exchange.column_roles import Meaning
-from prunestats.db.exchange.refused_rows import RefusedError
+from prunestats.db.exchange.refused_rows import COSTS, RefusedError, Run
 from prunestats.errors import InputError, UnitWarning
 from prunestats.results.frame import results_frame
 from prunestats.results.units import FLOPS_PER_MULTIPLY_ADD, SCALE
 
-Run = dict[str, Any]
 Costs = Mapping[str, tuple[int, int]]
 
 RUN_KEY = ("original", "subnetwork", "protocol_key", "seed")
@@ -28,8 +27,6 @@ LEAST, MOST = 0.001, 1.5
 A slip of units is a factor of 1,000 or more, and one of conventions a factor of 2: both take the largest subnetworks of
 most tables out of the bounds. 1.5 and not 1, because an original's cost may have been counted by another program.
 """
-
-_WORDS = {"flops": "FLOPs", "params": "parameters"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def check_fractions(
         The message names the option that brings every fraction between the bounds, or the row whose cost stands for
         the original's.
     """
-    for role, words in _WORDS.items():
+    for role, words in COSTS.items():
         fractions = [_fraction(run, role) for _, run in records]
         far = [place for place, fraction in enumerate(fractions) if not LEAST <= fraction <= MOST]
         if not far:
@@ -135,7 +132,7 @@ def _largest(role: str, run: Run, records: Sequence[tuple[int, Run]]) -> str:
 
 def check_fraction(run: Run) -> None:
     """Refuse a row whose cost is an implausible fraction of the original's."""
-    for role, words in _WORDS.items():
+    for role, words in COSTS.items():
         if not LEAST <= _fraction(run, role) <= MOST:
             found = f"{_fraction(run, role):.3g} of it; if it is meant, pass --any-fraction"
             raise RefusedError(f"{words} between {LEAST} and {MOST} of the original's", found)

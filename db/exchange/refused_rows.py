@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prunestats.errors import InputError
+
+Run = dict[str, Any]
+"""A run that a row describes: its values by the columns of the view `results`, and `row`, the number of the row."""
+
+COSTS = {"flops": "FLOPs", "params": "parameters"}
+"""Roles of costs, with their words in messages."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 
-from prunestats.db.exchange.plausible_units import Run
-from prunestats.db.exchange.refused_rows import Refusal
+from prunestats.db.exchange.refused_rows import Refusal, Run
 from prunestats.db.exchange.storing_runs import store_external_runs
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import content_hash, expect_same, find_row, get_or_insert, insert_new, short

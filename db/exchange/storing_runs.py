@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from prunestats.db.connection.plain_values import json_text, now
-from prunestats.db.exchange.plausible_units import Run
-from prunestats.db.exchange.refused_rows import Refusal
+from prunestats.db.exchange.refused_rows import Refusal, Run
 from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import batches, insert_new, short
 from prunestats.db.storing.records import RESULT

@@ -9,8 +9,8 @@ import pandas as pd
 
 from prunestats.db.exchange.cell_values import converters, parse_widths, seed_values
 from prunestats.db.exchange.column_roles import SEEDED, Meaning
-from prunestats.db.exchange.plausible_units import RUN_KEY, Costs, Run, check_fraction, check_fractions
-from prunestats.db.exchange.refused_rows import Refusal, RefusedError
+from prunestats.db.exchange.plausible_units import RUN_KEY, Costs, check_fraction, check_fractions
+from prunestats.db.exchange.refused_rows import Refusal, RefusedError, Run
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import content_hash, short
 from prunestats.db.storing.records import RESULT
@@ -112,11 +112,14 @@ def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]
     single = {role: columns[0] for role, columns in meaning.columns.items() if role not in (*SEEDED, "widths")}
     seeded = {role: meaning.columns[role] for role in SEEDED if role in meaning.columns}
     convert = converters(meaning)
+    widths = meaning.columns.get("widths", ())
 
     def read(record: dict[str, Any]) -> tuple[Run, list[Run]]:
         shared = {role: convert[role](role, record[column]) for role, column in single.items()}
-        if "widths" in meaning.columns:
-            shared["widths"] = parse_widths([record[column] for column in meaning.columns["widths"]])
+        if meaning.digits is not None:
+            shared["widths"] = meaning.digits.widths(record[meaning.digits.column])
+        elif widths:
+            shared["widths"] = parse_widths([record[column] for column in widths])
         values = {role: seed_values([record[column] for column in columns]) for role, columns in seeded.items()}
         n = max(map(len, values.values()))
         for role, found in values.items():

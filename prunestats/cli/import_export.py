@@ -73,11 +73,29 @@ def import_(
     original_params: Annotated[
         float | None, typer.Option(help="Parameters of the original, in the unit of the file. Default: the most in it.")
     ] = None,
+    widths_digits: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose digits are the widths of a subnetwork, one digit per group of filters, such as `4412`. "
+            "Requires --digit-widths."
+        ),
+    ] = None,
+    digit_widths: Annotated[
+        str | None,
+        typer.Option(
+            help="What a digit stands for: with --original-widths a fraction of the original's filters "
+            "(`1=0.25,2=0.5,4=1`), without it a number of filters (`1=16,2=32`)."
+        ),
+    ] = None,
+    original_widths: Annotated[
+        str | None,
+        typer.Option(help="Filters of the original in each group, in the order of the digits (`64,64,128`)."),
+    ] = None,
     any_fraction: Annotated[
         bool,
         typer.Option(
             "--any-fraction",
-            help="Accept FLOPs and parameters outside 0.001 to 1.5 of the original's, which suggest another unit.",
+            help="Accept FLOPs and parameters below 0.001 or above 1.5 of the original's, which suggest another unit.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -110,6 +128,9 @@ def import_(
         original_flops=original_flops,
         original_params=original_params,
         any_fraction=any_fraction,
+        widths_digits=widths_digits,
+        digit_widths=None if digit_widths is None else _digits(digit_widths),
+        original_widths=None if original_widths is None else _counts(original_widths),
         dry_run=dry_run,
         skip_bad=skip_bad,
     )
@@ -151,12 +172,35 @@ def _roles(given: list[str]) -> dict[str, list[str]]:
     return roles
 
 
+def _digits(text: str) -> dict[str, Any]:
+    parts = [part.partition("=") for part in text.split(",")]
+    for digit, sign, _ in parts:
+        if not sign:
+            raise InputError(
+                f"expected DIGIT=WIDTH, separated by commas; found {digit!r}: for example 1=0.25,2=0.5,4=1"
+            )
+    digits = [digit.strip() for digit, _, _ in parts]
+    if len(set(digits)) < len(digits):
+        raise InputError(f"expected each digit once in --digit-widths; found {text!r}: leave the repeated ones out")
+    return {digit: value for digit, (_, _, value) in zip(digits, parts, strict=True)}
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"expected filters of each group, separated by commas; found {text!r}: write, for example, 64,64,128"
+        ) from None
+
+
 def _understood(summary: Any) -> list[str]:
     meaning = summary.meaning
     units = {"flops": f", {meaning.flops_convention}", "params": ""}
     units = {name: f" ({getattr(meaning, f'{name}_unit')}{convention})" for name, convention in units.items()}
     errors = dict.fromkeys(("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy"))
     units |= {role: f" ({meaning.error_unit}, stored as {meaning.of_split(role)})" for role in errors}
+    units["widths"] = "" if meaning.digits is None else f" (digits: {meaning.digits.words})"
     lines = [f"{summary.rows:,} rows in {summary.name}"]
     for role, columns in meaning.columns.items():
         lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")

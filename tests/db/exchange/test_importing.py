@@ -467,6 +467,108 @@ def test_costs_that_stand_for_those_of_the_original_are_told(tmp_path):
     assert import_results(tmp_path / "r.db", costs(), original_params=300_000, **given).assumed == ()
 
 
+QUARTERS = {"1": 0.25, "2": 0.5, "3": 0.75, "4": 1}
+DIGITS = {"widths_digits": "arch", "digit_widths": QUARTERS, "original_widths": [64, 128, 256]}
+
+
+def digits(*keys):
+    """Subnetworks of three groups in a row, by their digits; the cost is that of their widths."""
+    widths = [[int(digit) * width // 4 for digit, width in zip(key, (64, 128, 256), strict=True)] for key in keys]
+    params = [9 * (3 * a + a * b + b * c) for a, b, c in widths]
+    return pd.DataFrame({"arch": list(keys), "flops": [64 * p for p in params], "params": params, "val_error": 0.1})
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_widths_are_read_from_digits(url, tmp_path, n):
+    keys = [f"{a}{b}{c}" for a in range(1, n + 1) for b in range(1, n + 1) for c in range(1, n + 1)]
+    digits(*keys).to_csv(tmp_path / "t.csv", index=False)
+    done = import_results(url, tmp_path / "t.csv", **DIGITS, **SAID)
+    assert done.new_subnetworks == n**3
+    frame = load_results(url)
+    assert frame["subnetwork"].tolist() == keys
+    expected = [tuple(int(d) * w // 4 for d, w in zip(key, (64, 128, 256), strict=True)) for key in keys]
+    assert frame["widths"].tolist() == expected
+    assert done.meaning.digits.words == "1 = 1/4, 2 = 1/2, 3 = 3/4, 4 = 1 of 64, 128, 256 filters"
+
+
+def test_digits_may_stand_for_filters_and_be_numbers(url):
+    table = digits("444", "414").assign(arch=[444, 414], name=["x", "y"])
+    options = {"widths_digits": "arch", "digit_widths": {1: 16, 4: 64}, "columns": {"subnetwork": "name"}}
+    import_results(url, table, **options, **SAID)
+    frame = load_results(url)
+    assert frame[["subnetwork", "widths"]].values.tolist() == [["x", (64, 64, 64)], ["y", (64, 16, 64)]]
+
+
+def test_digits_are_exact_fractions(url):
+    """A third of 96 filters is 32 of them; 0.1 is one tenth, which no binary number is."""
+    table = pd.DataFrame({"arch": ["139", "339"], "flops": [90, 99], "params": [9, 10], "val_error": 0.1})
+    options = {"widths_digits": "arch", "digit_widths": {"1": "1/3", "3": 1, "9": 0.1}, "original_widths": [30, 10, 10]}
+    import_results(url, table, **options, **SAID)
+    assert load_results(url)["widths"].tolist() == [(10, 10, 1), (30, 10, 1)]
+
+
+BAD_DIGITS = {
+    "a letter": ("44a", r"row 2: widths by the digits 1, 2, 3, 4; found '44a'"),
+    "a digit without a meaning": ("445", r"row 2: widths by the digits 1, 2, 3, 4; found '445'"),
+    "too short": ("44", r"row 2: 3 digits, one per group of filters; found 2 \(44\)"),
+    "too long": ("4444", r"row 2: 3 digits, one per group of filters; found 4 \(4444\)"),
+    "missing": (None, r"row 2: widths by the digits 1, 2, 3, 4; found none"),
+    "a list": ([4, 4, 4], r"row 2: widths by the digits"),
+    "truth": (True, r"row 2: widths by the digits"),
+    "twice": ("444", r"row 2: each run once; found that of row 1 again"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DIGITS)
+def test_digits_that_are_no_widths_are_one_line_with_their_row(tmp_path, what):
+    value, complaint = BAD_DIGITS[what]
+    table = digits("444", "444", "224").astype(object)
+    table["arch"] = ["444", value, "224"]
+    with pytest.raises(InputError, match=complaint) as caught:
+        import_results(tmp_path / "r.db", table, **DIGITS, **SAID)
+    assert "\n" not in str(caught.value)
+    assert import_results(tmp_path / "r.db", table, skip_bad=True, **DIGITS, **SAID).new_runs == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"digit_widths": None}, "expected what each digit of 'arch' stands for; found nothing: pass --digit-widths"),
+        ({"widths_digits": None}, "expected --widths-digits COLUMN with the meaning of its digits; found no column"),
+        (
+            {"widths_digits": "arc"},
+            "expected a column of digits; found none called 'arc': the table has 'arch', 'flops'",
+        ),
+        ({"columns": {"widths": "arch"}}, "expected widths once; found --widths-digits arch and the column 'arch'"),
+        ({"digit_widths": {"12": 1}}, "expected one digit, 0 to 9, and what it stands for; found '12'"),
+        ({"digit_widths": {"x": 1}}, "expected one digit, 0 to 9, and what it stands for; found 'x'"),
+        ({"digit_widths": {"1": "half"}}, "expected a number for the digit 1; found 'half'"),
+        ({"digit_widths": {"1": "1/0"}}, "expected a number for the digit 1; found '1/0'"),
+        ({"digit_widths": {"1": float("nan")}}, "expected a number for the digit 1; found 'nan'"),
+        ({"original_widths": None}, "whole filters for the digit 1; found 0.25: pass --original-widths"),
+        ({"digit_widths": {"4": 64}}, "for the digit 4; found 64: leave out --original-widths"),
+        ({"digit_widths": {"4": 0}}, "for the digit 4; found 0: leave out --original-widths"),
+        (
+            {"digit_widths": {**QUARTERS, "1": 0.3}},
+            "whole filters in every group; found 3/10 of 256, by 1 in 441",
+        ),
+        ({"original_widths": [64, 0, 1]}, "1 filter or more in each group of --original-widths; found 0"),
+        ({"original_widths": [64, 64]}, "2 digits, one per group of filters; found 3"),
+        (
+            {"digit_widths": {"4": 0.25, "3": 0.5, "2": 0.75, "1": 1}},
+            r"expected fewer FLOPs for fewer filters; found 23,703,552 in row 1 with widths \[16, 32, 64\], and "
+            r"21,288,960 in row 3 with \[48, 32, 64\]: check --digit-widths and --original-widths",
+        ),
+    ],
+)
+def test_options_on_digits_that_contradict_are_one_line(tmp_path, options, complaint):
+    with pytest.raises(InputError, match=complaint) as caught:
+        import_results(tmp_path / "r.db", digits("444", "441", "244"), **{**DIGITS, **SAID, **options})
+    assert "\n" not in str(caught.value)
+    if (tmp_path / "r.db").exists():
+        assert counts(tmp_path / "r.db")["study"] == 0
+
+
 def test_an_imported_study_is_analysed_like_any_other(tmp_path):
     rng = np.random.default_rng(3)
     ratio = rng.uniform(50, 150, 150)

@@ -91,6 +91,23 @@ def test_bad_rows_are_refused_shown_and_skipped_on_request(typed, table, tmp_pat
     assert "Stored 20 new runs" in kept
 
 
+def test_widths_are_given_as_digits(typed, tmp_path):
+    (tmp_path / "t.csv").write_text("arch,flops,params,val_error\n12,600,60,0.2\n22,900,90,0.1\n")
+    options = ["--original", "net", "--flops-convention", "multiply-adds", "--widths-digits", "arch"]
+    said = typed(
+        "import", "t.csv", *options, "--digit-widths", "1=0.5, 2=1", "--original-widths", "8, 16", "--db", "r.db"
+    ).stdout
+    assert "  subnetwork: 'arch'\n  widths: 'arch' (digits: 1 = 1/2, 2 = 1 of 8, 16 filters)\n" in said
+    found = typed("sql", "SELECT widths FROM subnetwork ORDER BY key", "--db", "r.db", "-f", "csv").stdout
+    assert found.splitlines()[1:] == ['"[4,16]"', '"[8,16]"']
+    for wrong, complaint in (
+        (["--digit-widths", "1"], "expected DIGIT=WIDTH, separated by commas; found '1'"),
+        (["--digit-widths", "1=1,1=2"], "expected each digit once in --digit-widths; found '1=1,1=2'"),
+        (["--digit-widths", "1=1,2=1", "--original-widths", "8,x"], "separated by commas; found '8,x'"),
+    ):
+        assert complaint in typed("import", "t.csv", *options, *wrong, "--db", "r.db", code=2)
+
+
 def test_a_refusal_is_one_line_of_the_program(prunestats, table, tmp_path):
     done = prunestats("import", table, "--column", "subnetwrk=arch", "--db", tmp_path / "results.db", code=2)
     assert done.stderr == "error: expected a role of a column; found 'subnetwrk': do you mean subnetwork?\n"
