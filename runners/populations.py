@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from prunestats.db import (
     MissingRun,
     SubnetworkRow,
+    open_database,
+    read,
     store_environment,
     store_outcome,
     store_plan,
@@ -17,13 +19,27 @@ from prunestats.db import (
     store_protocol,
     store_regime,
     store_space,
+    study_progress,
     write,
 )
+from prunestats.errors import DatabaseError
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
 from prunestats.runners.networks.weights import weights_file
 from prunestats.runners.study.file import content_key
+
+
+def is_complete(db: str | Path, study: str) -> bool:
+    """Whether every run of a study of this name is stored."""
+    try:
+        engine = open_database(db, create=False)
+    except DatabaseError:
+        return False  # what is wrong with a database is said where it is opened for writing
+    with read(engine) as connection:
+        found = study_progress(connection, study)
+    engine.dispose()
+    return bool(found) and found[0].missing == 0
 
 
 def store_populations(engine: Engine, planned: StudyPlan, study_id: int, original_ids: dict[str, int]) -> int:

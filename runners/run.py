@@ -24,9 +24,10 @@ from prunestats.errors import DatabaseError, StudyError
 from prunestats.files import write_atomically
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan, network_depth, plan_study
+from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.execution.worker import TrainedOriginal, train_original
 from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
-from prunestats.runners.populations import execute_runs, store_populations
+from prunestats.runners.populations import execute_runs, is_complete, store_populations
 from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -162,6 +163,8 @@ def run_plan(
         Stop after this many runs.
     """
     started = time.perf_counter()
+    if not is_complete(db, planned.study.name):
+        try_originals(planned)  # before anything is stored
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
     with write(engine) as connection:
