@@ -15,6 +15,7 @@ import typer
 
 from prunestats import __version__
 from prunestats.cli import (
+    begin,
     comparison,
     database,
     export_subnetwork,
@@ -36,6 +37,7 @@ __all__ = ["app", "main"]
 
 # Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
+    begin,
     comparison,
     database,
     export_subnetwork,

@@ -6,26 +6,26 @@ What a network cannot do fails here, in one line, before anything is trained or 
 from __future__ import annotations
 
 import copy
-import warnings
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from prunestats.errors import PrunestatsError, StudyError
+from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import Data, ImageSplit
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
+from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
-from prunestats.runners.networks.user_errors import described, line_in, where
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.training.device import device, memory_layout, place_data, place_network
-from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.loop import evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng, torch_seed
@@ -38,8 +38,6 @@ _MOST_FLOPS = 20_000_000_000
 # Images at least: batch norm in training mode refuses one value per channel, which a batch of the study need not be.
 _FEWEST_IMAGES = 2
 
-
-_ONE_IMAGE = ": batch norm needs two values; does the last batch have one image? Choose another batch_size"
 
 # Widths in a message, which is to stay one line; deep networks have a hundred groups.
 _SHOWN_WIDTHS = 8
@@ -61,6 +59,8 @@ class Trial:
         Memory format in which it is trained.
     checkpoint : str
         What was unwrapped and removed to read its checkpoint; empty where nothing was.
+    prepare_s : float
+        Seconds to build and trace it, as each worker does once.
     diverged : tuple of str
         The steps after which a loss was not finite, in words; a run that does so is stored as failed.
     """
@@ -71,6 +71,7 @@ class Trial:
     pruned: tuple[tuple[Regime, nn.Module], ...]
     layout: torch.memory_format
     checkpoint: str
+    prepare_s: float
     diverged: tuple[str, ...]
 
 
@@ -88,7 +89,7 @@ def try_originals(planned: StudyPlan) -> tuple[Trial, ...]:
 
     Raises
     ------
-    StudyError
+    TrialError
         In one line: what failed, the line of the user's own file where there is one, and the error.
 
     Notes
@@ -98,9 +99,14 @@ def try_originals(planned: StudyPlan) -> tuple[Trial, ...]:
     """
     distinct: dict[str, PlannedOriginal] = {}
     for original in planned.originals:
-        distinct.setdefault(repr((original.task.network, original.task.recipe)), original)
+        distinct.setdefault(kind(original), original)
     with as_worker():
         return tuple(_try(planned, original) for original in distinct.values())
+
+
+def kind(original: PlannedOriginal) -> str:
+    """What originals have in common that differ in their seed alone."""
+    return repr((original.task.network, original.task.recipe))
 
 
 @contextmanager
@@ -117,14 +123,15 @@ def as_worker() -> Iterator[None]:
 
 
 def _try(planned: StudyPlan, original: PlannedOriginal) -> Trial:
-    task = original.task
+    task, started = original.task, time.perf_counter()
     rng = derived_rng(task.seed, task.key, "trial")
     torch.manual_seed(torch_seed(rng))
     network = build_network(task.network, num_classes=planned.data.num_classes, seed=torch_seed(rng))
     traced = trace(network, planned.data.example_input)
     layout = memory_layout(network, planned.data.example_input)
     read = load_checkpoint(network, task.recipe["checkpoint"]) if "checkpoint" in task.recipe else ""
-    trial = Trial(original, place_network(network, layout), traced, (), layout, read, ())
+    network = place_network(network, layout)
+    trial = Trial(original, network, traced, (), layout, read, time.perf_counter() - started, ())
     diverged = [_try_dense(planned, trial, rng)]
     pruned = []
     for regime, widths in _smallest(planned, original):
@@ -143,15 +150,16 @@ def _try_dense(planned: StudyPlan, trial: Trial, rng: np.random.Generator) -> st
     def act() -> None:
         network = copy.deepcopy(trial.network)
         if recipe is not None:
-            _check_logits(trial.original.task.network, network.train(), data)
+            some = data.train.batch(slice(0, _FEWEST_IMAGES))[0]
+            check_training_outputs(trial.original.task.network, network, some, data.num_classes)
             one = _one_epoch(recipe, images)
             train(network, data.train, data.validation, one, rng=rng, on_epoch=log.append)
         evaluate(network, data.test)
 
     what = "one training step of the dense network" if recipe else "an evaluation of the dense network"
-    problem = _problem(f"{trial.original.task.network}: {what}", act)
+    problem = divergence(f"{trial.original.task.network}: {what}", act)
     if problem and not log:
-        raise StudyError(f"{trial.original.task.network}: {problem} before any training: are its weights finite?")
+        raise TrialError(f"{trial.original.task.network}: {problem} before any training: are its weights finite?")
     return problem and f"{what}: {problem}"
 
 
@@ -182,47 +190,8 @@ def _try_subnetwork(
         evaluate(small, data.test)
 
     what = f"one training step of a subnetwork at {regime.flops:g} of the FLOPs (widths {_short(widths)})"
-    problem = _problem(f"{trial.original.task.network}: {what}", act)
+    problem = divergence(f"{trial.original.task.network}: {what}", act)
     return pruned[0] if pruned else trial.network, problem and f"{what}: {problem}"
-
-
-def _problem(what: str, act: Callable[[], None]) -> str:
-    """The reason if a loss is not finite, else empty; other errors are raised in one line."""
-    try:
-        act()
-    except DivergedError as error:
-        return str(error)
-    except PrunestatsError:
-        raise
-    except Exception as error:
-        place = where(error) or _forward_line(act)
-        advice = _ONE_IMAGE if "more than 1 value per channel" in str(error) else ""
-        raise StudyError(f"{what} fails{f' at {place}' if place else ''}: {described(error)}{advice}") from error
-    return ""
-
-
-def _check_logits(name: str, network: nn.Module, data: Data) -> None:
-    """Refuse a network that does not return one tensor of logits in training mode, as it does in evaluation mode."""
-    images = data.train.batch(slice(0, _FEWEST_IMAGES))[0]
-    found: object = network(images)
-    wanted = (len(images), data.num_classes)
-    if not isinstance(found, Tensor) or found.shape != wanted:
-        kind = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise StudyError(
-            f"network {name!r} must return one tensor of logits in training mode, too, of shape {wanted} for "
-            f"{len(images)} images; found {kind}: return no auxiliary outputs"
-        )
-
-
-def _forward_line(act: Callable[[], None]) -> str:
-    """The user's line whose backward pass failed, from a repetition under torch's anomaly detection."""
-    with warnings.catch_warnings(record=True) as caught, torch.autograd.set_detect_anomaly(True):
-        warnings.simplefilter("always")
-        try:
-            act()
-        except Exception:
-            return next(filter(None, (line_in(str(one.message)) for one in caught)), "")
-    return ""
 
 
 def _batch(planned: StudyPlan, trial: Trial, batch_size: int) -> tuple[Data, int]:
