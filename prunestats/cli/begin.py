@@ -114,6 +114,9 @@ def _draft(network: str, data: str, flops: tuple[float, ...], checkpoint: str | 
     from prunestats.runners.study.short_study import ShortStudy
     from prunestats.runners.study.sizing import StudySize
 
+    for fraction in flops:
+        if not 0 < fraction < 1:
+            raise InputError(f"--flops must be a fraction of the dense network's, between 0 and 1; found {fraction:g}")
     table = data_table(data, image_size)
     what = network.rpartition(":")[2] or network
     label = table["name"] if table["name"] not in ("images", "npz") else Path(table["folder"]).stem

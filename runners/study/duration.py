@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from prunestats.runners.study.tables import ProtocolConfig
 
-# Seconds until worker processes have started and imported torch: 5 to 10 on two cores.
+# Seconds until worker processes have started and imported torch; 5 to 10 were seen on two cores.
 _START_S = 8.0
 
-# Seconds of a core beside its training: sending a task, storing the outcome, and the worker's own overhead.
+# Seconds of a run beside training and evaluation: sending its task, and storing its outcome. A round number, which
+# counts for small networks only.
 _OVERHEAD_S = 0.02
 
-# Workers share caches and memory bandwidth: two at once took about 1.2 times as long as one alone with small networks.
+# Workers at once share caches and memory bandwidth, so each is slower than one alone. The factor is on the safe side:
+# a study that ends early disappoints nobody.
 _SHARING = 1.2
 
 # Passes of one image and of 64, warm-up included, by which latency is measured: images in all.
