@@ -88,7 +88,7 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     count = default_workers() if workers is None else workers
     seconds = expected_s(planned, trials, timings, count)
     say("")
-    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} with {_workers(count)}. Nothing was stored.")
+    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)}. Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 
 
@@ -157,7 +157,7 @@ def _sized(found: Any, file: Path) -> str:
     product = f"{budgets} x 2 spaces x {size.subnetworks} subnetworks x {seeds}"
     return (
         f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {_count(size.epochs, 'epoch')}. "
-        f"`prunestats run` will take about {duration(found.sizing.seconds)} with {_workers(found.workers)}."
+        f"`prunestats run` will take about {duration(found.sizing.seconds)} {_workers(found.workers)}."
     )
 
 
@@ -193,8 +193,8 @@ def _trial_lines(planned: Any, trial: Any, timing: Any) -> Iterator[str]:
     yield f"weights    {_weights(recipe, trial, timing)}"
     yield f"memory     {_layout(trial.layout)}"
     for regime, _ in trial.pruned:
-        seconds = timing.run_s(regime.flops, protocol)
-        yield f"at {regime.flops:<7g} a run of {_count(protocol.epochs, 'epoch')} takes about {_seconds(seconds)}"
+        seconds = _seconds(timing.run_s(regime.flops, protocol))
+        yield f"run        of {_count(protocol.epochs, 'epoch')} at {regime.flops:g} of the FLOPs: about {seconds}"
     for problem in trial.diverged:
         yield f"note       {problem}: a run that does so is stored as failed; is the learning rate too high?"
 
@@ -232,7 +232,7 @@ def _shape(shape: Any) -> str:
 
 
 def _workers(count: int) -> str:
-    return _count(count, "worker process", "worker processes") if count else "no worker processes"
+    return f"with {_count(count, 'worker process', 'worker processes')}" if count else "in this process"
 
 
 def _count(count: int, one: str, several: str | None = None) -> str:

@@ -143,7 +143,7 @@ def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Spac
 def _naming(key: str) -> Iterator[None]:
     """Put the study's key before the message of an error about its value."""
     try:
-        with locating("building or tracing the network"):
+        with locating("your code"):
             yield
     except InputError as error:
         message = str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +22,10 @@ from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng
 
 # Seconds that a measurement is to take: long beside a step of a small network, short beside a study.
-_ENOUGH_S = 0.4
+_ENOUGH_S = 0.15
+
+# Measurements, of which the median ignores one that other work on the machine has slowed.
+_REPEATS = 3
 
 # Images in evaluation batches: enough that the overhead of a batch does not count, few enough for a large network.
 _EVALUATED = 256
@@ -72,16 +76,13 @@ def _pace(planned: StudyPlan, trial: Trial, network: nn.Module, recipe: Recipe) 
 
     def step(batches: int) -> int:
         images = min(len(data.train), batches * recipe.batch_size)
-        part = place_data(
-            replace(data, train=first_images(data.train, images), validation=first_images(data.validation, 1)),
-            trial.layout,
-        )
+        part = place_data(first_images(data, train=images, evaluation=1), trial.layout)
         train(network, part.train, part.validation, recipe, rng=rng)
         return images
 
     def evaluation(batches: int) -> int:
         images = min(len(data.test), _EVALUATED)
-        part = place_data(replace(data, test=first_images(data.test, images)), trial.layout)
+        part = place_data(first_images(data, train=1, evaluation=images), trial.layout)
         for _ in range(batches):
             evaluate(network, part.test)
         return batches * images
@@ -90,13 +91,14 @@ def _pace(planned: StudyPlan, trial: Trial, network: nn.Module, recipe: Recipe) 
 
 
 def _seconds_an_image(act: Callable[[int], int]) -> float:
-    """Seconds an image of an action on a number of batches, which returns its images; the first call warms up."""
+    """Median seconds an image of an action on some batches, which returns its images; the first call warms up."""
     act(1)
     images, seconds = _timed(act, 1)
+    if seconds > _ENOUGH_S:
+        return seconds / images
     batches = int(_ENOUGH_S / max(seconds, 1e-6))  # a microsecond, so that a clock that stands still divides nothing
-    if batches > 1:
-        images, seconds = _timed(act, batches)
-    return seconds / images
+    found = [_timed(act, batches) for _ in range(_REPEATS)]
+    return statistics.median(seconds / images for images, seconds in found)
 
 
 def _timed(act: Callable[[int], int], batches: int) -> tuple[int, float]:
@@ -108,10 +110,8 @@ def _timed(act: Callable[[int], int], batches: int) -> tuple[int, float]:
 
 
 def _prune_s(planned: StudyPlan, trial: Trial, protocol: PruningProtocol) -> float:
-    batch = first_images(planned.data.train, protocol.recipe.batch_size)
-    data = place_data(
-        replace(planned.data, train=batch, validation=first_images(planned.data.validation, 1)), trial.layout
-    )
+    batch = first_images(planned.data, train=protocol.recipe.batch_size, evaluation=1)
+    data = place_data(batch, trial.layout)
     once = replace(protocol, steps=1, bn_recalibration=0, distill_weight=0.0, recipe=replace(protocol.recipe, epochs=0))
     widths = [group.size for group in trial.trace.groups]
     started = time.perf_counter()

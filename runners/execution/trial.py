@@ -204,13 +204,20 @@ def _batch(planned: StudyPlan, trial: Trial, batch_size: int) -> tuple[Data, int
         images = min(batch_size, max(_FEWEST_IMAGES, _MOST_FLOPS // max(trial.original.flops, 1)))
     data = planned.data
     alone = len(data.train) > 1 and len(data.train) % batch_size == 1
-    splits = {"train": images + alone, "validation": images, "test": images}
-    cut = {name: first_images(getattr(data, name), count) for name, count in splits.items()}
-    return place_data(replace(data, **cut), trial.layout), images
+    return place_data(first_images(data, train=images + alone, evaluation=images), trial.layout), images
 
 
-def first_images(split: ImageSplit, images: int) -> ImageSplit:
-    """The first images of a split."""
+def first_images(data: Data, *, train: int, evaluation: int) -> Data:
+    """The data with the first images of the training split, and of validation and test."""
+    return replace(
+        data,
+        train=_first(data.train, train),
+        validation=_first(data.validation, evaluation),
+        test=_first(data.test, evaluation),
+    )
+
+
+def _first(split: ImageSplit, images: int) -> ImageSplit:
     if split.rows is not None:
         return replace(split, labels=split.labels[:images], rows=split.rows[:images])
     return replace(split, labels=split.labels[:images], pixels=split.pixels[:images])

@@ -71,7 +71,7 @@ def test_a_network_in_the_current_folder_is_sized_checked_and_run(folder, instal
         "Nothing was stored.",
     ):
         assert said in checked
-    assert re.search(r"at 0\.25 +a run of \d+ epochs? takes about", checked)
+    assert re.search(r"run +of \d+ epochs? at 0\.25 of the FLOPs: about", checked)
     assert not list(folder.glob("*.db"))
     run = installed("run", "study.toml", "--workers", 2, "--max-runs", 2, cwd=folder)
     assert "2 runs in" in run.stdout
