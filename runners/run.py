@@ -120,6 +120,8 @@ def run_study(
     ------
     StudyError, InputError
         If the study is not valid; raised before anything is trained.
+    TrialError
+        If a network fails in one training step; raised before anything is stored.
     DatabaseError
         If the database cannot be used, or holds another study of this name.
 

@@ -120,6 +120,7 @@ def as_worker() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
+        torch.cuda.empty_cache()  # for the workers of the same GPU
 
 
 def _try(planned: StudyPlan, original: PlannedOriginal) -> Trial:
