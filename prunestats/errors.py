@@ -54,6 +54,10 @@ class TraceError(InputError):
     """A network whose filters cannot be grouped for pruning; the message names the layer."""
 
 
+class TrialError(PrunestatsError):
+    """A network that fails when it is tried as its study will train it; the message names the user's own line."""
+
+
 class DatabaseError(PrunestatsError):
     """A results database that cannot be opened, read or written."""
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from prunestats.db import (
     MissingRun,
     SubnetworkRow,
     forget_declaration,
+    open_database,
+    read,
     remove_unused,
     store_environment,
     store_outcome,
@@ -20,14 +24,54 @@ from prunestats.db import (
     store_regime,
     store_space,
     store_study,
+    stored_originals,
+    stored_text,
     study_id,
+    study_progress,
     write,
 )
+from prunestats.errors import DatabaseError
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
 from prunestats.runners.originals import original_weights
 from prunestats.runners.study.file import Study, content_key
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study of the database before it is run.
+
+    Parameters
+    ----------
+    id : int or None
+        Its row; None where there is no such study, or no database yet.
+    text : str
+        Text that it was stored with.
+    originals : list of Row
+        Originals of its populations, as `prunestats.db.stored_originals` returns them.
+    is_complete : bool
+        Whether all its runs are stored.
+    """
+
+    id: int | None = None
+    text: str = ""
+    originals: Sequence[Row[Any]] = ()
+    is_complete: bool = False
+
+
+def find_study(db: str | Path, name: str) -> StoredStudy:
+    """The stored study of a name; nothing is created."""
+    try:
+        engine = open_database(db, create=False)
+    except DatabaseError:  # what is wrong with a database is said where it is opened for writing
+        return StoredStudy()
+    with read(engine) as connection:
+        row, text = study_id(connection, name), stored_text(connection, name) or ""
+        originals = stored_originals(connection, study=name)
+        progress = study_progress(connection, name) if row is not None else []
+    engine.dispose()
+    return StoredStudy(row, text, originals, bool(progress) and progress[0].missing == 0)
 
 
 def declare_study(connection: Connection, study: Study) -> int:

@@ -22,7 +22,7 @@ from prunestats.runners.execution.worker import (
 from prunestats.runners.export_files import check_export, write_subnetwork
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.reproduction import Reproduction, machine_differences, seed_noise
-from prunestats.runners.stored_original import stored_original, stored_weights
+from prunestats.runners.stored_original import original_of_run, weights_of_run
 from prunestats.runners.training.device import environment
 from prunestats.runners.training.latency import BATCHES, measure_latency
 
@@ -116,8 +116,8 @@ def export_subnetwork(
         Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
     )
     engine.dispose()
-    original = stored_original(row, stored)
-    content = stored_weights(original, weights_of_originals, row)
+    original = original_of_run(row, stored)
+    content = weights_of_run(original, weights_of_originals, row)
     task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
     outcome, network = train_subnetwork(task, original.task, content)
     if network is None:

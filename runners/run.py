@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
-from prunestats.db import (
-    backup_beside,
-    missing_runs,
-    open_database,
-    read,
-    stored_originals,
-    stored_text,
-    study_id,
-    write,
-)
+from prunestats.db import backup_beside, missing_runs, open_database, read, write
 from prunestats.errors import StudyChangedError
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_changes import study_changes
 from prunestats.runners.execution.study_plan import StudyPlan, network_depth, plan_study
+from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
-from prunestats.runners.populations import declare_study, execute_runs, store_populations
+from prunestats.runners.populations import StoredStudy, declare_study, execute_runs, find_study, store_populations
 from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -129,6 +120,8 @@ def run_study(
         If the study is not valid; raised before anything is trained.
     StudyChangedError
         If the database holds another study of this name, or one of another network or other data, unless `replace`.
+    TrialError
+        If a network fails in one training step; raised before anything is stored.
     DatabaseError
         If the database cannot be used.
 
@@ -183,11 +176,12 @@ def run_plan(
         If the stored study of this name differs, unless `replace`.
     """
     started = time.perf_counter()
+    stored = find_study(db, planned.study.name)
+    replaced = _replaced(planned, stored, replace)
+    if not stored.is_complete or replaced is not None:
+        try_originals(planned)
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
-    with read(engine) as connection:
-        drawn = stored_originals(connection, study=planned.study.name)
-    replaced = _replaced(engine, planned, drawn, replace)
     if replaced is None:
         # before the first run, so that the study's hash is older than its results
         with write(engine) as connection:
@@ -210,26 +204,23 @@ def run_plan(
         execution.progress("runs", before + done + broken, total)
     engine.dispose()
     left = len(missing) - done - broken
-    notes = _unverified(planned, drawn)
+    notes = _unverified(planned, stored)
     return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started, notes)
 
 
-def _replaced(engine: Engine, planned: StudyPlan, drawn: Sequence[Row[Any]], replace: bool) -> int | None:
+def _replaced(planned: StudyPlan, stored: StoredStudy, replace: bool) -> int | None:
     """Row id of the stored study that is to be replaced; None where none is stored or nothing differs."""
-    name = planned.study.name
-    with read(engine) as connection:
-        stored, text = study_id(connection, name), stored_text(connection, name)
-    changes = [] if text is None else study_changes(planned, text, drawn)
+    changes = [] if stored.id is None else study_changes(planned, stored.text, stored.originals)
     if not changes:
         return None
     if not replace:
-        raise StudyChangedError(name, [(change.key, change.stored, change.now) for change in changes])
-    return stored
+        raise StudyChangedError(planned.study.name, [(each.key, each.stored, each.now) for each in changes])
+    return stored.id
 
 
-def _unverified(planned: StudyPlan, drawn: Sequence[Row[Any]]) -> tuple[str, ...]:
+def _unverified(planned: StudyPlan, stored: StoredStudy) -> tuple[str, ...]:
     keys = {original.task.key for original in planned.originals}
-    names = sorted({row.network for row in drawn if row.key in keys and row.fingerprint is None})
+    names = sorted({row.network for row in stored.originals if row.key in keys and row.fingerprint is None})
     return tuple(
         f"network {name!r} is not fingerprinted: its results were stored by an earlier version and are found by its "
         "name, whatever it computes now"

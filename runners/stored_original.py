@@ -17,7 +17,7 @@ from prunestats.runners.study.file import Study
 from prunestats.runners.study.tables import OriginalConfig
 
 
-def stored_original(row: Any, stored: Sequence[Row[Any]]) -> PlannedOriginal:
+def original_of_run(row: Any, stored: Sequence[Row[Any]]) -> PlannedOriginal:
     """The original of a run, planned from the stored text of its study, with its network as it is built now."""
     try:
         study = Study.model_validate_json(row.study_text)
@@ -50,7 +50,7 @@ def _as_built_now(study: Study, row: Any) -> list[OriginalConfig]:
     return [config.model_copy(update={"network": row.network, "seeds": (row.original_seed,)}) for config in named]
 
 
-def stored_weights(original: PlannedOriginal, folder: Path, row: Any) -> bytes:
+def weights_of_run(original: PlannedOriginal, folder: Path, row: Any) -> bytes:
     """The original's weights: from their file, or else retrained, if the hash is the stored one."""
     task = original.task
     path = weights_file(folder, task.key)

@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from prunestats import __version__
 from prunestats.cli import (
+    begin,
     comparison,
     database,
     export_subnetwork,
@@ -27,7 +30,7 @@ from prunestats.cli import (
     studies,
     transfer,
 )
-from prunestats.cli.options import app
+from prunestats.cli.options import app, on_import_path
 from prunestats.cli.terminal import complain, leave_progress, say
 from prunestats.errors import InputError, PrunestatsError
 
@@ -35,6 +38,7 @@ __all__ = ["app", "main"]
 
 # Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
+    begin,
     comparison,
     database,
     export_subnetwork,
@@ -70,6 +74,8 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, too.")] = False,
 ) -> None:
     context.obj = {"debug": debug}
+    with suppress(FileNotFoundError):  # the current folder may have been deleted
+        on_import_path(Path.cwd())
     if version:
         say(f"prunestats {__version__}")
         raise typer.Exit

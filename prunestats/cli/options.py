@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 # `prunestats --help` lists the commands in this order: that of a study, from its file to what is kept of it.
 PANELS = {
-    "Studies": ("demo", "init", "sample", "run", "status", "refine", "search", "export-subnetwork"),
+    "Studies": ("demo", "init", "check", "sample", "run", "status", "refine", "search", "export-subnetwork"),
     "Analyses": (
         *("edf", "compare", "best-of", "noise", "winners"),
         *("optimum", "buckets", "transfer", "head-to-head"),
@@ -55,7 +56,22 @@ app = typer.Typer(
 Db = Annotated[
     str, typer.Option("--db", envvar="PRUNESTATS_DB", help="Results database: SQLite file or PostgreSQL URL.")
 ]
-StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).")]
+
+
+def on_import_path(folder: Path) -> None:
+    """Let the modules of a folder be imported, after those installed; worker processes inherit the import path."""
+    if str(folder.resolve()) not in sys.path:
+        sys.path.append(str(folder.resolve()))
+
+
+def _study_file(path: Path) -> Path:
+    on_import_path(path.parent)
+    return path
+
+
+StudyFile = Annotated[
+    Path, typer.Argument(help="Study file (TOML). Modules beside it can be imported.", callback=_study_file)
+]
 StudyName = Annotated[
     str | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Commands that produce results: demo, init, sample, run and status."""
+"""Commands that produce results: demo, sample, run and status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from prunestats.cli.options import Db, Form, OneStudy, Scheduler, StudyFile, Workers, app
 from prunestats.cli.removal import agreed, would_remove
-from prunestats.cli.terminal import complain, duration, print_rows, print_table, say, show_progress
+from prunestats.cli.terminal import complain, duration, make_folder, print_rows, print_table, say, show_progress
 from prunestats.errors import InputError, StudyChangedError
 
 QUERIES = (
@@ -50,7 +50,7 @@ def demo(
     from prunestats.runners.run import run_study
     from prunestats.runners.study.file import demo_study_file, read_study, with_subnetworks
 
-    _make_folder(folder)
+    make_folder(folder)
     text = demo_study_file().read_text(encoding="utf-8")
     if subnetworks is not None:
         text = with_subnetworks(text, subnetworks)
@@ -105,21 +105,6 @@ def _refined_demo(study: Path, db: Path) -> Path | None:
                 return files[regime]
     say("No regime shows an optimal ratio by which to refine the space.")
     return None
-
-
-@app.command()
-def init(
-    file: Annotated[Path, typer.Argument(help="Study file to write.")] = Path("study.toml"),
-) -> None:
-    """Write a commented study file to start from."""
-    from prunestats.files import write_atomically
-    from prunestats.runners.study.file import demo_study_file
-
-    if file.exists():
-        raise InputError(f"expected a new file; found {file}, which is left as it is: name another file")
-    _make_folder(file.parent)
-    write_atomically(file, demo_study_file().read_bytes())
-    say(f"Wrote {file}. Edit it, then: prunestats sample {quote(str(file))}, and prunestats run {quote(str(file))}")
 
 
 @app.command()
@@ -243,12 +228,3 @@ def _summary_sentence(summary: Any) -> str:
         f"{now:,} runs in {summary.wall_s:.0f} s{failed}; "
         f"{summary.done_before + now:,} of {summary.runs:,} of study {summary.study!r} are stored{missing}."
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"expected a folder that can be created; found {error.strerror!r} at {str(folder)!r}: name another"
-        ) from error

@@ -69,14 +69,12 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
     `layers` is the number of convolution and linear layers of the deepest network, by which cached kernels are limited.
     """
     import dask
-    import torch
-    from dask.system import CPU_COUNT
     from distributed import Client
 
     _quiet_logs()
     theirs = _worker_environment(layers)
     with _restored_environment(theirs), dask.config.set({"distributed.nanny.pre-spawn-environ": theirs, **_SETTINGS}):
-        cluster = _without_sigint(_start_cluster, workers or torch.cuda.device_count() or CPU_COUNT)
+        cluster = _without_sigint(_start_cluster, workers or default_workers())
         try:
             with _closing(Client(cluster)) as client:
                 yield client
@@ -84,6 +82,14 @@ def local_client(workers: int | None, layers: int | None = None) -> Iterator[Any
             # an unfinished run would be discarded anyway; a worker process ends with this one at the latest
             with suppress(TimeoutError):
                 cluster.close(timeout=_CLOSING_S)
+
+
+def default_workers() -> int:
+    """Worker processes on this machine by default: one a GPU, or else one a core."""
+    import torch
+    from dask.system import CPU_COUNT
+
+    return torch.cuda.device_count() or int(CPU_COUNT)
 
 
 def _worker_environment(layers: int | None) -> dict[str, str]:

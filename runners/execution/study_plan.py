@@ -17,6 +17,7 @@ from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import fingerprint
+from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
@@ -172,7 +173,8 @@ def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Spac
 def _naming(key: str) -> Iterator[None]:
     """Put the study's key before the message of an error about its value."""
     try:
-        yield
+        with locating("your code"):
+            yield
     except InputError as error:
         message = str(error)
         raise StudyError(message if message.startswith("data.") else f"{key}: {message}") from error

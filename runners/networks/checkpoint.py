@@ -45,8 +45,8 @@ def checkpoint_sha256(path: str) -> str:
         raise InputError(f"checkpoint {path!r} cannot be read ({error.strerror}): expected its file there") from error
 
 
-def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) -> None:
-    """Load the weights of a file into a network, in place.
+def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) -> str:
+    """Load the weights of a file into a network, in place; return what was unwrapped and removed to read them.
 
     Parameters
     ----------
@@ -57,6 +57,12 @@ def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) ->
         Prefixes ``"module."`` and ``"_orig_mod."`` of all names are removed.
     sha256 : str, optional
         Expected SHA-256 of the file.
+
+    Returns
+    -------
+    str
+        Such as "read under 'state_dict', without the prefix 'module.'"; empty for a file that is the network's state
+        dict.
 
     Raises
     ------
@@ -83,6 +89,7 @@ def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) ->
         if not torch.isfinite(value).all():
             raise InputError(f"checkpoint {path!r}: expected finite weights; found NaN or infinity in {name}")
     network.load_state_dict({**wanted, **state})
+    return changes
 
 
 def _read(file: Path, path: str) -> Any:

@@ -133,6 +133,14 @@ def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], exampl
             handle.remove()
     if not isinstance(result, Tensor):
         raise TraceError(f"the network must return one tensor of logits; found a {type(result).__name__}")
+    if result.dim() != 2 or not result.is_floating_point():
+        kind = str(result.dtype).removeprefix("torch.")
+        raise TraceError(
+            f"the network must return logits of shape (1, classes) for one image; found {kind} of shape "
+            f"{tuple(result.shape)}: return the outputs of its last layer"
+        )
+    if not torch.isfinite(result).all():
+        raise TraceError("the network must return finite logits; found NaN or infinity for one image")
     for name in modules:
         if name not in sizes:
             raise TraceError(f"layer {name!r} takes no part in the forward pass: remove it from the network")

@@ -42,11 +42,11 @@ def verify_trace(network: nn.Module, trace: Trace, example_input: Tensor) -> Non
     """
     complaint = _mismatch(network, trace, example_input)
     if complaint and _mismatch(network, trace, example_input.double()):
-        raise TraceError(complaint)
+        raise complaint
 
 
-def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | None:
-    """The first mismatch between pruned and masked network, computed in the precision of the input, or None."""
+def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> TraceError | None:
+    """An error that names the first mismatch between pruned and masked network, computed in the input's precision."""
     # fixed seeds, so that a network is accepted or refused always alike
     generator = torch.Generator().manual_seed(0)
     rng = np.random.default_rng(np.random.SeedSequence(0))
@@ -60,20 +60,24 @@ def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> str | 
     found, failure = _outputs(small, trace, image)
     for name, output in found.items():
         if not _same(_only_kept(expected[name], name, trace, marks), output):
-            return (
+            return TraceError(
                 f"{_named(name)} cannot be traced: its output differs when filters before it are pruned instead of "
                 "masked (are channels mixed, reordered or counted between layers?)"
             )
     if failure is None:
         return None
     last = _named(list(found)[-1]) if found else "its input"
-    return (
-        f"the network fails after {last} when filters are pruned ({failure}): does its forward pass contain fixed "
+    # torch appends stack traces to some messages
+    reason = " ".join(str(failure).split())[:200]
+    complaint = TraceError(
+        f"the network fails after {last} when filters are pruned ({reason}): does its forward pass contain fixed "
         "numbers of channels?"
     )
+    complaint.__cause__ = failure
+    return complaint
 
 
-def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str, Tensor], str | None]:
+def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str, Tensor], Exception | None]:
     """Outputs of the layers by name, and of the network under the empty name; and the error that stopped it, if any."""
     outputs: dict[str, Tensor] = {}
     modules = dict(network.named_modules())
@@ -86,8 +90,7 @@ def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str,
         with torch.no_grad():
             outputs[""] = network(image)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        # torch appends stack traces to some messages
-        failure = " ".join(str(error).split())[:200]
+        failure = error
     finally:
         for handle in handles:
             handle.remove()
