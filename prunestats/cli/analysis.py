@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from prunestats.cli.response import recorded_response
+from prunestats.cli.run_choice import RunChoice, refuse_mixed_selection
 from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.errors import DatabaseError, InputError
 
@@ -53,6 +54,8 @@ Bucket = Annotated[
         min=1, help="Bucket size in parameters: a layer fills ceil(parameters / size) buckets, so 1 counts parameters."
     ),
 ]
+
+_ALL = RunChoice()
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,15 @@ def load_runs(
     space: Sequence[str] | None,
     split: Literal["validation", "test"],
     options: Mapping[str, Any],
+    choice: RunChoice = _ALL,
     *,
     first: bool = False,
     refining: bool = False,
+    one: Sequence[str] = ("dataset", "protocol"),
 ) -> LoadedRuns:
     """Load the runs of one study that the options select; with `first`, those of its first space only.
+
+    The runs must agree in the columns of `one`: analyses that keep data sets apart name the protocol alone.
 
     Without a name the study is the only one that neither refines another nor is a round of a search; with `refining`,
     the only one that refines another. A response of None becomes log_cross_entropy, or error where cross-entropy is not
@@ -116,13 +123,16 @@ def load_runs(
     Raises
     ------
     InputError
-        For several studies to choose from, no run that is done, or runs without the chosen response.
+        For several studies to choose from, no run that is done, runs of several data sets or protocols, or runs without
+        the chosen response.
     """
     from prunestats.db import load_results
 
     bucket = int(options.get("bucket", 1))
     study = study or _default_study(db, refining=refining)
-    frame = load_results(db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket)
+    frame = load_results(
+        db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket, **choice.given
+    )
     studies = list(dict.fromkeys(frame["study"]))
     if len(studies) > 1:
         raise InputError(f"expected one study to analyse; found {', '.join(studies)}: name one with --study")
@@ -130,9 +140,10 @@ def load_runs(
         raise InputError(
             "expected runs that are done; found none in what was selected: `prunestats status` shows what there is"
         )
-    selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split}
+    selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split, **choice.given}
     if first:
         frame = frame[frame["space"] == frame["space"].iloc[0]]
+    refuse_mixed_selection(frame, one)
     if "response" in options:
         options = {**options, "response": recorded_response(frame, options["response"], split)}
     return LoadedRuns(db, frame, {**selected, **options})

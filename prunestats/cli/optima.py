@@ -24,9 +24,11 @@ from prunestats.cli.analysis import (
     record_analysis,
     save_plot,
 )
-from prunestats.cli.headings import print_heading, print_sentence
+from prunestats.cli.headings import original_notes, print_heading, print_sentence, study_words
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import RecordedResponse, Response
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
+from prunestats.cli.second_seed import second_seed_notes
 from prunestats.cli.terminal import print_rows
 from prunestats.wording import response_name, share
 
@@ -37,6 +39,9 @@ def optimum(
     study: StudyName = None,
     regime: Regimes = None,
     space: PooledSpaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "validation",
     response: RecordedResponse = None,
     bucket: Bucket = 1,
@@ -53,7 +58,7 @@ def optimum(
     from prunestats.reports.figures.single import plot_optimum
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, RunChoice(dataset, original, protocol), first=not space)
     found = {
         regime: optimum
         for regime, optimum in optima_of_regimes(
@@ -64,7 +69,8 @@ def optimum(
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
     what = f"verdict on an optimal ratio for {response_name(loaded.response)}"
-    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set", form)
+    content = f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set"
+    print_heading(loaded, "are fixed effects", content, form)
     print_rows(("regime", *columns), rows, form)
     for fraction, one in found.items():
         for reason in one.reasons:
@@ -86,6 +92,9 @@ def buckets(
     study: StudyName = None,
     regime: Regimes = None,
     space: PooledSpaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "validation",
     response: RecordedResponse = None,
     size: Annotated[
@@ -104,7 +113,7 @@ def buckets(
 
     sizes = tuple(size or SIZES)
     chosen = {"response": response, "sizes": sizes, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, RunChoice(dataset, original, protocol), first=not space)
     found = {
         fraction: compare_buckets(
             runs, sizes=sizes, response=loaded.response, level=level, rng=np.random.default_rng(seed)
@@ -116,7 +125,7 @@ def buckets(
     name = response_name(loaded.response)
     what = f"share of the variance of {name} that each predictor explains in cross-validation (r2)"
     gain = f"its gain over the parameter count with its {share(level)} confidence interval"
-    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and {gain}", form)
+    print_heading(loaded, "are fixed effects", f"{what}{_in_spaces(loaded)}, and {gain}", form)
     print_frame(table[["regime", *table.columns.drop("regime")]], form)
     for fraction, one in found.items():
         for reason in one.reasons:
@@ -130,6 +139,9 @@ def winners(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     response: Response = "error",
     level: Level = 0.95,
     seed: Seed = 0,
@@ -138,11 +150,12 @@ def winners(
     """Print the subnetworks selected by validation, test error corrected for the winner's curse."""
     import numpy as np
 
-    from prunestats.noise.choice import counted_notes
+    from prunestats.noise.choice import LEAST, counted_notes
     from prunestats.noise.winners_curse import winner_error
 
-    loaded = load_runs(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
-    tested = load_runs(db, study, regime, space, "test", {"response": response})
+    options, choice = {"response": response, "level": level, "seed": seed}, RunChoice(dataset, original, protocol)
+    loaded = load_runs(db, study, regime, space, "validation", options, choice, one=["protocol"])
+    tested = load_runs(db, study, regime, space, "test", {"response": response}, choice, one=["protocol"])
     group = ["regime", "space", "original"]
     tests = dict(list(tested.frame.groupby(group, sort=False)))
     found = {
@@ -154,15 +167,21 @@ def winners(
         (*where, *(finite_or_none(getattr(one, name)) for name in columns), *interval_columns(one.estimate))
         for where, one in found.items()
     ]
+    # with fewer subnetworks a second seed does not fill the columns either, as a note says
+    correctable = any(one.n_subnetworks >= LEAST for one in found.values())
     name = response_name(response)
     print_sentence(
-        f"Study {loaded.parameters['study']!r}: subnetwork of least mean {name} on the validation split (selection), "
+        f"{study_words(loaded, 'have a row each')}: subnetwork of least mean {name} on the validation split (selection), "
         f"with that mean (seen), its mean on the test split (reporting), and the mean expected of new training seeds, "
         f"which is corrected for the winner's curse, with its {share(level)} confidence interval.",
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
-    for sentence in counted_notes([one.notes for one in found.values()]):
+    for sentence in (
+        *original_notes(loaded),
+        *counted_notes([one.notes for one in found.values()]),
+        *(second_seed_notes(loaded, ("expected", "low", "high")) if correctable else ()),
+    ):
         print_note(sentence, form)
     record_analysis(
         loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]

@@ -37,7 +37,7 @@ def find_optimum(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row per run. A subnetwork that belongs to several spaces of the
+        Results of one regime, data set and protocol, one row per run. A subnetwork that belongs to several spaces of the
         frame counts once.
     bucket : int
         Parameters per bucket; other than 1 needs the column layer_params.
