@@ -204,8 +204,9 @@ def save_plot(file: Path | None, figure: Callable[[], Figure]) -> None:
 
 
 def print_frame(frame: pd.DataFrame, form: str) -> None:
-    """Print the rows of a frame."""
-    rows = [tuple(finite_or_none(value) for value in row) for row in frame.itertuples(index=False)]
+    """Print the rows of a frame; cells without a value are empty."""
+    known = frame.astype(object).where(frame.notna(), None)
+    rows = [tuple(finite_or_none(value) for value in row) for row in known.itertuples(index=False)]
     print_rows([str(name) for name in frame.columns], rows, form)
 
 

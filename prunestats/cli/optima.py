@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,8 +30,11 @@ from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import RecordedResponse, Response
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.second_seed import second_seed_notes
-from prunestats.cli.terminal import print_rows
-from prunestats.wording import response_name, share
+from prunestats.cli.terminal import print_rows, print_table
+from prunestats.wording import fixed, p_value, response_name, share
+
+if TYPE_CHECKING:
+    from prunestats.bucket_size.comparison import BucketComparison
 
 
 @app.command()
@@ -126,7 +130,11 @@ def buckets(
     what = f"share of the variance of {name} that each predictor explains in cross-validation (r2)"
     gain = f"its gain over the parameter count with its {share(level)} confidence interval"
     print_heading(loaded, "are fixed effects", f"{what}{_in_spaces(loaded)}, and {gain}", form)
-    print_frame(table[["regime", *table.columns.drop("regime")]], form)
+    if form == "table":
+        print_table(*_gains(found, level), wrapped=("predictor",))
+        print_note(f"All {len(table.columns)} columns: -f csv or -f json.", form)
+    else:
+        print_frame(table[["regime", *table.columns.drop("regime")]], form)
     for fraction, one in found.items():
         for reason in one.reasons:
             print_note(f"{fraction:g}: {reason}", form)
@@ -171,9 +179,10 @@ def winners(
     correctable = any(one.n_subnetworks >= LEAST for one in found.values())
     name = response_name(response)
     print_sentence(
-        f"{study_words(loaded, 'have a row each')}: subnetwork of least mean {name} on the validation split (selection), "
-        f"with that mean (seen), its mean on the test split (reporting), and the mean expected of new training seeds, "
-        f"which is corrected for the winner's curse, with its {share(level)} confidence interval.",
+        f"{study_words(loaded, 'have a row each')}: subnetwork of least mean {name} on the validation split "
+        "(for selection), with that mean (seen), its mean on the test split (for reporting; it selects nothing), and "
+        "the mean expected of new training seeds, which is corrected for the winner's curse, with its "
+        f"{share(level)} confidence interval.",
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
@@ -186,6 +195,21 @@ def winners(
     record_analysis(
         loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]
     )
+
+
+def _gains(found: Mapping[float, BucketComparison], level: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return what answers which predictor is best, in columns that fit a terminal."""
+    columns = ("regime", "predictor", "r2", f"gain [{share(level)} CI]", "p", "correlation with parameters")
+    rows = [
+        (
+            *(f"{regime:g}", score.predictor, fixed(score.r2, 3)),
+            f"{fixed(score.gain.value, 3)} [{fixed(score.gain.low, 3)}, {fixed(score.gain.high, 3)}]",
+            *(p_value(score.p, ""), fixed(score.correlation, 3)),
+        )
+        for regime, one in found.items()
+        for score in one.scores
+    ]
+    return columns, rows
 
 
 def _in_spaces(loaded: LoadedRuns) -> str:

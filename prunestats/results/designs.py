@@ -179,9 +179,9 @@ def _check(frame: pd.DataFrame, bucket: int) -> None:
 def _names(rows: pd.DataFrame, identity: Sequence[str]) -> list[str]:
     """The network, or the key, with its data set where there are several, and as many costs as make names distinct."""
     shown = [identity[0]]
-    if "dataset" in identity and rows["dataset"].nunique() > 1:
+    if "dataset" in identity and len(set(rows["dataset"])) > 1:
         shown.append("dataset")
     for name in identity[1:]:
-        if name not in shown and len(rows[shown].drop_duplicates()) < len(rows) and rows[name].nunique() > 1:
+        if name not in shown and len(rows[shown].drop_duplicates()) < len(rows) and len(set(rows[name])) > 1:
             shown.append(name)
     return [", ".join(map(str, row)) for row in rows[shown].itertuples(index=False)]

@@ -33,7 +33,8 @@ def refuse_mixed_runs(frame: pd.DataFrame, columns: Sequence[str] = tuple(SAME_I
     -----
     An error on other images, or after another training, is another quantity: differences between data sets or protocols
     would enter as differences between spaces, or as the effect of a ratio. Originals on one data set need no such rule,
-    as analyses treat them as strata, fixed effects or a random factor. See docs/decisions/0012-nothing-is-pooled-in-silence.md.
+    as analyses treat them as strata, fixed effects or a random factor. See
+    docs/decisions/0012-one-data-set-and-protocol.md.
 
     Examples
     --------

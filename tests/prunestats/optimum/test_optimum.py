@@ -346,7 +346,7 @@ def test_the_result_is_json_without_nan():
             {"protocol": np.where(np.arange(200) < 9, "a", "b")},
             {},
             ResultsError,
-            "expected one protocol; found a and b",
+            "expected one protocol",
         ),
         ({}, {"bucket": 1024}, InputError, "found no column layer_params"),
         ({}, {"response": "accuracy"}, InputError, "expected a column 'accuracy'"),
