@@ -62,7 +62,7 @@ def fit_columns(
     >>> fit_columns(["regime", "median_of_errors"], rows, 24).headings
     ('regime', 'median_of_errors')
     >>> fit_columns(["regime", "median_of_errors"], rows, 20).headings
-    ('regime', 'median_\\nof_errors')
+    ('regime', 'median_of_\\nerrors')
     >>> fit_columns(["regime", "median_of_errors"], rows, 10) is None
     True
     """
@@ -76,8 +76,10 @@ def fit_columns(
         least = [_least_width(columns[index], [row[index] for row in cells], wrapped) for index in shown]
         if shown and _total(least) <= width:
             most = [max(low, contents[index]) for low, index in zip(least, shown, strict=True)]
-            widths = _share(least, most, width - GAP * (len(shown) - 1))
-            headings = [_broken(columns[index], room) for index, room in zip(shown, widths, strict=True)]
+            room = width - GAP * (len(shown) - 1)
+            # text before headings, which can be broken without loss
+            widths = _share(_share(least, most, room), [natural[index] for index in shown], room)
+            headings = [_broken(columns[index], wide) for index, wide in zip(shown, widths, strict=True)]
             left_out = tuple((columns[index], cells[0][index]) for index in every if index not in shown)
             return Layout(shown, tuple(headings), tuple(widths), left_out)
     return None
