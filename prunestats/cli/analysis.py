@@ -25,19 +25,19 @@ Regimes = Annotated[
     list[float] | None,
     typer.Option(
         "--regime",
-        help="Only this pruning regime: FLOPs as a fraction of the original's; may be repeated. Default: all.",
+        help="Only this regime: FLOPs budget, as a fraction of the original's; may be repeated. Default: all.",
     ),
 ]
 Regime = Annotated[
-    float | None, typer.Option(help="Only this pruning regime: FLOPs as a fraction of the original's. Default: all.")
+    float | None, typer.Option(help="Only this regime: FLOPs budget, as a fraction of the original's. Default: all.")
 ]
 Spaces = Annotated[
     list[str] | None,
-    typer.Option("--space", help="Only the pruning space of this name; may be repeated. Default: all."),
+    typer.Option("--space", help="Only the space of this name; may be repeated. Default: all."),
 ]
 PooledSpaces = Annotated[
     list[str] | None,
-    typer.Option("--space", help="Pruning space, by name; repeat to pool several. Default: the study's first."),
+    typer.Option("--space", help="Space, by name; repeat to pool several. Default: the study's first."),
 ]
 Split = Annotated[
     Literal["validation", "test"],

@@ -36,7 +36,7 @@ def refine(
     regime: Annotated[
         float | None,
         typer.Option(
-            help="Pruning regime to refine: FLOPs as a fraction of the original's. Required where there are several."
+            help="Regime to refine: FLOPs budget, as a fraction of the original's. Required where there are several."
         ),
     ] = None,
     dataset: OneDataset = None,
