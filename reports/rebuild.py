@@ -95,7 +95,7 @@ def rebuild_report(
                 "`prunestats analyses` lists as a report"
             )
         parameters = {name: int(row.parameters[name]) for name in ("bucket", "seed")}
-        selected = {name: str(row.parameters[name]) for name in ("dataset", "protocol") if name in row.parameters}
+        selected = {str(name): str(row.parameters[name]) for name in ("dataset", "protocol") if name in row.parameters}
         _refuse_changed_rows(engine, row, parameters["bucket"], selected)
         moment = int(row.created_at.replace(tzinfo=UTC).timestamp()) if timestamp is None else timestamp
         chosen: dict[str, Any] = {**parameters, **selected}

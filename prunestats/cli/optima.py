@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ from prunestats.cli.terminal import print_rows, print_table
 from prunestats.wording import fixed, p_value, response_name, share
 
 if TYPE_CHECKING:
-    from prunestats.bucket_size.comparison import BucketComparison
+    from prunestats.bucket_size.scores import BucketComparison
 
 
 @app.command()
@@ -197,10 +197,10 @@ def winners(
     )
 
 
-def _gains(found: Mapping[float, BucketComparison], level: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _gains(found: Mapping[float, BucketComparison], level: float) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Return what answers which predictor is best, in columns that fit a terminal."""
     columns = ("regime", "predictor", "r2", f"gain [{share(level)} CI]", "p", "correlation with parameters")
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             *(f"{regime:g}", score.predictor, fixed(score.r2, 3)),
             f"{fixed(score.gain.value, 3)} [{fixed(score.gain.low, 3)}, {fixed(score.gain.high, 3)}]",
