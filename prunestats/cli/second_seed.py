@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from shlex import quote
 
@@ -20,9 +21,10 @@ def second_seed_notes(loaded: LoadedRuns, columns: Sequence[str]) -> list[str]:
             f"{empty}: import a table with a second column of errors, as in `prunestats import TABLE --column "
             f"error=ERROR_0,ERROR_1 --db {quote(loaded.db)}`, or with a column of seeds (--column seed=NAME)."
         ]
-    name, every = f"{loaded.parameters['study']} {len(seeds) + 1} seeds", [*seeds, seeds[-1] + 1]
+    name = json.dumps(f"{loaded.parameters['study']} {len(seeds) + 1} seeds", ensure_ascii=False)
+    every = [*seeds, seeds[-1] + 1]
     return [
-        f'{empty}: in a copy of the study file set name = "{name}" and, under [protocol], seeds = {every}; then '
+        f"{empty}: in a copy of the study file set name = {name} and, under [protocol], seeds = {every}; then "
         f"`prunestats run STUDY --db {quote(loaded.db)}` trains the missing runs alone."
     ]
 

@@ -165,7 +165,7 @@ def _print_transposed(columns: Sequence[str], cells: Sequence[Sequence[str]], ti
         table.show_header = False
         table.add_column(style="bold", no_wrap=True)
         for _ in block[0][1:]:
-            table.add_column(justify="right" if len(block[0]) > 2 else "left", overflow="fold")
+            table.add_column(justify="right" if len(cells) > 1 else "left", overflow="fold")
         for row in block:
             table.add_row(*map(Text, row))
         console.print(table)
