@@ -118,6 +118,13 @@ def test_two_protocols_are_refused(frames_of):
         analyse_study(validation, test, rng=rng())
 
 
+def test_two_data_sets_are_refused(frames_of):
+    validation, test = frames_of(n=3)
+    validation["dataset"] = ["digits-a", "digits-b"] * (len(validation) // 2)
+    with pytest.raises(InputError, match=r"one data set; found digits-a and digits-b: choose one with dataset="):
+        analyse_study(validation, test, rng=rng())
+
+
 def test_different_runs_in_the_splits_are_refused(frames_of):
     validation, test = frames_of(n=3)
     with pytest.raises(InputError, match="same runs"):
