@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,8 @@ from prunestats.reports.analysis.study import analyse_study
 from prunestats.reports.pdf import draw_figures, render, write_figures
 from prunestats.reports.provenance import Provenance, code_versions, seconds
 from prunestats.reports.text.findings import key_findings, regime_sentence
+
+_SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def build_report(
     output: str | Path,
     *,
     study: str | None = None,
+    dataset: str | None = None,
+    protocol: str | None = None,
     bucket: int = 1,
     timestamp: int | str | None = None,
     seed: int = 0,
@@ -77,6 +83,8 @@ def build_report(
         PDF file to write or replace, in one step.
     study : str, optional
         Name of the study; needed where the database holds several.
+    dataset, protocol : str, optional
+        Name of the data set and of the protocol to report; needed where the study has runs of several.
     bucket : int
         Size of a parameter bucket, in parameters; with 1 the ratio is FLOPs over parameters.
     timestamp : int or str, optional
@@ -96,7 +104,8 @@ def build_report(
     DatabaseError
         If there is no such database.
     InputError
-        If the study does not exist, has no run, or is not named although there are several; for an invalid timestamp.
+        If the study does not exist, has no run, or is not named although there are several; for runs of several data
+        sets or protocols, or an invalid timestamp.
 
     Notes
     -----
@@ -116,21 +125,30 @@ def build_report(
     """
     made_at = seconds(timestamp)
     given = isinstance(source, Engine)
+    selected = {name: value for name, value in (("dataset", dataset), ("protocol", protocol)) if value is not None}
+    folder = None if figures is None else Path(figures)
     engine = source if isinstance(source, Engine) else open_database(source, create=False)
     try:
-        return _build(engine, Path(output), study, bucket, made_at, seed, None if figures is None else Path(figures))
+        return _build(engine, Path(output), study, selected, bucket, made_at, seed, folder)
     finally:
         if not given:
             engine.dispose()
 
 
 def _build(
-    engine: Engine, output: Path, name: str | None, bucket: int, made_at: int, seed: int, figures: Path | None
+    engine: Engine,
+    output: Path,
+    name: str | None,
+    selected: Mapping[str, str],
+    bucket: int,
+    made_at: int,
+    seed: int,
+    figures: Path | None,
 ) -> BuiltReport:
     with read(engine) as connection:
         study = find_study(connection, name)
-        facts = load_facts(connection, study, engine)
-    validation, test, *others = frames = report_frames(engine, facts.name, bucket)
+        facts = load_facts(connection, study, engine, **selected)
+    validation, test, *others = frames = report_frames(engine, facts.name, bucket, **selected)
     rng = np.random.default_rng(seed)
     spaces = [space.name for space in facts.spaces]
     selected_on = validation
@@ -156,7 +174,7 @@ def _build(
             connection,
             study_id=study["id"],
             kind="report",
-            parameters={"bucket": bucket, "seed": seed},
+            parameters={"bucket": bucket, "seed": seed, **selected},
             rows_hash=provenance.rows_hash,
             n_rows=provenance.n_rows,
             result=analysis.to_dict(),
@@ -165,7 +183,9 @@ def _build(
     return BuiltReport(output, tuple(map(regime_sentence, analysis.regimes)), analysis, analysis_id)
 
 
-def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]:
+def report_frames(
+    engine: Engine, study: str, bucket: int, *, dataset: str | None = None, protocol: str | None = None
+) -> list[pd.DataFrame]:
     """Load both splits of a study, and the test split of each study that refines it.
 
     Parameters
@@ -175,6 +195,8 @@ def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]
         Its name.
     bucket : int
         Size of a parameter bucket, in parameters.
+    dataset, protocol : str, optional
+        The data set, and for the study itself the protocol; all by default.
 
     Returns
     -------
@@ -182,9 +204,11 @@ def report_frames(engine: Engine, study: str, bucket: int) -> list[pd.DataFrame]
         Validation and test split of all runs of the study; then the test split of each refining study that has a
         finished run.
     """
-    validation = load_results(engine, study=study, state=None, split="validation", bucket=bucket)
-    test = load_results(engine, study=study, state=None, split="test", bucket=bucket)
+    validation, test = (
+        load_results(engine, study=study, dataset=dataset, protocol=protocol, state=None, split=split, bucket=bucket)
+        for split in _SPLITS
+    )
     with read(engine) as connection:
         refining = [name for name, refined in refinements(connection).items() if refined == study]
-    others = [load_results(engine, study=name, state="done", split="test") for name in refining]
+    others = [load_results(engine, study=name, dataset=dataset, state="done", split="test") for name in refining]
     return [validation, test, *(frame for frame in others if not frame.empty)]

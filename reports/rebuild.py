@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -94,9 +95,11 @@ def rebuild_report(
                 "`prunestats analyses` lists as a report"
             )
         parameters = {name: int(row.parameters[name]) for name in ("bucket", "seed")}
-        _refuse_changed_rows(engine, row, parameters["bucket"])
+        selected = {str(name): str(row.parameters[name]) for name in ("dataset", "protocol") if name in row.parameters}
+        _refuse_changed_rows(engine, row, parameters["bucket"], selected)
         moment = int(row.created_at.replace(tzinfo=UTC).timestamp()) if timestamp is None else timestamp
-        report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **parameters)
+        chosen: dict[str, Any] = {**parameters, **selected}
+        report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **chosen)
         with read(engine) as connection:
             before, after = (_results(analysis_result(connection, one)) for one in (row.id, report.analysis_id))
         return RebuiltReport(report, _warnings(row, before == after))
@@ -112,9 +115,9 @@ def _results(stored: Any) -> Any:
     return [_results(part) for part in stored] if isinstance(stored, list) else stored
 
 
-def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int) -> None:
+def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int, selected: Mapping[str, str]) -> None:
     assert row.study is not None
-    frames = report_frames(engine, row.study, bucket)
+    frames = report_frames(engine, row.study, bucket, **selected)
     found = rows_hash(pd.concat(frames))
     if found != row.rows_hash:
         raise DatabaseError(

@@ -206,8 +206,8 @@ def study_status(connection: Connection, study: str | None = None) -> list[Statu
         found = made.get(row.population_id)
         done, failed, run, wall_s = (found.done, found.failed, found.run, found.wall_s) if found else (0, 0, 0, None)
         missing = row.drawn * row.planned - done - failed if row.planned else row.drawn - run
-        what = (row.study, row.space, row.regime, row.original, row.network, row.original_seed, row.drawn)
-        rows.append(StatusRow(*what, done, failed, missing, wall_s))
+        what = (row.study, row.space, row.regime, row.original, row.network, row.dataset)
+        rows.append(StatusRow(*what, row.original_seed, row.drawn, done, failed, missing, wall_s))
     return rows
 
 
@@ -231,6 +231,7 @@ SELECT
     g.flops_fraction AS regime,
     o.key AS original,
     o.network AS network,
+    o.dataset AS dataset,
     o.seed AS original_seed,
     (SELECT count(*) FROM draw d WHERE d.population_id = p.id) AS drawn,
     (SELECT count(*) FROM plan w WHERE w.study_id = p.study_id) AS planned

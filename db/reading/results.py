@@ -69,6 +69,7 @@ def load_results(
     *,
     study: str | Sequence[str] | None = None,
     original: str | Sequence[str] | None = None,
+    dataset: str | Sequence[str] | None = None,
     space: str | Sequence[str] | None = None,
     regime: float | Sequence[float] | None = None,
     protocol: str | Sequence[str] | None = None,
@@ -87,6 +88,8 @@ def load_results(
         Names; all by default.
     original : str or sequence of str, optional
         Keys of originals, or names of networks.
+    dataset : str or sequence of str, optional
+        Names of data sets, with the hash of their contents as in the column `dataset`.
     regime : float or sequence of float, optional
         FLOPs targets as fractions of the original's.
     protocol : str or sequence of str, optional
@@ -132,7 +135,10 @@ def load_results(
     for name in chosen:
         if name not in COLUMNS:
             raise InputError(f"expected columns of the results frame; found {name!r}: it has {', '.join(COLUMNS)}")
-    filters = {"study": study, "original": original, "space": space, "regime": regime, "protocol": protocol}
+    filters = {
+        **{"study": study, "original": original, "dataset": dataset},
+        **{"space": space, "regime": regime, "protocol": protocol},
+    }
     given = {name: _listed(value) for name, value in filters.items() if value is not None}
     needs_widths = bucket > 1 or bool({"widths", "layer_params"} & set(chosen))
     with _reading(source) as (connection, fetch, begin):

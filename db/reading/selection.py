@@ -86,21 +86,24 @@ _FILTER_COLUMNS = {
     # by filter: the columns that a given value may match
     "study": ("study",),
     "original": ("original", "network"),
+    "dataset": ("dataset",),
     "space": ("space",),
     "regime": ("regime",),
     "protocol": ("protocol", "protocol_key", "labelled"),
 }
+_OF_POPULATIONS = ("study", "original", "dataset", "space", "regime")
 SAME_TARGET = 1e-9
 """Largest difference between two values of one FLOPs target: allows for rounding, far below any step of targets."""
 
 
 def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
     """Refuse names that are not in the database; spaces and regimes must belong to the given studies."""
-    tables = {"study": schema.study, "original": schema.original, "space": schema.space, "regime": schema.regime}
+    tables = {"space": schema.space, "regime": schema.regime}
     protocol = schema.protocol
     columns: dict[str, list[Any]] = {
         "study": [schema.study.c.name],
         "original": [schema.original.c.key, schema.original.c.network],
+        "dataset": [schema.original.c.dataset],
         "space": [schema.space.c.name],
         "regime": [schema.regime.c.flops_fraction],
         "protocol": [protocol.c.name, protocol.c.name + "-" + func.substr(protocol.c.key, 1, 8), protocol.c.key],
@@ -109,7 +112,7 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
         names: list[Any] = []
         for column in columns[kind]:
             query = select(column).distinct().order_by(column)
-            if kind in {"space", "regime"} and "study" in given:
+            if kind in tables and "study" in given:
                 query = query.where(
                     tables[kind].c.study_id.in_(
                         select(schema.study.c.id).where(schema.study.c.name.in_(given["study"]))
@@ -118,7 +121,7 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
             names += [name for name in connection.scalars(query) if name not in names]
         for name in wanted:
             if not any(_is_same(name, known) for known in names):
-                raise unknown_name(kind, name, names)
+                raise unknown_name("data set" if kind == "dataset" else kind, name, names)
 
 
 def _is_same(wanted: Any, known: Any) -> bool:
@@ -152,12 +155,12 @@ class Members:
 
 def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Members:
     """Read all selected rows except the runs; `widths` says whether to read the widths of subnetworks."""
-    populations = _filtered(fetch(_POPULATIONS, _POPULATION_TYPES), given, ("study", "original", "space", "regime"))
+    populations = _filtered(fetch(_POPULATIONS, _POPULATION_TYPES), given, _OF_POPULATIONS)
     populations["original_seed"] = _integers_where_known(populations["original_seed"])
     protocols = fetch(_PROTOCOLS, _PROTOCOL_TYPES)
     protocols["labelled"] = protocols["protocol"] + "-" + protocols["protocol_key"].str[:8]
     protocols = _filtered(protocols, given, ("protocol",))
-    drawn = _ids("population_id", populations) if {"study", "original", "space", "regime"} & set(given) else ""
+    drawn = _ids("population_id", populations) if set(_OF_POPULATIONS) & set(given) else ""
     of_members = _MEMBERS if widths else _MEMBERS.replace("s.widths", "NULL")
     members = fetch(of_members + (f"WHERE {drawn}" if drawn else ""), _MEMBER_TYPES)
     conditions = [f"subnetwork_id IN (SELECT subnetwork_id FROM draw WHERE {drawn})"] if drawn else []

@@ -55,16 +55,26 @@ def with_buckets(engine: Engine, frame: pd.DataFrame, bucket: int) -> pd.DataFra
     return frame.assign(original_buckets=frame["original"].map(buckets))
 
 
-def load_facts(connection: Connection, study: dict[str, Any], engine: Engine) -> StudyFacts:
-    """Return the record of a study."""
+def load_facts(
+    connection: Connection,
+    study: dict[str, Any],
+    engine: Engine,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+) -> StudyFacts:
+    """Return the record of a study, or of its originals on one data set and one of its protocols."""
     mine = {"study_id": study["id"]}
     regimes = _rows(connection, select(t.regime).filter_by(**mine).order_by(t.regime.c.flops_fraction.desc()))
     spaces = _rows(connection, select(t.space).filter_by(**mine).order_by(t.space.c.position))
     missing: dict[tuple[float, str], int] = {}
     for row in study_status(connection, study["name"]):
-        missing[row.regime, row.space] = missing.get((row.regime, row.space), 0) + row.missing
+        if dataset in (None, row.dataset):
+            missing[row.regime, row.space] = missing.get((row.regime, row.space), 0) + row.missing
     used = select(t.population.c.original_id).where(t.population.c.study_id == study["id"])
     originals = _rows(connection, select(t.original).where(t.original.c.id.in_(used)).order_by(*_ORIGINALS))
+    originals = [row for row in originals if dataset in (None, row["dataset"])]
+    keys = {row["key"] for row in originals}
     return StudyFacts(
         name=study["name"],
         fingerprint=study["fingerprint"],
@@ -73,8 +83,10 @@ def load_facts(connection: Connection, study: dict[str, Any], engine: Engine) ->
         originals=tuple(_original(row) for row in originals),
         spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
         regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
-        populations=tuple(Population(**row) for row in _populations(connection, study["id"])),
-        protocols=_protocols(connection, study["id"]),
+        populations=tuple(
+            Population(**row) for row in _populations(connection, study["id"]) if row["original"] in keys
+        ),
+        protocols=tuple(one for one in _protocols(connection, study["id"]) if protocol in (None, *_names(one))),
         machines=_machines(connection, study["id"]),
         missing={place: n for place, n in missing.items() if n},
     )
@@ -115,6 +127,11 @@ def _protocols(connection: Connection, study_id: int) -> tuple[Protocol, ...]:
     used = planned if connection.execute(planned.limit(1)).first() else _of_runs(t.run.c.protocol_id, study_id)
     rows = _rows(connection, select(t.protocol).where(t.protocol.c.id.in_(used)).order_by(t.protocol.c.key))
     return tuple(Protocol(row["key"], row["name"], row["parameters"]) for row in rows)
+
+
+def _names(protocol: Protocol) -> tuple[str, str, str]:
+    """Return the names that select a protocol in `load_results`."""
+    return protocol.name, protocol.key, f"{protocol.name}-{protocol.key[:8]}"
 
 
 def _machines(connection: Connection, study_id: int) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ VIEW_COLUMNS = {
     "original_params": "parameters of the original",
     "original_ratio": "FLOPs per parameter of the original",
     "regime": "target: FLOPs as a fraction of the original's",
+    "regimes": "targets of all regimes of the study that it was drawn in, largest first: '0.5, 0.25'",
     "space": "name of the space",
     "draw": "sampling order in the population, from 0",
     "subnetwork": "key of the subnetwork",

@@ -200,9 +200,26 @@ FROM (
 ) AS m {_NAME_JOINS}
 """
 
+# A window has an order on both databases, which the argument of an aggregate function has only on recent SQLite.
+_REGIMES_OF_SUBNETWORK = """
+    (
+        SELECT string_agg(CAST(target AS TEXT), ', ') OVER (
+            ORDER BY target DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        )
+        FROM (
+            SELECT DISTINCT band.flops_fraction AS target
+            FROM draw e
+            JOIN population q ON q.id = e.population_id
+            JOIN regime band ON band.id = q.regime_id
+            WHERE e.subnetwork_id = m.subnetwork_id AND q.study_id = m.study_id
+        ) AS targets
+        LIMIT 1
+    ) AS regimes,
+"""
+
 # Not dominated: no subnetwork with fewer FLOPs has an equal or lower error, and none with equal FLOPs a lower error.
 _PARETO = f"""
-SELECT {_ORIGINAL_COLUMNS} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
+SELECT {_ORIGINAL_COLUMNS} {_REGIMES_OF_SUBNETWORK} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
 FROM (
     SELECT
         candidates.*,
@@ -247,4 +264,7 @@ def create_views(connection: Connection) -> None:
     """Create every view as defined in this version."""
     for name, body in VIEWS.items():
         text = "\n".join(line for line in body.splitlines() if line.strip())
+        if connection.dialect.name == "sqlite":
+            # the standard's name of the function is known to SQLite from 3.44 on only
+            text = text.replace("string_agg(", "group_concat(")
         connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{text}")

@@ -134,9 +134,9 @@ class StatusRow:
         FLOPs target as a fraction of the original's.
     original : str
         Key of the original.
-    network : str
+    network, dataset : str
     original_seed : int or None
-        Network and training seed of the original.
+        Network, data set and training seed of the original.
     drawn : int
         Subnetworks in the population.
     done, failed, missing : int
@@ -150,6 +150,7 @@ class StatusRow:
     regime: float
     original: str
     network: str
+    dataset: str
     original_seed: int | None
     drawn: int
     done: int

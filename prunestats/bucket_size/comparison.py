@@ -45,7 +45,7 @@ def compare_buckets(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row a run.
+        Results of one regime, data set and protocol, one row a run.
     sizes : sequence of int
         Parameters per bucket; sizes other than 1 need the column layer_params.
     response : str

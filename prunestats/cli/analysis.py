@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from prunestats.cli.response import recorded_response
+from prunestats.cli.run_choice import RunChoice, refuse_mixed_selection
 from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.errors import DatabaseError, InputError
 
@@ -24,19 +25,19 @@ Regimes = Annotated[
     list[float] | None,
     typer.Option(
         "--regime",
-        help="Only this pruning regime: FLOPs as a fraction of the original's; may be repeated. Default: all.",
+        help="Only this regime: FLOPs budget, as a fraction of the original's; may be repeated. Default: all.",
     ),
 ]
 Regime = Annotated[
-    float | None, typer.Option(help="Only this pruning regime: FLOPs as a fraction of the original's. Default: all.")
+    float | None, typer.Option(help="Only this regime: FLOPs budget, as a fraction of the original's. Default: all.")
 ]
 Spaces = Annotated[
     list[str] | None,
-    typer.Option("--space", help="Only the pruning space of this name; may be repeated. Default: all."),
+    typer.Option("--space", help="Only the space of this name; may be repeated. Default: all."),
 ]
 PooledSpaces = Annotated[
     list[str] | None,
-    typer.Option("--space", help="Pruning space, by name; repeat to pool several. Default: the study's first."),
+    typer.Option("--space", help="Space, by name; repeat to pool several. Default: the study's first."),
 ]
 Split = Annotated[
     Literal["validation", "test"],
@@ -53,6 +54,8 @@ Bucket = Annotated[
         min=1, help="Bucket size in parameters: a layer fills ceil(parameters / size) buckets, so 1 counts parameters."
     ),
 ]
+
+_ALL = RunChoice()
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,15 @@ def load_runs(
     space: Sequence[str] | None,
     split: Literal["validation", "test"],
     options: Mapping[str, Any],
+    choice: RunChoice = _ALL,
     *,
     first: bool = False,
     refining: bool = False,
+    one: Sequence[str] = ("dataset", "protocol"),
 ) -> LoadedRuns:
     """Load the runs of one study that the options select; with `first`, those of its first space only.
+
+    The runs must agree in the columns of `one`: analyses that keep data sets apart name the protocol alone.
 
     Without a name the study is the only one that neither refines another nor is a round of a search; with `refining`,
     the only one that refines another. A response of None becomes log_cross_entropy, or error where cross-entropy is not
@@ -116,13 +123,16 @@ def load_runs(
     Raises
     ------
     InputError
-        For several studies to choose from, no run that is done, or runs without the chosen response.
+        For several studies to choose from, no run that is done, runs of several data sets or protocols, or runs without
+        the chosen response.
     """
     from prunestats.db import load_results
 
     bucket = int(options.get("bucket", 1))
     study = study or _default_study(db, refining=refining)
-    frame = load_results(db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket)
+    frame = load_results(
+        db, study=study, regime=regime or None, space=space or None, split=split, bucket=bucket, **choice.given
+    )
     studies = list(dict.fromkeys(frame["study"]))
     if len(studies) > 1:
         raise InputError(f"expected one study to analyse; found {', '.join(studies)}: name one with --study")
@@ -130,9 +140,10 @@ def load_runs(
         raise InputError(
             "expected runs that are done; found none in what was selected: `prunestats status` shows what there is"
         )
-    selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split}
+    selected = {"study": studies[0], "regime": regime or None, "space": space or None, "split": split, **choice.given}
     if first:
         frame = frame[frame["space"] == frame["space"].iloc[0]]
+    refuse_mixed_selection(frame, one)
     if "response" in options:
         options = {**options, "response": recorded_response(frame, options["response"], split)}
     return LoadedRuns(db, frame, {**selected, **options})
@@ -193,8 +204,9 @@ def save_plot(file: Path | None, figure: Callable[[], Figure]) -> None:
 
 
 def print_frame(frame: pd.DataFrame, form: str) -> None:
-    """Print the rows of a frame."""
-    rows = [tuple(finite_or_none(value) for value in row) for row in frame.itertuples(index=False)]
+    """Print the rows of a frame; cells without a value are empty."""
+    known = frame.astype(object).where(frame.notna(), None)
+    rows = [tuple(finite_or_none(value) for value in row) for row in known.itertuples(index=False)]
     print_rows([str(name) for name in frame.columns], rows, form)
 
 

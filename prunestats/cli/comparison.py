@@ -24,6 +24,7 @@ from prunestats.cli.analysis import (
 from prunestats.cli.headings import print_heading
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import Response
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_table
 from prunestats.wording import response_name, share
 
@@ -37,6 +38,9 @@ def compare(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "test",
     response: Response = "error",
     level: Level = 0.95,
@@ -58,7 +62,8 @@ def compare(
     from prunestats.comparison.comparison import compare as comparison
     from prunestats.reports.figures.single import plot_comparison
 
-    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level, "seed": seed})
+    options = {"response": response, "level": level, "seed": seed}
+    loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
     found = comparison(loaded.frame, response=response, level=level, rng=np.random.default_rng(seed))
     if paste is not None:
         print(found.to_markdown() if paste == "markdown" else found.to_latex())
@@ -82,7 +87,7 @@ def _print_verdicts(loaded: LoadedRuns, found: Comparison) -> None:
     pairs, name = (*found.pairs, *found.pooled), response_name(loaded.response)
     unit = " in percentage points" if loaded.response == "error" else ""
     what = f"difference of mean {name} between spaces A and B{unit}, and the probability that A has the lower {name}"
-    print_heading(loaded, f"{what}, with {share(pairs[0].level)} confidence intervals", "table")
+    print_heading(loaded, "are strata", f"{what}, with {share(pairs[0].level)} confidence intervals", "table")
     print_table(*verdict_table(pairs), wrapped=("verdict",))
     print_note(
         f"The verdict is that of the Brunner-Munzel test of P(A < B) = 1/2 at significance level "
@@ -96,7 +101,7 @@ def _print_all(loaded: LoadedRuns, found: Comparison) -> None:
     """Print every statistic in a row and every pair in a column: there are more statistics than a line can hold."""
     name = response_name(loaded.response)
     what = f"all statistics of {name} for each pair of spaces a and b, one column per pair; differences are a - b"
-    print_heading(loaded, f"{what}, with {share(found.pairs[0].level)} confidence intervals", "table")
+    print_heading(loaded, "are strata", f"{what}, with {share(found.pairs[0].level)} confidence intervals", "table")
     frame = found.frame
     rows = [(column, *map(finite_or_none, frame[column])) for column in frame.columns]
     print_table(("statistic", *(f"pair {number}" for number in range(1, len(frame) + 1))), rows)

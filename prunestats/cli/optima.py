@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,11 +25,16 @@ from prunestats.cli.analysis import (
     record_analysis,
     save_plot,
 )
-from prunestats.cli.headings import print_heading, print_sentence
+from prunestats.cli.headings import original_notes, print_heading, print_sentence, study_words
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import RecordedResponse, Response
-from prunestats.cli.terminal import print_rows
-from prunestats.wording import response_name, share
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
+from prunestats.cli.second_seed import second_seed_notes
+from prunestats.cli.terminal import print_rows, print_table
+from prunestats.wording import fixed, p_value, response_name, share
+
+if TYPE_CHECKING:
+    from prunestats.bucket_size.scores import BucketComparison
 
 
 @app.command()
@@ -37,6 +43,9 @@ def optimum(
     study: StudyName = None,
     regime: Regimes = None,
     space: PooledSpaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "validation",
     response: RecordedResponse = None,
     bucket: Bucket = 1,
@@ -53,7 +62,7 @@ def optimum(
     from prunestats.reports.figures.single import plot_optimum
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, RunChoice(dataset, original, protocol), first=not space)
     found = {
         regime: optimum
         for regime, optimum in optima_of_regimes(
@@ -64,7 +73,8 @@ def optimum(
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
     what = f"verdict on an optimal ratio for {response_name(loaded.response)}"
-    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set", form)
+    content = f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set"
+    print_heading(loaded, "are fixed effects", content, form)
     print_rows(("regime", *columns), rows, form)
     for fraction, one in found.items():
         for reason in one.reasons:
@@ -86,6 +96,9 @@ def buckets(
     study: StudyName = None,
     regime: Regimes = None,
     space: PooledSpaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "validation",
     response: RecordedResponse = None,
     size: Annotated[
@@ -104,7 +117,7 @@ def buckets(
 
     sizes = tuple(size or SIZES)
     chosen = {"response": response, "sizes": sizes, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    loaded = load_runs(db, study, regime, space, split, chosen, RunChoice(dataset, original, protocol), first=not space)
     found = {
         fraction: compare_buckets(
             runs, sizes=sizes, response=loaded.response, level=level, rng=np.random.default_rng(seed)
@@ -116,8 +129,12 @@ def buckets(
     name = response_name(loaded.response)
     what = f"share of the variance of {name} that each predictor explains in cross-validation (r2)"
     gain = f"its gain over the parameter count with its {share(level)} confidence interval"
-    print_heading(loaded, f"{what}{_in_spaces(loaded)}, and {gain}", form)
-    print_frame(table[["regime", *table.columns.drop("regime")]], form)
+    print_heading(loaded, "are fixed effects", f"{what}{_in_spaces(loaded)}, and {gain}", form)
+    if form == "table":
+        print_table(*_gains(found, level), wrapped=("predictor",))
+        print_note(f"All {len(table.columns)} columns: -f csv or -f json.", form)
+    else:
+        print_frame(table[["regime", *table.columns.drop("regime")]], form)
     for fraction, one in found.items():
         for reason in one.reasons:
             print_note(f"{fraction:g}: {reason}", form)
@@ -130,6 +147,9 @@ def winners(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     response: Response = "error",
     level: Level = 0.95,
     seed: Seed = 0,
@@ -138,11 +158,12 @@ def winners(
     """Print the subnetworks selected by validation, test error corrected for the winner's curse."""
     import numpy as np
 
-    from prunestats.noise.choice import counted_notes
+    from prunestats.noise.choice import LEAST, counted_notes
     from prunestats.noise.winners_curse import winner_error
 
-    loaded = load_runs(db, study, regime, space, "validation", {"response": response, "level": level, "seed": seed})
-    tested = load_runs(db, study, regime, space, "test", {"response": response})
+    options, choice = {"response": response, "level": level, "seed": seed}, RunChoice(dataset, original, protocol)
+    loaded = load_runs(db, study, regime, space, "validation", options, choice, one=["protocol"])
+    tested = load_runs(db, study, regime, space, "test", {"response": response}, choice, one=["protocol"])
     group = ["regime", "space", "original"]
     tests = dict(list(tested.frame.groupby(group, sort=False)))
     found = {
@@ -154,19 +175,41 @@ def winners(
         (*where, *(finite_or_none(getattr(one, name)) for name in columns), *interval_columns(one.estimate))
         for where, one in found.items()
     ]
+    # with fewer subnetworks a second seed does not fill the columns either, as a note says
+    correctable = any(one.n_subnetworks >= LEAST for one in found.values())
     name = response_name(response)
     print_sentence(
-        f"Study {loaded.parameters['study']!r}: subnetwork of least mean {name} on the validation split (selection), "
-        f"with that mean (seen), its mean on the test split (reporting), and the mean expected of new training seeds, "
-        f"which is corrected for the winner's curse, with its {share(level)} confidence interval.",
+        f"{study_words(loaded, 'have a row each')}: subnetwork of least mean {name} on the validation split "
+        "(for selection), with that mean (seen), its mean on the test split (for reporting; it selects nothing), and "
+        "the mean expected of new training seeds, which is corrected for the winner's curse, with its "
+        f"{share(level)} confidence interval.",
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)
-    for sentence in counted_notes([one.notes for one in found.values()]):
+    for sentence in (
+        *original_notes(loaded),
+        *counted_notes([one.notes for one in found.values()]),
+        *(second_seed_notes(loaded, ("expected", "low", "high")) if correctable else ()),
+    ):
         print_note(sentence, form)
     record_analysis(
         loaded, "winners", [dict(zip(group, where, strict=True)) | one.to_dict() for where, one in found.items()]
     )
+
+
+def _gains(found: Mapping[float, BucketComparison], level: float) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return what answers which predictor is best, in columns that fit a terminal."""
+    columns = ("regime", "predictor", "r2", f"gain [{share(level)} CI]", "p", "correlation with parameters")
+    rows: list[tuple[Any, ...]] = [
+        (
+            *(f"{regime:g}", score.predictor, fixed(score.r2, 3)),
+            f"{fixed(score.gain.value, 3)} [{fixed(score.gain.low, 3)}, {fixed(score.gain.high, 3)}]",
+            *(p_value(score.p, ""), fixed(score.correlation, 3)),
+        )
+        for regime, one in found.items()
+        for score in one.scores
+    ]
+    return columns, rows
 
 
 def _in_spaces(loaded: LoadedRuns) -> str:

@@ -40,8 +40,10 @@ class WorkflowGroup(TyperGroup):
 # Typer keeps the line breaks of a second paragraph, so each is one line here.
 _HELP = (
     "Statistics over populations of pruned networks.\n\n"
-    "A population is the subnetworks that were sampled from a pruning space (a distribution over layer widths) in a "
-    "pruning regime (a band of FLOPs); the ratio of a subnetwork is its FLOPs over its parameters."
+    "A population is the subnetworks that were sampled from a pruning space (a distribution over widths) in a regime "
+    "(a FLOPs budget, as a fraction of those of the dense network, the original). FLOPs are multiply-adds (MACs). The "
+    "ratio of a subnetwork is its FLOPs over its parameters, or over buckets: a layer of P parameters fills "
+    "ceil(P / size) of them."
 )
 
 app = typer.Typer(

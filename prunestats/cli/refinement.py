@@ -20,10 +20,13 @@ from prunestats.cli.analysis import (
     print_note,
     record_analysis,
 )
+from prunestats.cli.headings import print_heading
 from prunestats.cli.options import Db, Form, RefinementName, StudyFile, app
 from prunestats.cli.response import RecordedResponse, Response
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_rows, say
 from prunestats.errors import InputError
+from prunestats.wording import response_name, share
 
 
 @app.command()
@@ -33,9 +36,12 @@ def refine(
     regime: Annotated[
         float | None,
         typer.Option(
-            help="Pruning regime to refine: FLOPs as a fraction of the original's. Required where there are several."
+            help="Regime to refine: FLOPs budget, as a fraction of the original's. Required where there are several."
         ),
     ] = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +71,8 @@ def refine(
         raise InputError(f"one regime at a time is refined; found {known_regimes} in the study: choose with --regime")
     chosen = content.regimes.flops[0] if regime is None else regime
     initial = content.spaces[0].name
-    loaded = load_runs(db, content.name, [chosen], [initial], "validation", {"response": response, "bucket": bucket})
+    options, choice = {"response": response, "bucket": bucket}, RunChoice(dataset, original, protocol)
+    loaded = load_runs(db, content.name, [chosen], [initial], "validation", options, choice)
     made = refined_study(
         content,
         loaded.frame,
@@ -75,6 +82,8 @@ def refine(
         subnetworks=subnetworks,
         seed=seed,
     )
+    what = f"optimal ratio for {response_name(loaded.response)} in space {initial} at {share(chosen)} of the FLOPs"
+    print_heading(loaded, "are fixed effects", f"{what}, and the space refined around it", "table")
     for reason in made.refinement.reasons:
         say(f"- {reason}")
     if made.text is None:
@@ -92,6 +101,9 @@ def head_to_head(
     db: Db = "prunestats.db",
     study: RefinementName = None,
     regime: Regime = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "test",
     response: Response = "error",
     k: Annotated[
@@ -111,7 +123,8 @@ def head_to_head(
     from prunestats.refinement.gain import head_to_head as contest
 
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
-    loaded = load_runs(db, study, None if regime is None else [regime], None, split, chosen, refining=True)
+    choice, regimes = RunChoice(dataset, original, protocol), None if regime is None else [regime]
+    loaded = load_runs(db, study, regimes, None, split, chosen, choice, refining=True)
     spaces = list(dict.fromkeys(loaded.frame["space"]))
     if len(spaces) < 2:
         raise InputError(f"a comparison needs two spaces; found {spaces[0]} alone: refine a study first")
@@ -133,6 +146,11 @@ def head_to_head(
         )
         for where, one in found.items()
     ]
+    what = (
+        f"probability that a space has the lower {response_name(response)} than space {spaces[0]}, and how many times"
+    )
+    fewer = f"fewer subnetworks it needs for the same expected best, with {share(level)} confidence intervals"
+    print_heading(loaded, "are strata", f"{what} {fewer}", form)
     print_rows(("regime", "space", *columns), rows, form)
     engine = open_database(db, create=False)
     with read(engine) as connection:

@@ -22,9 +22,11 @@ from prunestats.cli.analysis import (
     record_analysis,
     save_plot,
 )
-from prunestats.cli.headings import print_heading
+from prunestats.cli.headings import mixture_notes, print_heading
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import Response
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
+from prunestats.cli.second_seed import second_seed_notes
 from prunestats.cli.terminal import print_rows
 from prunestats.wording import response_name, share
 
@@ -43,6 +45,9 @@ def edf(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "test",
     response: Response = "error",
     level: Level = 0.95,
@@ -53,7 +58,8 @@ def edf(
     from prunestats.distribution.empirical import edf as distribution
     from prunestats.reports.figures.single import plot_edf
 
-    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level})
+    options = {"response": response, "level": level}
+    loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
     found = {key[:2]: distribution(key[2], level=level) for key in loaded.populations(response)}
     shares = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
     columns = ("regime", "space", "subnetworks", "least", "q10", "q25", "median", "q75", "q90", "largest")
@@ -63,8 +69,11 @@ def edf(
         for where, one in found.items()
     ]
     what = f"quantiles of {response_name(response)} over the subnetworks of each population"
-    print_heading(loaded, f"{what}, and the {share(level)} confidence interval of the median", form)
+    content = f"{what}, and the {share(level)} confidence interval of the median"
+    print_heading(loaded, "form one sample", content, form)
     print_rows((*columns, "median_low", "median_high"), rows, form)
+    for sentence in mixture_notes(loaded):
+        print_note(sentence, form)
     record_analysis(loaded, "edf", [population_result(where, one) for where, one in found.items()])
     save_plot(plot, lambda: plot_edf(found, response))
 
@@ -75,6 +84,9 @@ def best_of(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "test",
     response: Response = "error",
     k: Annotated[
@@ -102,7 +114,7 @@ def best_of(
     from prunestats.reports.figures.single import plot_best_of
 
     options = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
-    loaded = load_runs(db, study, regime, space, split, options)
+    loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
     samples = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(response)}
     curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in samples.items()}
     if target is None:
@@ -114,7 +126,7 @@ def best_of(
             for row in _best_of_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
         ]
         what = f"expected least {response_name(response)} among k subnetworks of each population"
-        print_heading(loaded, f"{what}, with its {share(level)} confidence interval", form)
+        print_heading(loaded, "form one sample", f"{what}, with its {share(level)} confidence interval", form)
         print_rows(("regime", "space", "k", "expected", "low", "high"), rows, form)
     else:
         reached = {where: samples_to_reach(values, target, level=level) for where, values in samples.items()}
@@ -125,8 +137,11 @@ def best_of(
         ]
         what = f"subnetworks with {response_name(response)} of at most {target:g}"
         numbers = "expected number of samples to the first one, and least k whose expected best is one"
-        print_heading(loaded, f"{what}: {numbers}, with {share(level)} confidence intervals", form)
+        content = f"{what}: {numbers}, with {share(level)} confidence intervals"
+        print_heading(loaded, "form one sample", content, form)
         print_rows(("regime", "space", *columns), rows, form)
+    for sentence in mixture_notes(loaded):
+        print_note(sentence, form)
     record_analysis(loaded, "best-of", [population_result(where, one) for where, one in curves.items()])
     save_plot(plot, lambda: plot_best_of(curves, response))
 
@@ -137,6 +152,9 @@ def noise(
     study: StudyName = None,
     regime: Regimes = None,
     space: Spaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "test",
     response: Response = "error",
     half_width: Annotated[
@@ -151,7 +169,8 @@ def noise(
     """Estimate variance components of originals, subnetworks and seeds; plan sample sizes."""
     from prunestats.noise.components import variance_components
 
-    loaded = load_runs(db, study, regime, space, split, {"response": response, "level": level})
+    options = {"response": response, "level": level}
+    loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
     found = {
         (fraction, str(name)): variance_components(runs, response, level=level)
         for fraction, inside in loaded.regimes()
@@ -161,7 +180,7 @@ def noise(
     rows = [(*where, *_component_columns(one)) for where, one in found.items()]
     what = f"standard deviations of {response_name(response)} between originals, subnetworks and training seeds"
     share_of = f"intraclass correlation of a subnetwork's seeds (icc) with its {share(level)} confidence interval"
-    print_heading(loaded, f"{what}, and the {share_of}", form)
+    print_heading(loaded, "are a random factor", f"{what}, and the {share_of}", form)
     print_rows(("regime", "space", *columns), rows, form)
     populations: dict[str, list[str]] = {}
     for (fraction, name), one in found.items():
@@ -169,6 +188,8 @@ def noise(
             populations.setdefault(sentence, []).append(f"{fraction:g} {name}")
     for sentence, names in populations.items():
         print_note(sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}", form)
+    for sentence in second_seed_notes(loaded, ("sd_subnetworks", "sd_seeds", "icc")):
+        print_note(sentence, form)
     record_analysis(loaded, "noise", [population_result(where, one) for where, one in found.items()])
 
 

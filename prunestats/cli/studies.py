@@ -192,7 +192,12 @@ def status(db: Db = "prunestats.db", study: OneStudy = None, form: Form = "table
     with read(open_database(db, create=False)) as connection:
         rows = study_status(connection, study)
         studies = study_progress(connection, study)
-    what = ("study", "network", "original_seed", "regime", "space")
+    what = ["study", "network", "dataset", "original_seed", "original", "regime", "space"]
+    if form == "table" and len({(row.network, row.dataset, row.original_seed) for row in rows}) == len(
+        {row.original for row in rows}
+    ):
+        # the key is needed only where originals differ in nothing else that is shown
+        what.remove("original")
     columns = (*what, "drawn", "done", "failed", "missing", "mean_wall_s")
     print_rows(columns, [tuple(getattr(row, name) for name in columns) for row in rows], form)
     if form == "table":

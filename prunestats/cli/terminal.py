@@ -19,7 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from prunestats.cli.table_layout import blocks_of_rows, fit_columns, is_number
 from prunestats.errors import InputError
+from prunestats.wording import NONE
 
 PHASES = {"originals": "training originals", "runs": "pruning and training"}
 
@@ -122,23 +124,56 @@ def refuse_duplicate_columns(columns: Sequence[str]) -> None:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str | None = None, wrapped: Collection[str] = ()
 ) -> None:
-    """Print a table with numbers aligned right; long text is cut on a terminal, but not in a file or pipe.
+    """Print a table with numbers aligned right.
 
-    Text of the columns in `wrapped` takes several lines instead of being cut.
+    On a terminal that is too narrow, headings are broken, what is the same in all rows is printed once above the table,
+    and long text is cut, or takes several lines in the columns of `wrapped`; numbers and names are never cut: where
+    they do not fit, rows are printed as columns. A file or pipe gets the whole table.
     """
     console = Console()
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for position, name in enumerate(columns):
-        numeric = any(isinstance(row[position], int | float) for row in rows)
+    cells = [[_cell(value) for value in row] for row in rows]
+    # A file or a pipe has no width: this one is more than any row takes.
+    width = console.width if console.is_terminal else 10_000
+    layout = fit_columns(columns, cells, width, wrapped)
+    if layout is None:
+        _print_transposed(columns, cells, title)
+        return
+    if layout.same:
+        say(f"In all rows: {', '.join(f'{name} {value or NONE}' for name, value in layout.same)}.")
+    table = _table(title)
+    for index, heading, room in zip(layout.shown, layout.headings, layout.widths, strict=True):
+        numeric = any(is_number(row[index]) for row in rows)
         table.add_column(
-            Text(name), justify="right" if numeric else "left", overflow="ellipsis", no_wrap=name not in wrapped
+            Text(heading),
+            justify="right" if numeric else "left",
+            vertical="top",
+            overflow="ellipsis",
+            no_wrap=columns[index] not in wrapped,
+            width=room,
         )
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    if not console.is_terminal:
-        # A file or a pipe has no width: this one is more than any row takes.
-        console = Console(width=10_000)
-    console.print(table)
+    for row in cells:
+        table.add_row(*(Text(row[index]) for index in layout.shown))
+    Console(width=width).print(table)
+
+
+def _print_transposed(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> None:
+    """Print a line per column and a column per row, in blocks of as many rows as fit."""
+    console = Console()
+    for number, block in enumerate(blocks_of_rows(columns, cells, console.width)):
+        if number:
+            console.print()
+        table = _table(None if number else title)
+        table.show_header = False
+        table.add_column(style="bold", no_wrap=True)
+        for _ in block[0][1:]:
+            table.add_column(justify="right" if len(cells) > 1 else "left", overflow="fold")
+        for row in block:
+            table.add_row(*map(Text, row))
+        console.print(table)
+
+
+def _table(title: str | None) -> Table:
+    return Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
 
 
 def say(message: str) -> None:

@@ -22,10 +22,13 @@ from prunestats.cli.analysis import (
     record_analysis,
     save_plot,
 )
+from prunestats.cli.headings import print_heading
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import RecordedResponse
+from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_rows
 from prunestats.errors import InputError
+from prunestats.wording import response_name, share
 
 if TYPE_CHECKING:
     from prunestats.conjectures.transfer_result import PredictedOptimum, Transfer
@@ -50,6 +53,9 @@ def transfer(
     ] = None,
     regime: Regimes = None,
     space: PooledSpaces = None,
+    dataset: OneDataset = None,
+    original: Originals = None,
+    protocol: OneProtocol = None,
     split: Split = "validation",
     response: RecordedResponse = None,
     bucket: Bucket = 1,
@@ -73,7 +79,8 @@ def transfer(
     from prunestats.reports.figures.transfer import plot_transfer
 
     chosen = {"response": response, "bucket": bucket, "level": level, "seed": seed, "network": network, "ratio": ratio}
-    loaded = load_runs(db, study, regime, space, split, chosen, first=not space)
+    choice = RunChoice(dataset, original, protocol)
+    loaded = load_runs(db, study, regime, space, split, chosen, choice, first=not space, one=["protocol"])
     new = _networks(db, loaded.parameters["study"], network or (), bucket) | {
         f"ratio {one:g}": one for one in ratio or ()
     }
@@ -85,6 +92,9 @@ def transfer(
     )
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
+    what = f"optimal ratio for {response_name(loaded.response)} of each network with its {share(level)} confidence set"
+    content = f"{what}, and whether it is associated with the ratio of the original"
+    print_heading(loaded, "give one optimum per network", content, form)
     print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)
     for sentence in (*found.reasons, *_without(found)):
         print_note(sentence, form)

@@ -112,7 +112,7 @@ def compare(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one protocol, one row per run.
+        Results of one data set and protocol, one row per run; of several protocols with by="protocol".
     by : str
         The column that names the population.
     response : str

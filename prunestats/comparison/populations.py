@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prunestats.comparison.quantile_bootstrap import DiscreteDistribution, bootstrap_distribution
 from prunestats.errors import InputError, ResultsError
 from prunestats.results.means import drop_repeats, subnetwork_means
+from prunestats.results.pooling import SAME_IN_ALL_RUNS, refuse_mixed_runs
 
 _NOTED_FLOPS_DIFFERENCE = 0.01
 """Relative difference of mean FLOPs above which a note is made: a round number; it changes no statistic."""
@@ -71,8 +72,9 @@ def population_means(frame: pd.DataFrame, by: str, response: str) -> pd.DataFram
         )
     if by == "space":
         return subnetwork_means(frame, response)
-    if by in ("original", "regime", "subnetwork", "seed"):
+    if by in ("original", "dataset", "regime", "subnetwork", "seed"):
         raise InputError(f"populations are compared within original and regime; found by={by!r}: choose another column")
+    refuse_mixed_runs(frame, [column for column in SAME_IN_ALL_RUNS if column != by])
     parts = [
         subnetwork_means(drop_repeats(part).drop(columns="space", errors="ignore"), response).assign(**{by: name})
         for name, part in frame.groupby(by)

@@ -88,7 +88,7 @@ def optimum_across_regimes(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one protocol in two regimes or more, one row a run.
+        Results of one data set and protocol in two regimes or more, one row a run.
     bucket, response, level
         As of `find_optimum`.
     rng : numpy.random.Generator, optional

@@ -10,6 +10,7 @@ import pandas as pd
 from prunestats.errors import ResultsError
 from prunestats.numeric.generators import own_generator
 from prunestats.optimum.optimum import Optimum, find_optimum
+from prunestats.results.pooling import refuse_mixed_runs
 
 
 def optima_of_regimes(
@@ -20,7 +21,7 @@ def optima_of_regimes(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one protocol, one row a run.
+        Results of one data set and protocol, one row a run.
     bucket, response, level
         As of `find_optimum`.
     rng : numpy.random.Generator or None
@@ -37,6 +38,7 @@ def optima_of_regimes(
     ResultsError
         Where some runs have a regime and others none, and for what `find_optimum` refuses.
     """
+    refuse_mixed_runs(frame)
     return {
         regime: find_optimum(
             frame if regime is None else frame[frame["regime"] == regime],

@@ -22,6 +22,7 @@ from prunestats.errors import InputError
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.optimum.optimum import Optimum
 from prunestats.results.designs import Costed, group_designs
+from prunestats.results.pooling import refuse_mixed_runs
 
 
 def transfer_optimum(
@@ -37,7 +38,8 @@ def transfer_optimum(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one protocol and of two originals or more, with the columns that `group_designs` needs.
+        Results of one protocol and of two originals or more, with the columns that `group_designs` needs. Originals
+        may be trained on different data sets: each is a design of its own.
     bucket, response, level
         As of `find_optimum`.
     rng : numpy.random.Generator, optional
@@ -81,6 +83,7 @@ def transfer_optimum(
     ('follows', True, True)
     """
     check_level(level)
+    refuse_mixed_runs(frame, ["protocol"])
     designs = group_designs(frame, bucket)
     if len(designs) < 2:
         raise InputError(

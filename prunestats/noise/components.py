@@ -70,7 +70,7 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row per run. A run that is in several spaces counts once.
+        Results of one regime, data set and protocol, one row per run. A run that is in several spaces counts once.
     response : str
         The numeric column to analyse.
     level : float

@@ -13,6 +13,7 @@ from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
 from prunestats.results.checks import check_finite, check_results
+from prunestats.results.pooling import refuse_mixed_runs
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def confirm(
 
 def _checked(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     check_finite(check_results(frame), response)
+    refuse_mixed_runs(frame)
     return frame
 
 

@@ -37,8 +37,8 @@ def find_optimum(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Results of one regime and one protocol, one row per run. A subnetwork that belongs to several spaces of the
-        frame counts once.
+        Results of one regime, data set and protocol, one row per run. A subnetwork that belongs to several spaces of
+        the frame counts once.
     bucket : int
         Parameters per bucket; other than 1 needs the column layer_params.
     response : str

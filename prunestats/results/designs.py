@@ -36,7 +36,7 @@ class OriginalDesign:
     Parameters
     ----------
     name : str
-        The network, with as many of data set and costs as distinguish it from the other designs.
+        The network, with its data set where there are several, and as many costs as distinguish it from other designs.
     flops, params : int
         Multiply-adds and parameters of the original.
     ratio : float
@@ -177,9 +177,11 @@ def _check(frame: pd.DataFrame, bucket: int) -> None:
 
 
 def _names(rows: pd.DataFrame, identity: Sequence[str]) -> list[str]:
-    """The network, or the key, with as many of the other columns as make all names distinct."""
+    """The network, or the key, with its data set where there are several, and as many costs as make names distinct."""
     shown = [identity[0]]
+    if "dataset" in identity and len(set(rows["dataset"])) > 1:
+        shown.append("dataset")
     for name in identity[1:]:
-        if len(rows[shown].drop_duplicates()) < len(rows) and len(rows[name].drop_duplicates()) > 1:
+        if name not in shown and len(rows[shown].drop_duplicates()) < len(rows) and len(set(rows[name])) > 1:
             shown.append(name)
     return [", ".join(map(str, row)) for row in rows[shown].itertuples(index=False)]

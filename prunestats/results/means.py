@@ -8,10 +8,11 @@ import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
 from prunestats.results.checks import RUN_KEY, check_finite, check_results, require_columns
+from prunestats.results.pooling import refuse_mixed_runs
 
 
 def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    """Distinct runs of one regime and protocol, after checking the frame and the response.
+    """Distinct runs of one regime, data set and protocol, after checking the frame and the response.
 
     The column original is added where it is missing. Raises ResultsError or InputError for what `check_results` or
     `subnetwork_means` refuses.
@@ -21,8 +22,8 @@ def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
         raise InputError(f"the response must be a numeric column; found no such column {response!r}: check its name")
     check_finite(frame, response)
-    for column in ("regime", "protocol"):
-        one_value(frame, column)
+    one_value(frame, "regime")
+    refuse_mixed_runs(frame)
     runs = drop_repeats(frame)
     return runs if "original" in runs.columns else runs.assign(original="all")
 
@@ -103,7 +104,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     Parameters
     ----------
     frame : pandas.DataFrame
-        A results frame, one row per run, of one protocol.
+        A results frame, one row per run, of one data set and protocol.
     response : str
         The numeric column to average.
 
@@ -116,7 +117,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     Raises
     ------
     ResultsError
-        For what `check_results` refuses, a response that is missing or not finite, or several protocols.
+        For what `check_results` refuses, a response that is missing or not finite, or several data sets or protocols.
 
     Notes
     -----
@@ -139,7 +140,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
             f"the response must be a numeric column; found {frame[response].dtype} in {response}: convert it"
         )
     check_finite(frame, response)
-    one_value(frame, "protocol")
+    refuse_mixed_runs(frame)
     keys = [name for name in _UNIT_KEY if name in frame.columns]
     kept = [
         name for name in ("flops", "params", "widths", "layer_params") if name in frame.columns and name != response

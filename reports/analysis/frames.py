@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from prunestats.errors import InputError
+from prunestats.results.pooling import SAME_IN_ALL_RUNS, distinct_names, listed
 from prunestats.wording import plain
 
 
@@ -35,7 +36,7 @@ def failure_counts(failed: pd.DataFrame) -> tuple[tuple[str, int], ...]:
 
 
 def check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
-    """Refuse frames that are empty, or that do not hold the same runs of one study under one protocol."""
+    """Refuse frames that are empty, or that do not hold the same runs of one study, data set and protocol."""
     if validation.empty:
         raise InputError("a report needs at least one run; found none: run the study first")
     if len(validation) != len(test):
@@ -43,7 +44,8 @@ def check_frames(validation: pd.DataFrame, test: pd.DataFrame) -> None:
             f"both splits must hold the same runs; found {len(validation)} of validation and {len(test)} of test: load "
             "both from one study"
         )
-    for column in ("study", "protocol"):
-        found = list(validation[column].unique()) if column in validation else []
+    for column, words in {"study": "study", **SAME_IN_ALL_RUNS}.items():
+        found = distinct_names(validation, column)
         if len(found) > 1:
-            raise InputError(f"a report is of one {column}; found {', '.join(map(plain, found))}: name one")
+            names = listed([plain(name) for name in found])
+            raise InputError(f"a report is of one {words}; found {names}: choose one with {column}= (--{column})")

@@ -58,7 +58,7 @@ def analyse_study(
     Raises
     ------
     InputError
-        If the frames are empty, or do not hold the same runs of one study under one protocol.
+        If the frames are empty, or do not hold the same runs of one study, data set and protocol.
 
     Notes
     -----

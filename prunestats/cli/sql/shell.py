@@ -14,21 +14,13 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from prunestats.cli.sql.answer import answer_query
 from prunestats.cli.sql.completion import SqlCompleter
+from prunestats.cli.sql.script import HELP, without_alias
 from prunestats.cli.terminal import complain, print_table, say, show_place
 from prunestats.db.sql.read_only import catalogue
 from prunestats.errors import PrunestatsError, QueryError
 
 ROWS = 200
 """Most rows that the shell prints: a few screens, which one can scroll back through."""
-
-_HELP = """\
-SELECT ...;     a query of one or more lines, which ends with a semicolon
-.tables         tables and views, with descriptions
-.schema [NAME]  columns of all tables and views, or of one, with descriptions
-.quit           leave (also Ctrl-D)
-Tab completes names, the arrow keys recall earlier queries, Ctrl-C stops a query. The database is opened read-only."""
-# Names of the same commands in psql and sqlite3.
-_ALIASES = {"\\d": ".schema", "\\dt": ".tables", "\\q": ".quit", "\\?": ".help", ".exit": ".quit"}
 
 
 def run_shell(db: str, *, timeout_s: float) -> None:
@@ -88,10 +80,9 @@ def _answer_one(session: PromptSession[str], db: str, timeout_s: float) -> bool:
         return True
     except EOFError:
         return False
-    command, _, rest = text.partition(" ")
-    text = f"{_ALIASES.get(command, command)} {rest}".strip() if text[:1] in {".", "\\"} else text
+    text = without_alias(text) if text[:1] in {".", "\\"} else text
     if text == ".help":
-        say(_HELP)
+        say(HELP)
     elif text.strip("; ") not in {"", ".quit"}:
         _show(db, text, timeout_s)
     return text != ".quit"

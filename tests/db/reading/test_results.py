@@ -24,6 +24,7 @@ from prunestats.db import (
     store_regime,
     store_space,
     store_study,
+    study_status,
     write,
 )
 from prunestats.db.reading import fetch as reader
@@ -125,6 +126,22 @@ def test_what_is_not_there_is_answered_with_what_is(filled, filters, finding):
     with pytest.raises(InputError, match=finding) as caught:
         load_results(filled, **filters)
     assert "\n" not in str(caught.value)
+
+
+def test_one_of_two_data_sets_is_loaded(url, engine, fill):
+    for original in ("net-0", "net-1"):
+        fill(engine, original=original, n=3)
+    with write(engine) as connection:
+        connection.exec_driver_sql("UPDATE original SET dataset = 'images' WHERE key = 'net-1'")
+        rows = study_status(connection)
+    assert {(row.original, row.dataset) for row in rows} == {("net-0", "digits"), ("net-1", "images")}
+    for dataset, original in (("digits", "net-0"), ("images", "net-1")):
+        frame = load_results(url, dataset=dataset)
+        assert set(frame["original"]) == {original}
+        pd.testing.assert_frame_equal(frame, load_results(url, original=original))
+    assert len(load_results(url, dataset=["digits", "images"])) == len(load_results(url))
+    with pytest.raises(InputError, match="expected a data set in the database; found 'letters': it has 'digits', 'ima"):
+        load_results(url, dataset="letters")
 
 
 def test_splits(filled):

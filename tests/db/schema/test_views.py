@@ -68,6 +68,25 @@ def test_pareto_is_not_dominated(filled):
         assert sorted(front["subnetwork"]) == sorted(expected)
 
 
+def test_pareto_names_the_regimes_that_a_subnetwork_was_drawn_in(filled):
+    drawn = view(filled, "results").groupby(["original", "subnetwork"])["regime"]
+    expected = drawn.agg(lambda targets: ", ".join(f"{target:g}" for target in sorted(set(targets), reverse=True)))
+    front = view(filled, "pareto").set_index(["original", "subnetwork"])["regimes"]
+    assert len(front) > 0
+    assert front.to_dict() == expected[front.index].to_dict()
+
+
+def test_a_subnetwork_of_two_regimes_names_the_larger_first(url, engine, fill):
+    fill(engine, n=3, regimes=(0.25, 0.5), spaces=("initial",), seeds=(0,))
+    with write(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO draw (population_id, subnetwork_id, position) "
+            "SELECT p.id, d.subnetwork_id, d.position + 100 FROM draw d JOIN population p ON p.id <> d.population_id "
+            "JOIN population own ON own.id = d.population_id AND own.original_id = p.original_id"
+        )
+    assert set(view(url, "pareto")["regimes"]) == {"0.5, 0.25"}
+
+
 def test_failures_say_why(filled):
     failures = view(filled, "failures")
     assert len(failures) == (view(filled, "results")["state"] == "failed").sum() > 0

@@ -73,6 +73,31 @@ def test_empty_standard_input_lists_the_tables(filled):
     assert sql("--db", filled, ".tables").stdout.decode() == shown
 
 
+def test_a_pipe_takes_several_lines_and_commands_as_a_terminal_does(filled):
+    script = ".tables\n-- two queries on one line\nSELECT 1 AS a; SELECT\n  ';' AS b;\n\\d plan\n.quit\nSELECT 3 AS c\n"
+    parts = sql("--db", filled, stdin=script).stdout.decode().split("\n\n")
+    assert [part.split()[0] for part in parts] == ["name", "a", "b", "name"]
+    assert parts[0] + "\n" == sql("--db", filled, ".tables").stdout.decode()
+    assert parts[2].split() == ["b", ";"]
+    assert parts[3] == sql("--db", filled, ".schema plan").stdout.decode()
+    assert sql("--db", filled, "-f", "csv", "SELECT 1 AS a; SELECT 2 AS b").stdout == b"a\n1\n\nb\n2\n"
+    assert b".schema [NAME]" in sql("--db", filled, stdin=".help\n").stdout
+
+
+def test_a_script_ends_with_its_first_failure_at_its_line(filled):
+    done = sql(
+        "--db", filled, "-f", "csv", stdin="SELECT 1 AS a;\nSELECT 2 AS b; SELECT\nval_eror FROM results;", code=1
+    )
+    assert done.stdout == b"a\n1\n\nb\n2\n\n"
+    assert b"at line 3, column 1" in done.stderr
+
+
+def test_one_file_holds_one_answer(filled, tmp_path):
+    for arguments in (("-f", "json"), ("-f", "parquet"), ("-o", tmp_path / "x.csv")):
+        done = sql("--db", filled, *arguments, "SELECT 1 AS a; SELECT 2 AS b", code=2)
+        assert b"expected one query with" in done.stderr
+
+
 def test_a_limit_says_that_there_is_more(filled):
     done = sql("SELECT seed FROM results", "--db", filled, "-f", "csv", "--limit", 2)
     assert len(done.stdout.splitlines()) == 3

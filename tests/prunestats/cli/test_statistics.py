@@ -49,9 +49,8 @@ def test_compare_prints_what_compare_returns(db, prunestats):
 def test_compare_prints_verdicts_and_all_statistics_on_request(db, prunestats):
     expected = ps.compare(frame(db, split="test"), rng=np.random.default_rng(0))
     sentence, head, *table = prunestats("compare", "--db", db).stdout.splitlines()
-    assert sentence.startswith(
-        "Study 'demo', test split (for reporting; selection uses validation): difference of mean"
-    )
+    assert sentence.startswith("Study 'demo' (resnet_digits on digits-")
+    assert "; 2 originals are strata), test split (for reporting; selection uses validation): difference of" in sentence
     assert head.split("  ")[0] == "regime"
     assert head.split()[-1] == "verdict"
     one = expected.pairs[0].mean_difference
@@ -70,7 +69,7 @@ COMMANDS = ("edf", "compare", "best-of", "optimum", "winners", "noise")
 def test_a_table_begins_with_study_split_and_content(db, prunestats, command):
     first = prunestats(command, "--db", db).stdout.splitlines()[0]
     splits = {"optimum": ("validation split (for selection",), "winners": ("validation split", "test split")}
-    assert first.startswith("Study 'demo'")
+    assert first.startswith("Study 'demo' (resnet_digits on digits-")
     assert first.endswith(".")
     assert all(words in first for words in splits.get(command, ("test split (for reporting",)))
 
@@ -201,6 +200,8 @@ def test_head_to_head_compares_every_space_with_the_first(db, prunestats):
     assert [(row["regime"], row["space"]) for row in found] == [(f, "uniform") for f in ("0.5", "0.25", "0.1")]
     assert all(0 <= float(row["low"]) <= float(row["p_better"]) <= float(row["high"]) <= 1 for row in found)
     told = prunestats("head-to-head", "--db", db, "--regime", 0.25).stdout
+    assert told.startswith("Study 'demo' (resnet_digits on digits-")
+    assert "test split (for reporting; selection uses validation): probability that a space has the lower error" in told
     assert "Study 'demo' was stored with hash" in told
     assert "before any of its 48 runs." in told
     refused = prunestats("head-to-head", "--db", db, "-k", 0, code=2)

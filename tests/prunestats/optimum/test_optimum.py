@@ -342,7 +342,12 @@ def test_the_result_is_json_without_nan():
     ("change", "arguments", "error", "words"),
     [
         ({"regime": np.where(np.arange(200) < 9, 0.5, 0.25)}, {}, ResultsError, "one regime at a time is analysed"),
-        ({"protocol": np.where(np.arange(200) < 9, "a", "b")}, {}, ResultsError, "one protocol at a time is analysed"),
+        (
+            {"protocol": np.where(np.arange(200) < 9, "a", "b")},
+            {},
+            ResultsError,
+            "expected one protocol",
+        ),
         ({}, {"bucket": 1024}, InputError, "found no column layer_params"),
         ({}, {"response": "accuracy"}, InputError, "expected a column 'accuracy'"),
         ({}, {"response": "params"}, InputError, "must be an outcome"),

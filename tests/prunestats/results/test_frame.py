@@ -110,7 +110,7 @@ def test_means_of_another_response_need_numbers_everywhere():
 
 
 def test_two_protocols_are_not_averaged_into_one():
-    with pytest.raises(ResultsError, match=r"one protocol at a time is analysed; found 2 \(long, short\)"):
+    with pytest.raises(ResultsError, match=r"expected one protocol; found long and short: select one"):
         subnetwork_means(runs(protocol=["short", "long", "short"]))
 
 

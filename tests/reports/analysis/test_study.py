@@ -114,7 +114,14 @@ def test_originals_are_named_by_what_tells_them_apart(study, studies, frames_of)
 def test_two_protocols_are_refused(frames_of):
     validation, test = frames_of(n=3)
     validation["protocol"] = ["p1", "p2"] * (len(validation) // 2)
-    with pytest.raises(InputError, match=r"one protocol; found p1, p2"):
+    with pytest.raises(InputError, match=r"one protocol; found p1 and p2"):
+        analyse_study(validation, test, rng=rng())
+
+
+def test_two_data_sets_are_refused(frames_of):
+    validation, test = frames_of(n=3)
+    validation["dataset"] = ["digits-a", "digits-b"] * (len(validation) // 2)
+    with pytest.raises(InputError, match=r"one data set; found digits-a and digits-b: choose one with dataset="):
         analyse_study(validation, test, rng=rng())
 
 
