@@ -13,6 +13,7 @@ import typer
 
 from prunestats import __version__
 from prunestats.cli import (
+    best,
     comparison,
     database,
     export_subnetwork,
@@ -34,6 +35,7 @@ __all__ = ["app", "main"]
 
 # Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
+    best,
     comparison,
     database,
     export_subnetwork,

@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 # `prunestats --help` lists the commands in this order: that of a study, from its file to what is kept of it.
 PANELS = {
-    "Studies": ("demo", "init", "sample", "run", "status", "refine", "search", "export-subnetwork"),
+    "Studies": ("demo", "init", "sample", "run", "status", "best", "refine", "search", "export-subnetwork"),
     "Analyses": (
         *("edf", "compare", "best-of", "noise", "winners"),
         *("optimum", "buckets", "transfer", "head-to-head"),
