@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BestOf": "distribution",
+    "BestSubnetwork": "noise",
     "BucketComparison": "bucket_size",
     "Comparison": "comparison",
     "Confirmation": "noise",
@@ -35,6 +36,7 @@ _HOME = {
     "WidthDivisor": "spaces",
     "WinnerError": "noise",
     "WinnersNear": "conjectures",
+    "best": "db.reading.best_subnetworks",
     "best_of": "distribution",
     "build_report": "reports.build",
     "check_results": "results",

@@ -21,6 +21,8 @@ class Original:
     val_error: float | None
     test_error: float | None
     recipe: dict[str, Any]
+    group_names: tuple[str, ...] = ()
+    has_weights: bool = False
 
 
 @dataclass(frozen=True)

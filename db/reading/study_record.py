@@ -27,9 +27,9 @@ def find_study(connection: Connection, name: str | None) -> dict[str, Any]:
     found = ", ".join(plain(row["name"]) for row in rows) or "none"
     if not wanted:
         named = f" named {name!r}" if name else ""
-        raise InputError(f"a report needs a study{named}; found {found}: run one first")
+        raise InputError(f"expected a study{named} to analyse; found {found}: run or import one first")
     if len(wanted) > 1:
-        raise InputError(f"a report is of one study; found {found}: name one with study=")
+        raise InputError(f"expected one study to analyse; found {found}: name one with --study (study= in Python)")
     return wanted[0]
 
 
@@ -155,6 +155,8 @@ def _original(row: dict[str, Any]) -> Original:
         val_error=row["val_error"],
         test_error=row["test_error"],
         recipe=row["recipe"] or {},
+        group_names=tuple(row["group_names"] or ()),
+        has_weights=row["weights_sha256"] is not None,
     )
 
 

@@ -16,6 +16,7 @@ import typer
 from prunestats import __version__
 from prunestats.cli import (
     begin,
+    best,
     comparison,
     database,
     export_subnetwork,
@@ -39,6 +40,7 @@ __all__ = ["app", "main"]
 # Importing a module registers its commands; `options.PANELS` has their order.
 COMMANDS = (
     begin,
+    best,
     comparison,
     database,
     export_subnetwork,

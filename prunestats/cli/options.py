@@ -11,13 +11,13 @@ from typer.core import TyperCommand, TyperGroup
 
 # `prunestats --help` lists the commands in this order: that of a study, from its file to what is kept of it.
 PANELS = {
-    "Studies": ("demo", "init", "check", "sample", "run", "status", "refine", "search", "export-subnetwork"),
-    "Analyses": (
+    "Study": ("init", "check", "run", "status", "best", "report", "demo", "sample", "refine", "search"),
+    "Questions": (
         *("edf", "compare", "best-of", "noise", "winners"),
         *("optimum", "buckets", "transfer", "head-to-head"),
     ),
-    "Reports": ("report", "analyses"),
-    "Database": ("sql", "import", "export", "remove", "db"),
+    "Data in and out": ("import", "export", "export-subnetwork"),
+    "Database": ("sql", "analyses", "remove", "db"),
 }
 
 

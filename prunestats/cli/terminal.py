@@ -7,6 +7,7 @@ import io
 import json
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ PHASES = {"originals": "training originals", "runs": "pruning and training"}
 
 # Without a terminal to redraw, a line this often shows that work goes on, and a day of it fills 3,000 lines of a log.
 _SECONDS_PER_LINE = 30.0
+
+_PIPE_WIDTH = 80
+"""Columns of wrapped text where no terminal has a width: the width that every terminal shows."""
 
 
 @contextmanager
@@ -179,6 +183,22 @@ def _table(title: str | None) -> Table:
 def say(message: str) -> None:
     """Print a message to standard output, without markup or line breaks of rich."""
     Console(soft_wrap=True).print(Text(message))
+
+
+def print_block(content: str | Sequence[tuple[str, str]]) -> None:
+    """Print a paragraph, or labelled lines below it, wrapped to the terminal; in a file or pipe to 80 columns."""
+    console = Console()
+    width = console.width if console.is_terminal else _PIPE_WIDTH
+    if isinstance(content, str):
+        say(_wrapped(content, width))
+        return
+    longest = max(len(label) for label, _ in content)
+    for label, value in content:
+        say(_wrapped(f"  {label:<{longest}}  {value}", width, indent=longest + 4))
+
+
+def _wrapped(text: str, width: int, indent: int = 0) -> str:
+    return textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def complain(message: str, kind: str = "error") -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from prunestats.noise.deconvolution import Shrunk, shrink
+from prunestats.errors import ResultsError
+from prunestats.noise.deconvolution import Shrunk, posterior_means, shrink
 from prunestats.numeric.arrays import Floats
 from prunestats.results.means import distinct_runs, one_value
 from prunestats.wording import counted, response_name
@@ -79,6 +80,19 @@ class Choice:
             "No subnetwork was trained with two seeds that gave different results: the variance of seeds is unknown, "
             "so the winner's mean cannot be corrected for its selection; train it again with independent seeds."
         )
+
+    def of(self, subnetwork: str) -> Choice:
+        """The same runs with another subnetwork in place of the winner; notes on the winner do not hold for it."""
+        if subnetwork not in self.means.index:
+            raise ResultsError(f"expected runs of subnetwork {subnetwork}; found none: check its key")
+        return replace(self, winner=subnetwork, notes=())
+
+    def expected_means(self) -> pd.Series[float]:
+        """Empirical Bayes estimate of every true mean; the means as seen where the data cannot give one."""
+        if self.means.size < LEAST or self.squares <= 0:
+            return self.means
+        estimates = posterior_means(np.asarray(self.means, dtype=float), self.squares / self.df / self.seeds)
+        return pd.Series(estimates, index=self.means.index)
 
     def shrunk(self, level: float, rng: np.random.Generator) -> Shrunk | None:
         """Empirical Bayes estimate of the winner's true mean, None where the data cannot give one."""
@@ -169,13 +183,15 @@ def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> 
     return tuple(notes)
 
 
-def counted_notes(notes: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def counted_notes(notes: Sequence[Sequence[str]], of: str = "population") -> tuple[str, ...]:
     """Each note once, the most frequent first, with the number of populations that it holds for.
 
     Parameters
     ----------
     notes : sequence of sequence of str
         The notes of each population.
+    of : str
+        What the notes are of.
 
     Examples
     --------
@@ -184,8 +200,9 @@ def counted_notes(notes: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """
     if len(notes) == 1:
         return tuple(notes[0])
+    every = counted(len(notes), of)
     counts = Counter(note for of_one in notes for note in of_one)
-    return tuple(f"In {n} of {counted(len(notes), 'population')}: {note}" for note, n in counts.most_common())
+    return tuple(f"In {n} of {every}: {note}" for note, n in counts.most_common())
 
 
 _DECIMALS = 12

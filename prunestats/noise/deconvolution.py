@@ -170,6 +170,30 @@ def shrink(y: Floats, variance: Floats, index: int, *, df: int, level: float, rn
     return Shrunk(value, float(np.sqrt(mass @ (at - value) ** 2)), float(low), float(high))
 
 
+def posterior_means(y: Floats, variance: Floats) -> Floats:
+    """Empirical Bayes estimates of all true values behind noisy means, each unaffected by a selection among them.
+
+    Parameters
+    ----------
+    y, variance : ndarray, shape (n,)
+        Means, and the variances of their errors, above 0.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> y = np.linspace(-2, 2, 50)
+    >>> found = posterior_means(y, np.full(50, 0.5))
+    >>> bool(-2 < found[0] < -1 and 1 < found[-1] < 2)
+    True
+    """
+    prior = fit_prior(y, variance)
+    at = np.linspace(prior.grid[0], prior.grid[-1], _FINE)
+    return np.array([prior.posterior(one, error, at) @ at for one, error in zip(y, variance, strict=True)])
+
+
 def _mass(terms: Floats, coefficients: Floats) -> Floats:
     log = terms @ coefficients
     mass = np.exp(log - log.max())

@@ -68,6 +68,7 @@ def winner_error(
     *,
     test: pd.DataFrame | None = None,
     fresh: pd.DataFrame | None = None,
+    subnetwork: str | None = None,
     response: str = "error",
     level: float = 0.95,
     rng: np.random.Generator | None = None,
@@ -83,6 +84,9 @@ def winner_error(
     fresh : pandas.DataFrame, optional
         Runs of the winner with seeds that are not in `frame`, on the test split, or on the selection split where `test`
         is not given.
+    subnetwork : str, optional
+        Key of a subnetwork that another rule selected on the same split, such as the best within a budget; by default
+        the winner of all.
     response : str
         The numeric column to analyse; lower is better.
     level : float
@@ -97,8 +101,8 @@ def winner_error(
     Raises
     ------
     ResultsError
-        For what `check_results` refuses; several originals, regimes or protocols; a test frame of other runs; fresh
-        runs with seeds that took part in the selection, or none of the winner.
+        For what `check_results` refuses; a subnetwork without a run; several originals, regimes or protocols; a test
+        frame of other runs; fresh runs with seeds that took part in the selection, or none of the winner.
 
     Notes
     -----
@@ -128,6 +132,8 @@ def winner_error(
     """
     check_level(level)
     chosen = choose(runs_of_one_original(frame, response), response)
+    if subnetwork is not None:
+        chosen = chosen.of(subnetwork)
     tested = None if test is None else _same_runs(chosen.runs, runs_of_one_original(test, response), response)
     fresh_on_selection_split = fresh is not None and test is None
     shrunk = None if fresh_on_selection_split else chosen.shrunk(level, rng or np.random.default_rng(0))

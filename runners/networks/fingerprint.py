@@ -102,7 +102,7 @@ def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flo
     parameter without a gradient), and the norms of the buffers after that pass; outputs in evaluation mode again, with
     these buffers; and the shapes of all tensors. Computed in float64 on the CPU: rounding then moves them by about
     1e-13 of their size, and a change of a hyperparameter by far more. Why so:
-    docs/decisions/0012-networks-are-known-by-what-they-compute.md.
+    docs/decisions/0013-networks-are-known-by-what-they-compute.md.
 
     References
     ----------

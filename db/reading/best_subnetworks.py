@@ -1,0 +1,214 @@
+"""The subnetworks to take, read off a database: runs, dense networks and uniform pruning of a study put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from shlex import quote
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine
+
+from prunestats.db.connection.engine import read
+from prunestats.db.reading.declaration import refinements
+from prunestats.db.reading.find_run import find_runs
+from prunestats.db.reading.results import Source, load_results
+from prunestats.db.reading.study_record import find_study, load_facts
+from prunestats.db.schema.opening import read_only_engine
+from prunestats.errors import InputError
+from prunestats.noise.best_result import BestSubnetwork
+from prunestats.noise.budget import Budget
+from prunestats.noise.subnetwork_to_take import best_subnetworks
+from prunestats.results.checks import RUN_KEY
+from prunestats.study_record import SpaceLaw, StudyFacts
+
+_COLUMNS = (
+    *("study", "original", "network", "dataset", "space", "regime", "protocol", "seed", "subnetwork", "widths"),
+    *("flops", "params", "error", "loss", "val_error", "test_error", "speedup_1", "speedup_64"),
+)
+
+_NO_WEIGHTS = "It cannot be exported: its results were imported, without the weights of the dense network."
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """The runs of a study that select, and what else a selection needs.
+
+    Parameters
+    ----------
+    facts : StudyFacts
+    frame : DataFrame
+        Finished runs on the validation split, with those of the studies that refine it under the same protocol.
+    """
+
+    facts: StudyFacts
+    frame: pd.DataFrame
+
+
+def best(
+    source: Source,
+    *,
+    study: str | None = None,
+    flops: float | None = None,
+    params: float | None = None,
+    speedup: float | None = None,
+    max_drop: float | None = None,
+    uniform: str | None = None,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> tuple[BestSubnetwork, ...]:
+    """The subnetwork to take for each FLOPs budget of a study, or for a budget that is given.
+
+    Parameters
+    ----------
+    source : Engine, str or Path
+        The results database, which is only read.
+    study : str, optional
+        Name of the study; by default the only one that neither refines another nor is a round of a search.
+    flops : float, optional
+        Most FLOPs, as a fraction of the original's, which are never exceeded, nor is a regime's target.
+    params : float, optional
+        Most parameters: a fraction of the original's up to 1, a count above 1.
+    speedup : float, optional
+        Least measured speed-up for a batch of 1.
+    max_drop : float, optional
+        Most error above the dense network's, a fraction: selects the subnetwork with the fewest FLOPs that keeps it by
+        its estimated validation error.
+    uniform : str, optional
+        Space of uniform pruning to compare with; by default the unconstrained space of the sampler jittered_uniform
+        with the least jitter, or in imported results a space that is named uniform.
+    level : float
+        Confidence level of the intervals, in (0, 1).
+    rng : numpy.random.Generator, optional
+        For the refits of the correction; a generator seeded with 0 by default.
+
+    Returns
+    -------
+    tuple of BestSubnetwork
+        One a network and regime, the largest regime first; with a budget one a network, from all regimes.
+
+    Raises
+    ------
+    DatabaseError
+        If the database cannot be read.
+    InputError
+        If the study does not exist, has no finished run, or is not named although there are several; for a budget
+        outside its range, or one that needs what was not measured.
+
+    Notes
+    -----
+    Selected by validation error with the rule of `rank_subnetworks`, over all spaces; reported on the test split, with
+    the correction of `winner_error`. Runs of studies that refine this one take part, where their protocol is the same.
+    Rounds of searches do not, as they train under protocols of their own. See `best_subnetworks` for the method.
+
+    Examples
+    --------
+    >>> for found in best("results.db", study="digits"):     # doctest: +SKIP
+    ...     print(found.budget.words, found.subnetwork, found.widths, found.expected)
+    """
+    budget = given_budget(flops=flops, params=params, speedup=speedup, max_drop=max_drop)
+    engine = source if isinstance(source, Engine) else read_only_engine(source)
+    try:
+        runs = runs_to_select(engine, study)
+        database = runs.facts.database if isinstance(source, Engine) or "://" in str(source) else os.fspath(source)
+        return best_of_study(engine, runs, database, budget=budget, uniform=uniform, level=level, rng=rng)
+    finally:
+        if engine is not source:
+            engine.dispose()
+
+
+def given_budget(
+    *, flops: float | None, params: float | None, speedup: float | None, max_drop: float | None
+) -> Budget | None:
+    """The budget of the limits that are given, None without any."""
+    budget = Budget(flops, params, speedup, max_drop)
+    return None if budget == Budget() else budget
+
+
+def runs_to_select(engine: Engine, study: str | None) -> StudyRuns:
+    """Load the finished runs of a study and of the studies that refine it.
+
+    Raises
+    ------
+    InputError
+        For a study that does not exist or has no finished run, or several to choose from.
+    """
+    with read(engine) as connection:
+        facts = load_facts(connection, find_study(connection, study), engine)
+        refining = [name for name, refined in refinements(connection).items() if refined == facts.name]
+    # loaded together, so that two protocols of one name have different names
+    frame = load_results(engine, study=[facts.name, *refining], state="done", columns=_COLUMNS)
+    mine = frame[frame["study"] == facts.name]
+    if mine.empty:
+        raise InputError(f"expected finished runs of study {facts.name!r}; found none: run it first")
+    same = frame["protocol"].isin(mine["protocol"]) & frame["regime"].isin(mine["regime"])
+    every = pd.concat([mine, frame[same & (frame["study"] != facts.name)]], ignore_index=True)
+    return StudyRuns(facts, every.drop_duplicates(list(RUN_KEY), ignore_index=True))
+
+
+def best_of_study(
+    engine: Engine,
+    runs: StudyRuns,
+    database: str,
+    *,
+    budget: Budget | None = None,
+    uniform: str | None = None,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+) -> tuple[BestSubnetwork, ...]:
+    """Select the subnetworks to take from loaded runs, each with the command that exports it.
+
+    Parameters
+    ----------
+    engine : Engine
+    runs : StudyRuns
+        From `runs_to_select`.
+    database : str
+        File or URL as the command names it.
+    budget, uniform, level, rng
+        As in `best`.
+    """
+    facts = runs.facts
+    names = [space.name for space in facts.spaces]
+    if uniform is not None and uniform not in names:
+        raise InputError(f"expected a space of study {facts.name!r}; found {uniform!r}: it has {', '.join(names)}")
+    found = best_subnetworks(
+        runs.frame,
+        runs.frame.assign(error=runs.frame["test_error"]),
+        facts.originals,
+        budget=budget,
+        uniform=uniform or uniform_space(facts.spaces),
+        level=level,
+        rng=rng,
+    )
+    return tuple(_with_export(engine, one, facts, database) for one in found)
+
+
+def uniform_space(spaces: Sequence[SpaceLaw]) -> str | None:
+    """Name of the space of uniform pruning: of the least jitter among unconstrained ones, or an import of this name.
+
+    Examples
+    --------
+    >>> uniform_space([SpaceLaw("even", "jittered_uniform", {"jitter": 0.1}, "")])
+    'even'
+    """
+    sampled = [one for one in spaces if one.sampler == "jittered_uniform" and not one.parameters.get("constraints")]
+    if sampled:
+        return min(sampled, key=lambda one: float(one.parameters.get("jitter", 0.0))).name
+    return next((one.name for one in spaces if one.sampler == "outside" and one.name == "uniform"), None)
+
+
+def _with_export(engine: Engine, found: BestSubnetwork, facts: StudyFacts, database: str) -> BestSubnetwork:
+    if found.subnetwork is None:
+        return found
+    weights = {one.key: one.has_weights for one in facts.originals}
+    if not weights[str(found.original)] or found.widths is None:
+        return replace(found, notes=(*found.notes, _NO_WEIGHTS))
+    with read(engine) as connection:
+        protocols = {row.protocol_key for row in find_runs(connection, found.subnetwork)}
+    named = f" --protocol {facts.protocols[0].key}" if len(protocols) > 1 else ""
+    folder = f"subnetwork-{found.subnetwork[:8]}"
+    command = f"prunestats export-subnetwork {quote(found.subnetwork)} -o {quote(folder)} --db {quote(database)}{named}"
+    return replace(found, export=command)

@@ -1,0 +1,117 @@
+"""The command `best`: the subnetwork to take for each budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prunestats.cli.analysis import Level, LoadedRuns, Seed, finite_or_none, print_note, record_analysis
+from prunestats.cli.headings import print_sentence
+from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.terminal import print_block, print_rows, say
+
+if TYPE_CHECKING:
+    from prunestats.noise.best_result import BestSubnetwork
+
+_INTERVALS = ("expected", "drop", "versus_uniform")
+_COLUMNS = (
+    *("network", "dataset", "original", "regime", "subnetwork", "n_candidates", "flops", "params"),
+    *("flops_fraction", "params_fraction", "speedup_1", "speedup_64", "split", "dense_error", "seen", "corrected"),
+    "as_good",
+)
+
+
+@app.command()
+def best(
+    db: Db = "prunestats.db",
+    study: StudyName = None,
+    flops: Annotated[
+        float | None, typer.Option(help="FLOPs budget: at most this fraction of the original's. Default: each regime.")
+    ] = None,
+    params: Annotated[
+        float | None,
+        typer.Option(help="Parameters budget: at most this fraction of the original's, or above 1 this count."),
+    ] = None,
+    speedup: Annotated[
+        float | None, typer.Option(help="Least measured speed-up for a batch of 1, where latency was measured.")
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            help="Most error above the dense network's, a fraction: takes the subnetwork with the fewest FLOPs."
+        ),
+    ] = None,
+    uniform: Annotated[
+        str | None,
+        typer.Option(help="Pruning space to compare with. Default: uniform pruning, where the study has it."),
+    ] = None,
+    level: Level = 0.95,
+    seed: Seed = 0,
+    form: Form = "table",
+) -> None:
+    """Print the subnetwork to take for each budget: widths, cost, expected error, and how to export it."""
+    import numpy as np
+
+    from prunestats.db import open_database
+    from prunestats.db.reading.best_subnetworks import best_of_study, given_budget, runs_to_select
+    from prunestats.noise.best_sentences import splits_sentence
+
+    limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
+    budget = given_budget(**limits)
+    engine = open_database(db, create=False)
+    try:
+        runs = runs_to_select(engine, study)
+        rng = np.random.default_rng(seed)
+        found = best_of_study(engine, runs, db, budget=budget, uniform=uniform, level=level, rng=rng)
+    finally:
+        engine.dispose()
+    if form == "json":
+        print(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
+    elif form == "csv":
+        _print_csv(found)
+    else:
+        print_sentence(f"Study {runs.facts.name!r}. {splits_sentence(found)}", form)
+        _print_answers(found)
+    options = {"study": runs.facts.name, **limits, "uniform": uniform, "level": level, "seed": seed}
+    record_analysis(LoadedRuns(db, runs.frame, options), "best", [one.to_dict() for one in found])
+
+
+def _print_answers(found: Sequence[BestSubnetwork]) -> None:
+    """Print a sentence and a block of lines per budget, and below them each note once."""
+    from prunestats.noise.best_sentences import answer_sentence, cost_lines, error_lines
+    from prunestats.noise.choice import counted_notes
+
+    for one in found:
+        say("")
+        print_block(answer_sentence(one))
+        if one.subnetwork is None:
+            continue
+        print_block([*cost_lines(one), *error_lines(one)])
+        if one.export is not None:
+            say(f"  {one.export}")
+    say("")
+    for sentence in counted_notes([one.notes for one in found if one.subnetwork is not None], "budget"):
+        print_note(sentence, "table")
+
+
+def _print_csv(found: Sequence[BestSubnetwork]) -> None:
+    bounds = [f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")]
+    rows = [[*(getattr(one, name) for name in _COLUMNS), *_bounds(one), *_texts(one)] for one in found]
+    print_rows((*_COLUMNS, *bounds, "budget", "spaces", "widths", "export"), rows, "csv")
+
+
+def _bounds(one: BestSubnetwork) -> list[Any]:
+    found = [getattr(one, name) for name in _INTERVALS]
+    return [
+        finite_or_none(getattr(interval, end)) if interval else None
+        for interval in found
+        for end in ("value", "low", "high")
+    ]
+
+
+def _texts(one: BestSubnetwork) -> list[Any]:
+    widths = None if one.widths is None else json.dumps(one.widths)
+    return [one.budget.words, ", ".join(one.spaces), widths, one.export]

@@ -1,0 +1,117 @@
+"""Errors of a selected subnetwork: expected, and beside those of the dense network and of uniform pruning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from prunestats.noise.best_result import BestSubnetwork
+from prunestats.noise.winners_curse import winner_error
+from prunestats.numeric.generators import own_generator
+from prunestats.numeric.intervals import Interval
+from prunestats.study_record import Original
+from prunestats.wording import percent
+
+_NO_UNIFORM = (
+    "Not compared with uniform pruning, as the study has no such space: add one to the study file under a new name, "
+    'with sampler = "jittered_uniform" and jitter = 0.1.'
+)
+
+
+def with_errors(
+    found: BestSubnetwork,
+    near: pd.DataFrame,
+    comparable: pd.DataFrame,
+    dense: Original,
+    uniform: str | None,
+    rng: np.random.Generator | None,
+) -> BestSubnetwork:
+    """Add the errors on the split that is reported, and the differences to the dense network and uniform pruning.
+
+    Parameters
+    ----------
+    found : BestSubnetwork
+        What was selected.
+    near : DataFrame
+        Runs of its original and regime with similar FLOPs: error on validation, and reported, the error on test or NaN.
+    comparable : DataFrame
+        The runs among which its mean is shrunk.
+    dense : Original
+    uniform : str or None
+        Space of uniform pruning.
+    rng : numpy.random.Generator or None
+        It is not advanced.
+    """
+    reported = comparable["reported"]
+    tested = bool(reported.notna().all()) and not bool((reported == comparable["error"]).all())
+    winner = winner_error(
+        comparable,
+        test=comparable.assign(error=reported) if tested else None,
+        subnetwork=found.subnetwork,
+        level=found.level,
+        rng=own_generator(rng),
+    )
+    seen = winner.seen if winner.test is None else winner.test
+    expected = winner.estimate or Interval(seen, -np.inf, np.inf, found.level)
+    dense_error = dense.test_error if tested else dense.val_error
+    even = near[near["space"] == uniform]
+    mean = _mean_error(even.assign(error=even["reported"]) if tested else even, found.level)
+    found = replace(
+        found,
+        split="test" if tested else "validation",
+        dense_error=dense_error,
+        seen=winner.seen,
+        expected=expected,
+        corrected=winner.estimate is not None,
+        drop=None if dense_error is None else _shifted(expected, dense_error),
+        uniform=uniform,
+        uniform_error=mean,
+        versus_uniform=None if mean is None else _difference(expected, mean),
+    )
+    return replace(found, notes=(*found.notes, *winner.notes, *_missing_notes(found)))
+
+
+def _missing_notes(found: BestSubnetwork) -> list[str]:
+    notes = []
+    if found.split == "validation":
+        notes.append("No test error is recorded apart from validation error: the split that selected is reported.")
+    if found.dense_error is None:
+        notes.append("The error of the dense network is not recorded, so the drop is unknown.")
+    if found.uniform is None:
+        notes.append(_NO_UNIFORM)
+    elif found.uniform_error is None:
+        notes.append(f"Space {found.uniform!r} has no run of this original and regime to compare with.")
+    limit = found.budget.max_drop
+    if limit is not None and found.drop is not None and found.drop.value > limit:
+        notes.append(
+            f"Its estimated drop on the {found.split} split, {percent(found.drop.value)}, is above the limit: it was "
+            "selected by its validation error."
+        )
+    return notes
+
+
+def _mean_error(runs: pd.DataFrame, level: float) -> Interval | None:
+    """Student's interval of the mean error over subnetworks; no bounds with one subnetwork, None without any."""
+    means = runs.groupby("subnetwork", sort=True)["error"].mean().to_numpy(dtype=float)
+    if means.size == 0:
+        return None
+    mean = float(means.mean())
+    if means.size == 1:
+        return Interval(mean, -np.inf, np.inf, level)
+    half = float(stats.t.isf((1 - level) / 2, means.size - 1) * means.std(ddof=1) / np.sqrt(means.size))
+    return Interval(mean, mean - half, mean + half, level)
+
+
+def _shifted(interval: Interval, by: float) -> Interval:
+    return Interval(interval.value - by, interval.low - by, interval.high - by, interval.level)
+
+
+def _difference(a: Interval, b: Interval) -> Interval:
+    """Interval of a - b from those of two independent estimates (Zou and Donner 2008)."""
+    value = a.value - b.value
+    below = float(np.hypot(a.value - a.low, b.high - b.value))
+    above = float(np.hypot(a.high - a.value, b.value - b.low))
+    return Interval(value, value - below, value + above, a.level)

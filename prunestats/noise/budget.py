@@ -1,0 +1,112 @@
+"""Budgets: what a subnetwork may cost, how fast it must be, or how much error it may add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from prunestats.errors import InputError
+from prunestats.numeric.plain_data import Result
+from prunestats.wording import count, share
+
+_ROUNDING = 1e-9
+"""Relative excess over a limit that is ignored: products of decimal fractions, as 0.1 x 30, are off by 1e-16."""
+
+
+@dataclass(frozen=True)
+class Budget(Result):
+    """Limits on a subnetwork; all that are given must hold.
+
+    Parameters
+    ----------
+    flops : float or None
+        Most FLOPs, as a fraction of the original's, in (0, 1].
+    params : float or None
+        Most parameters: a fraction of the original's up to 1, a count above 1.
+    speedup : float or None
+        Least measured speed-up over the original for a batch of 1, mean over runs.
+    max_drop : float or None
+        Most error that is added to the dense network's, a fraction: 0.01 is one percentage point.
+
+    Raises
+    ------
+    InputError
+        For a limit outside its range.
+
+    Examples
+    --------
+    >>> Budget(flops=0.5, params=20_000).words
+    'at most 50 % of the FLOPs and at most 20,000 parameters'
+    """
+
+    flops: float | None = None
+    params: float | None = None
+    speedup: float | None = None
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.flops is not None and not 0 < self.flops <= 1:
+            raise InputError(
+                f"flops must be a fraction of the original's in (0, 1]; found {self.flops:g}: for 50 % write 0.5"
+            )
+        if self.params is not None and not 0 < self.params < np.inf:
+            raise InputError(
+                f"params must be a fraction of the original's in (0, 1], or a count above 1; found {self.params:g}: "
+                "write one of these"
+            )
+        if self.speedup is not None and not 0 < self.speedup < np.inf:
+            raise InputError(f"speedup must be a factor above 0; found {self.speedup:g}: for half the time write 2")
+        if self.max_drop is not None and not -1 < self.max_drop < 1:
+            raise InputError(
+                f"max_drop must be a fraction between -1 and 1; found {self.max_drop:g}: for one percentage point "
+                "write 0.01"
+            )
+
+    @property
+    def words(self) -> str:
+        """The limits in words."""
+        parts = []
+        if self.flops is not None:
+            parts.append(f"at most {share(self.flops)} of the FLOPs")
+        if self.params is not None:
+            most = count(int(self.params)) if self.params > 1 else f"{share(self.params)} of the"
+            parts.append(f"at most {most} parameters")
+        if self.speedup is not None:
+            parts.append(f"a measured speed-up of at least {self.speedup:g}")
+        if self.max_drop is not None:
+            parts.append(f"at most {100 * self.max_drop:g} percentage points of error above the dense network")
+        return " and ".join(parts) or "no limit"
+
+    def allows_cost(self, units: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which subnetworks are within the limits of FLOPs, parameters and speed.
+
+        Parameters
+        ----------
+        units : DataFrame
+            One row a subnetwork: flops, params, original_flops, original_params, and speedup_1 where `speedup` is set.
+        """
+        allowed = np.ones(len(units), dtype=bool)
+        if self.flops is not None:
+            allowed &= _within(units["flops"], self.flops * units["original_flops"])
+        if self.params is not None:
+            most = self.params * units["original_params"] if self.params <= 1 else self.params
+            allowed &= _within(units["params"], most)
+        if self.speedup is not None:
+            allowed &= _within(self.speedup, _measured(units))
+        return allowed
+
+
+def _within(value: pd.Series[float] | float, limit: pd.Series[float] | float) -> NDArray[np.bool_]:
+    return np.asarray(value <= limit * (1 + _ROUNDING), dtype=bool)
+
+
+def _measured(units: pd.DataFrame) -> pd.Series[float]:
+    if "speedup_1" not in units or not bool(units["speedup_1"].notna().any()):
+        raise InputError(
+            "a budget of speed-up needs measured latencies; found none in these runs: set latency = true under "
+            "[protocol] in the study file and run it under a new name"
+        )
+    return units["speedup_1"]

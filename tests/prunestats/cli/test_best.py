@@ -1,0 +1,175 @@
+"""The command `best`: an answer per budget, from a study with its refinement and from imports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+import prunestats as ps
+from prunestats.cli import app
+from prunestats.db import (
+    OriginalRow,
+    Outcome,
+    SubnetworkRow,
+    import_results,
+    open_database,
+    read,
+    store_environment,
+    store_original,
+    store_outcome,
+    store_plan,
+    store_population,
+    store_protocol,
+    store_regime,
+    store_space,
+    store_study,
+    write,
+)
+from prunestats.db.schema import tables as schema
+from prunestats.errors import InputError
+
+SPACES = {
+    "initial": ("independent", {"min_keep": 0.05}),
+    "loose": ("jittered_uniform", {"jitter": 0.5}),
+    "even": ("jittered_uniform", {"jitter": 0.0}),
+}
+
+
+def store(connection, name, original, protocol, machine, *, spaces, text="{}", best=0.05, speedup=None):
+    """Store a study of one regime: twelve subnetworks with two seeds in each space."""
+    study = store_study(connection, name=name, text=text, fingerprint=name, seed=1)
+    store_plan(connection, study_id=study, protocol_id=protocol, seeds=[0, 1])
+    regime = store_regime(connection, study_id=study, flops_fraction=0.5, tolerance=0.02)
+    for position, space in enumerate(spaces):
+        sampler, parameters = SPACES[space]
+        row = store_space(connection, study_id=study, name=space, sampler=sampler, parameters=parameters, law="law")
+        drawn = [SubnetworkRow(f"{name}-{space}-{k:02d}", [4, 1 + k], 492 + k, 200 + 10 * position) for k in range(12)]
+        population = store_population(
+            connection, study_id=study, original_id=original, regime_id=regime, space_id=row, attempts=90,
+            accepted=12, duplicates=0, subnetworks=drawn,
+        )  # fmt: skip
+        ids = connection.execute(
+            select(schema.draw.c.position, schema.draw.c.subnetwork_id).where(schema.draw.c.population_id == population)
+        ).all()
+        for k, subnetwork in ids:
+            for seed in (0, 1):
+                error = round(best + 0.01 * position + 0.004 * ((5 * k) % 12) + 0.002 * seed * (-1) ** k, 6)
+                metrics = {"val_error": error, "test_error": error + 0.01, "val_loss": 3 * error, "speedup_1": speedup}
+                outcome = Outcome("done", **metrics, epochs=2, wall_s=1.0)
+                store_outcome(
+                    connection, subnetwork_id=subnetwork, protocol_id=protocol, seed=seed, outcome=outcome,
+                    environment_id=machine,
+                )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    path = tmp_path_factory.mktemp("best") / "results.db"
+    engine = open_database(path)
+    with write(engine) as c:
+        protocol = store_protocol(c, key="7c" * 32, name="l1", parameters={"criterion": "l1"})
+        machine = store_environment(c, host="h", platform="p", python="3", versions={})
+        original = store_original(
+            c,
+            OriginalRow(
+                key="a1b2", network="net", dataset="digits", seed=0, recipe={"epochs": 30},
+                group_names=["stem", "conv"], group_sizes=[8, 16], flops=1000, params=500,
+                val_error=0.03, test_error=0.02, weights_sha256="ab" * 32,
+            ),
+        )  # fmt: skip
+        store(c, "main", original, protocol, machine, spaces=SPACES, speedup=1.5)
+        store(c, "finer", original, protocol, machine, spaces=["initial"], text='{"refines": "main"}', best=0.045)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    path = tmp_path_factory.mktemp("import") / "results.db"
+    table = pd.DataFrame({"subnetwork": ["a", "b", "c"], "flops": [900, 800, 500], "params": [9, 8, 7]})
+    import_results(
+        path, table.assign(error=[0.1, 0.2, 0.3]), original="net", study="outside", split="test",
+        flops_convention="multiply-adds", original_flops=1000, original_params=10,
+    )  # fmt: skip
+    return path
+
+
+def best(db, *arguments):
+    done = CliRunner().invoke(app, ["best", "--db", str(db), *map(str, arguments)], catch_exceptions=False)
+    return done.stdout
+
+
+def test_the_answer_of_a_study_with_its_refinement(db):
+    (found,) = ps.best(db)
+    assert (found.subnetwork, found.spaces, found.widths) == ("finer-initial-00", ("initial",), {"stem": 4, "conv": 1})
+    # 9 of 12 subnetworks of each of four populations are within the budget
+    assert (found.n_candidates, found.flops, found.n_seeds, found.speedup_1) == (36, 492, 2, None)
+    assert found.uniform == "even"
+    assert found.dense_error == 0.02
+    assert found.corrected
+    assert found.export == f"prunestats export-subnetwork finer-initial-00 -o subnetwork-finer-in --db {db}"
+    assert ps.best(db, rng=np.random.default_rng(0)) == (found,)
+    engine = open_database(db)
+    assert ps.best(engine)[0].export.endswith("--db results.db")
+    engine.dispose()
+
+
+def test_it_is_printed_in_80_columns_and_stored(db):
+    lines = best(db).splitlines()
+    (found,) = ps.best(db)
+    assert lines[0].startswith("Study 'main'. Selected by validation error; errors are those of the test split")
+    assert lines[2].startswith("At most 50 % of the FLOPs, net on digits: take finer-initial-00.")
+    block = [line for line in lines[2:] if line.startswith("  ") and "export-subnetwork" not in line]
+    assert max(map(len, [*block, *lines[2:5]])) <= 80
+    labels = ("subnetwork", "widths", "FLOPs", "parameters", "dense error", "expected error", "drop", "versus uniform")
+    assert [label for label in labels if not any(line.startswith(f"  {label} ") for line in block)] == []
+    assert f"  {found.export}" in lines
+    with read(open_database(db)) as connection:
+        row = connection.execute(select(schema.analysis).where(schema.analysis.c.kind == "best")).mappings().first()
+    assert row["result"]["found"] == [json.loads(json.dumps(found.to_dict()))]
+    assert (row["parameters"]["study"], row["n_rows"]) == ("main", 96)
+
+
+def test_json_and_csv_are_for_programs(db):
+    (found,) = json.loads(best(db, "-f", "json"))
+    assert found == json.loads(json.dumps(ps.best(db)[0].to_dict()))
+    (row,) = csv.DictReader(io.StringIO(best(db, "-f", "csv", "--flops", 0.493)))
+    assert (row["subnetwork"], row["flops"]) == ("finer-initial-00", "492")
+    assert json.loads(row["widths"]) == {"stem": 4, "conv": 1}
+    assert float(row["drop_low"]) < float(row["drop"]) < float(row["drop_high"])
+
+
+def test_budgets(db):
+    # 0.045 + 0.004 x 5 is the error at index 1
+    assert "take main-initial-00" in best(db, "--speedup", 1.5)
+    assert "none of 48 subnetworks" in best(db, "--flops", 0.1)
+    assert "At most 200 parameters, net on digits: take finer" in " ".join(best(db, "--params", 200).split())
+    (found,) = ps.best(db, max_drop=0.1)
+    assert (found.flops, found.as_good) == (492, None)
+    with pytest.raises(InputError, match="it has initial, loose, even"):
+        ps.best(db, uniform="none")
+    with pytest.raises(InputError, match=r"write 0\.5"):
+        best(db, "--flops", 50)
+    with pytest.raises(InputError, match="to analyse; found main, finer"):
+        best(db, "--study", "absent")
+
+
+def test_imported_results_have_no_weights(imported):
+    (found,) = ps.best(imported)
+    assert (found.subnetwork, found.split, found.drop, found.export) == ("a", "validation", None, None)
+    shown = best(imported)
+    assert "export-subnetwork" not in shown
+    assert "cannot be exported: its results were imported" in shown
+    assert shown.startswith("Study 'outside'. Selected and reported on one split")
+    assert ps.best(imported, flops=0.85)[0].subnetwork == "b"
+    with pytest.raises(InputError, match="latency = true"):
+        ps.best(imported, speedup=2)
+    with pytest.raises(InputError, match="validation error of the dense network"):
+        ps.best(imported, max_drop=0.01)
