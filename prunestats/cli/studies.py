@@ -187,11 +187,12 @@ def _show_replacement(db: str, study: str) -> None:
 @app.command()
 def status(db: Db = "prunestats.db", study: OneStudy = None, form: Form = "table") -> None:
     """Show the progress of studies: runs done, failed and missing, rate, time left, failures by reason."""
-    from prunestats.db import open_database, read, study_progress, study_status
+    from prunestats.db import open_database, read, stored_originals, study_progress, study_status
 
     with read(open_database(db, create=False)) as connection:
         rows = study_status(connection, study)
         studies = study_progress(connection, study)
+        originals = stored_originals(connection, study=study)
     what = ["study", "network", "dataset", "original_seed", "original", "regime", "space"]
     if form == "table" and len({(row.network, row.dataset, row.original_seed) for row in rows}) == len(
         {row.original for row in rows}
@@ -205,6 +206,8 @@ def status(db: Db = "prunestats.db", study: OneStudy = None, form: Form = "table
             say(_progress_sentence(progress))
             for reason, count in progress.failures:
                 say(f"  {count:,} failed: {reason}")
+        for network in sorted({row.network for row in originals if row.fingerprint is None}):
+            say(f"network {network} is not fingerprinted: an earlier version stored its results, by its name alone")
 
 
 def _progress_sentence(progress: Any) -> str:
