@@ -67,15 +67,12 @@ def compare(
     found = comparison(loaded.frame, response=response, level=level, rng=np.random.default_rng(seed))
     if paste is not None:
         print(found.to_markdown() if paste == "markdown" else found.to_latex())
-        return
-    if form != "table":
+    elif form != "table":
         print_frame(found.frame, form)
-    elif every:
-        _print_all(loaded, found)
     else:
-        _print_verdicts(loaded, found)
-    for sentence in dict.fromkeys(sentence for pair in found.pairs for sentence in pair.notes):
-        print_note(sentence, form)
+        (_print_all if every else _print_verdicts)(loaded, found)
+        for sentence in dict.fromkeys(sentence for pair in found.pairs for sentence in pair.notes):
+            print_note(sentence, form)
     record_analysis(loaded, "compare", found.to_dict()["pairs"])
     save_plot(plot, lambda: plot_comparison(found))
 

@@ -152,8 +152,11 @@ def test_best_of_prints_k_and_how_many_reach_a_target(db, prunestats):
     assert float(reached[0]["draws_expected"]) == pytest.approx(8 / (means <= means.min()).sum())
 
 
-def test_compare_prints_a_table_to_paste(db, prunestats):
-    table = prunestats("compare", "--db", db, "--paste", "markdown").stdout.splitlines()
+def test_compare_prints_a_table_to_paste_and_saves_the_figure(db, prunestats, tmp_path):
+    done = prunestats("compare", "--db", db, "--paste", "markdown", "--plot", tmp_path / "compare.png")
+    table = done.stdout.splitlines()
+    assert done.stderr == f"figure: saved as {tmp_path / 'compare.png'}\n"
+    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
     assert len(table) == 2 + 4
     assert table[-1].startswith("| pooled | initial | uniform |")
 
