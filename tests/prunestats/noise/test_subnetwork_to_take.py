@@ -65,8 +65,9 @@ def test_by_hand():
 def test_sentences_say_it():
     (found,) = take(SMALL, uniform="uniform")
     assert answer_sentence(found) == (
-        "At most 50 % of the FLOPs, net on data: take best. Its test error is 10.00 % (1 run, not corrected), 4.00 "
-        "percentage points above the dense network and 4.00 percentage points below the mean of uniform pruning."
+        "At most 50 % of the FLOPs, net on data: take best. Its test error is 10.00 % (1 run, not corrected for "
+        "selection), 4.00 percentage points above the dense network (6.00 %) and 4.00 percentage points below "
+        "the mean of uniform pruning (14.00 %)."
     )
     lines = dict([*cost_lines(found), *error_lines(found)])
     assert lines["FLOPs"] == "500, 50.00 % of the dense network's"
