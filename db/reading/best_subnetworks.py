@@ -112,8 +112,8 @@ def best(
     engine = source if isinstance(source, Engine) else read_only_engine(source)
     try:
         runs = runs_to_select(engine, study)
-        database = runs.facts.database if isinstance(source, Engine) or "://" in str(source) else os.fspath(source)
-        return best_of_study(engine, runs, database, budget=budget, uniform=uniform, level=level, rng=rng)
+        named = runs.facts.database if isinstance(source, Engine) else os.fspath(source)
+        return best_of_study(engine, runs, named, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
         if engine is not source:
             engine.dispose()
@@ -166,7 +166,7 @@ def best_of_study(
     runs : StudyRuns
         From `runs_to_select`.
     database : str
-        File or URL as the command names it.
+        File as the command names it; of a URL, what is known of it without its password.
     budget, uniform, level, rng
         As in `best`.
     """
@@ -183,7 +183,8 @@ def best_of_study(
         level=level,
         rng=rng,
     )
-    return tuple(_with_export(engine, one, facts, database) for one in found)
+    named = facts.database if "://" in database else database
+    return tuple(_with_export(engine, one, facts, named) for one in found)
 
 
 def uniform_space(spaces: Sequence[SpaceLaw]) -> str | None:

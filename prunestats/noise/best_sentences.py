@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
-from prunestats.wording import count, counted, fixed, percent, plain, share
+from prunestats.wording import count, counted, fixed, percent, plain, share, shortened
 
 
 def splits_sentence(found: Sequence[BestSubnetwork]) -> str:
@@ -27,7 +27,8 @@ def answer_sentence(found: BestSubnetwork) -> str:
     >>> answer_sentence(none)
     'At most 50 % of the FLOPs, net on data: none of 3.'
     """
-    where = f"{_capitalised(found.budget.words)}, {plain(found.network)} on {plain(found.dataset)}"
+    data = "" if found.dataset == "not recorded" else f" on {shortened(found.dataset)}"
+    where = f"{_capitalised(found.budget.words)}, {shortened(found.network)}{data}"
     if found.subnetwork is None or found.expected is None:
         return f"{where}: {_lowered(found.notes[0])}"
     return f"{where}: take {plain(found.subnetwork)}. {_error(found, found.expected)}{_differences(found)}."
@@ -116,7 +117,8 @@ def _above_or_below(difference: Interval) -> str:
     """A difference in words, with its interval where that is known."""
     above = difference.value >= 0
     low, high = (difference.low, difference.high) if above else (-difference.high, -difference.low)
-    bounds = f" ({fixed(100 * low, 2)} to {fixed(100 * high, 2)})" if math.isfinite(low) else ""
+    verdict = ", not significant" if low <= 0 else ""
+    bounds = f" ({fixed(100 * low, 2)} to {fixed(100 * high, 2)}{verdict})" if math.isfinite(low) else ""
     size = f"{fixed(100 * abs(difference.value), 2)} percentage points"
     return f"{size}{bounds} {'above' if above else 'below'}"
 

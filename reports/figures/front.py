@@ -17,12 +17,27 @@ from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.figures.axes import axis_limits, draw_title, needs_log_axis, set_linear_axis, set_log_axis
-from prunestats.reports.figures.style import GREY, INK, WIDTH, panel_grid, place_legend, space_handles, space_look
+from prunestats.reports.figures.style import (
+    GREY,
+    INK,
+    WIDTH,
+    label,
+    panel_grid,
+    place_legend,
+    space_handles,
+    space_look,
+)
 from prunestats.study_record import Original
-from prunestats.wording import plain, share
+from prunestats.wording import share
 
 _HEIGHT = 2.7
 """Inches of a panel: a third of a page, so that the box of answers stands on the same page."""
+
+_MOST_HEIGHT = 8.0
+"""Inches of all panels together: with its caption the figure fits a page, whatever the number of networks."""
+
+_MOST_WIDE = 4
+"""Networks up to which panels are half as wide as the text; more have three in a row, to keep them from being flat."""
 
 _LOG_SPAN = 2.5
 """FLOPs whose largest fraction is more than this many times the least get a logarithmic axis: each halving of the FLOPs
@@ -51,14 +66,15 @@ def plot_front(study: StudyAnalysis, originals: Sequence[Original]) -> Figure:
     Figure
     """
     networks = list(dict.fromkeys((one.network, one.dataset) for one in study.best))
-    columns = min(len(networks), 2)
-    figure, panels = panel_grid(len(networks), 2, (WIDTH / columns, _HEIGHT), least_width=WIDTH)
+    columns = min(len(networks), 2 if len(networks) <= _MOST_WIDE else 3)
+    size = (WIDTH / columns, min(_HEIGHT, _MOST_HEIGHT / -(-len(networks) // columns)))
+    figure, panels = panel_grid(len(networks), columns, size, least_width=WIDTH)
     for axes, network in zip(panels, networks, strict=True):
         found = [one for one in study.best if (one.network, one.dataset) == network and one.expected is not None]
         dense = [one for one in originals if (one.network, one.dataset) == network]
         _draw_panel(axes, study, found, dense)
         if len(networks) > 1:
-            draw_title(axes, plain(network[0]))
+            draw_title(axes, label(network[0]))
     place_legend(figure, _entries(study))
     return figure
 

@@ -218,6 +218,13 @@ def test_imported_results_without_anything_else():
     assert dict(cost_lines(widths))["widths"] == "3, 4"
 
 
+def test_what_a_study_of_this_package_can_do_is_said():
+    (found,) = take(SMALL, [replace(DENSE, has_weights=True)])
+    assert any("set seeds = [0, 1] or more under [protocol]" in note for note in found.notes)
+    assert any('sampler = "jittered_uniform"' in note for note in found.notes)
+    assert not any("study file" in note for note in take(SMALL)[0].notes)
+
+
 def test_refusals():
     with pytest.raises(ResultsError, match="same runs"):
         best_subnetworks(SMALL, SMALL.iloc[1:], [DENSE])
