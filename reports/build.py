@@ -22,9 +22,11 @@ from prunestats.db import (
     store_analysis,
     write,
 )
+from prunestats.db.reading.best_subnetworks import best_of_study, runs_to_select
 from prunestats.db.reading.study_record import find_study, load_facts, with_buckets
 from prunestats.errors import InputError
 from prunestats.files import write_atomically
+from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.generators import own_generator
 from prunestats.reports.analysis.refined import analyse_refined
 from prunestats.reports.analysis.results import StudyAnalysis
@@ -32,6 +34,7 @@ from prunestats.reports.analysis.study import analyse_study
 from prunestats.reports.pdf import draw_figures, render, write_figures
 from prunestats.reports.provenance import Provenance, code_versions, seconds
 from prunestats.reports.text.findings import key_findings, regime_sentence
+from prunestats.study_record import StudyFacts
 
 _SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
@@ -162,7 +165,7 @@ def _build(
         analyse_refined(one.study, one.words, frame, own_generator(rng))
         for one, frame in zip(declarations, others, strict=True)
     )
-    analysis = replace(analysis, refined=refined)
+    analysis = replace(analysis, refined=refined, best=_best(engine, facts, selected, rng) if analysis.n_done else ())
     analysis = replace(analysis, findings=key_findings(analysis))
     provenance = Provenance(rows_hash(pd.concat(frames)), len(validation), seed, code_versions(), made_at)
     drawn = draw_figures(analysis, facts)
@@ -181,6 +184,14 @@ def _build(
             versions=provenance.versions,
         )
     return BuiltReport(output, tuple(map(regime_sentence, analysis.regimes)), analysis, analysis_id)
+
+
+def _best(
+    engine: Engine, facts: StudyFacts, selected: Mapping[str, str], rng: np.random.Generator
+) -> tuple[BestSubnetwork, ...]:
+    """The subnetworks to take, as `prunestats best` finds them with the same seed."""
+    runs = runs_to_select(engine, facts.name, **selected)
+    return best_of_study(engine, runs, facts.database, rng=own_generator(rng))
 
 
 def report_frames(

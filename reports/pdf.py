@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from prunestats.files import write_atomically
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.figures.files import png, svg
+from prunestats.reports.figures.front import plot_front
 from prunestats.reports.figures.populations import plot_populations
 from prunestats.reports.figures.refined import plot_refined
 from prunestats.reports.figures.regimes import plot_optimum_by_regime
@@ -38,15 +39,16 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        ``populations`` and ``summary``; ``edfs-1`` and so on, up to three regimes each; ``responses-1`` and so on, one
-        per regime, or with several networks ``responses-1-1`` and so on, up to three networks of a regime each;
-        ``optima`` if two or more regimes have an optimum; ``transfer`` with several networks; ``refined-1`` and so on,
-        one per study that refines this one.
+        ``front`` if there are subnetworks to take; ``populations`` and ``summary``; ``edfs-1`` and so on, up to three
+        regimes each; ``responses-1`` and so on, one per regime, or with several networks ``responses-1-1`` and so on,
+        up to three networks of a regime each; ``optima`` if two or more regimes have an optimum; ``transfer`` with
+        several networks; ``refined-1`` and so on, one per study that refines this one.
     """
     # Originals of one network have the same costs: one star for all.
     stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
     with report_style():
-        drawn = {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
+        drawn = {"front": plot_front(study, facts.originals)} if study.best else {}
+        drawn |= {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
         for number, regimes in enumerate(figure_parts(study.regimes), 1):
             drawn[f"edfs-{number}"] = plot_edfs(study, regimes)
         for name, regime, designs in response_figures(study):

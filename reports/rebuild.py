@@ -17,7 +17,7 @@ from prunestats.errors import DatabaseError, InputError
 from prunestats.reports.build import BuiltReport, build_report, report_frames
 from prunestats.reports.provenance import code_versions
 
-_SENTENCES = frozenset({"declared", "notes", "reasons", "refusals", "words"})
+_SENTENCES = frozenset({"declared", "export", "notes", "reasons", "refusals", "words"})
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def rebuild_report(
         report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **chosen)
         with read(engine) as connection:
             before, after = (_results(analysis_result(connection, one)) for one in (row.id, report.analysis_id))
-        return RebuiltReport(report, _warnings(row, before == after))
+        # results that a later version added are not in the stored analysis
+        return RebuiltReport(report, _warnings(row, before == {name: after.get(name) for name in before}))
     finally:
         if engine is not source:
             engine.dispose()

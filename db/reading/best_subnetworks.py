@@ -56,6 +56,8 @@ def best(
     speedup: float | None = None,
     max_drop: float | None = None,
     uniform: str | None = None,
+    dataset: str | None = None,
+    protocol: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> tuple[BestSubnetwork, ...]:
@@ -79,6 +81,8 @@ def best(
     uniform : str, optional
         Space of uniform pruning to compare with; by default the unconstrained space of the sampler jittered_uniform
         with the least jitter, or in imported results a space that is named uniform.
+    dataset, protocol : str, optional
+        Only runs on this data set, and with this protocol, which is needed where the study has several.
     level : float
         Confidence level of the intervals, in (0, 1).
     rng : numpy.random.Generator, optional
@@ -111,9 +115,9 @@ def best(
     budget = given_budget(flops=flops, params=params, speedup=speedup, max_drop=max_drop)
     engine = source if isinstance(source, Engine) else read_only_engine(source)
     try:
-        runs = runs_to_select(engine, study)
-        database = runs.facts.database if isinstance(source, Engine) or "://" in str(source) else os.fspath(source)
-        return best_of_study(engine, runs, database, budget=budget, uniform=uniform, level=level, rng=rng)
+        runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
+        named = runs.facts.database if isinstance(source, Engine) else os.fspath(source)
+        return best_of_study(engine, runs, named, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
         if engine is not source:
             engine.dispose()
@@ -127,8 +131,10 @@ def given_budget(
     return None if budget == Budget() else budget
 
 
-def runs_to_select(engine: Engine, study: str | None) -> StudyRuns:
-    """Load the finished runs of a study and of the studies that refine it.
+def runs_to_select(
+    engine: Engine, study: str | None, *, dataset: str | None = None, protocol: str | None = None
+) -> StudyRuns:
+    """Load the finished runs of a study and of the studies that refine it, on a data set and with a protocol.
 
     Raises
     ------
@@ -136,10 +142,11 @@ def runs_to_select(engine: Engine, study: str | None) -> StudyRuns:
         For a study that does not exist or has no finished run, or several to choose from.
     """
     with read(engine) as connection:
-        facts = load_facts(connection, find_study(connection, study), engine)
+        facts = load_facts(connection, find_study(connection, study), engine, dataset=dataset, protocol=protocol)
         refining = [name for name, refined in refinements(connection).items() if refined == facts.name]
     # loaded together, so that two protocols of one name have different names
-    frame = load_results(engine, study=[facts.name, *refining], state="done", columns=_COLUMNS)
+    names = [facts.name, *refining]
+    frame = load_results(engine, study=names, dataset=dataset, protocol=protocol, state="done", columns=_COLUMNS)
     mine = frame[frame["study"] == facts.name]
     if mine.empty:
         raise InputError(f"expected finished runs of study {facts.name!r}; found none: run it first")
@@ -166,7 +173,7 @@ def best_of_study(
     runs : StudyRuns
         From `runs_to_select`.
     database : str
-        File or URL as the command names it.
+        File as the command names it; of a URL, what is known of it without its password.
     budget, uniform, level, rng
         As in `best`.
     """
@@ -183,7 +190,8 @@ def best_of_study(
         level=level,
         rng=rng,
     )
-    return tuple(_with_export(engine, one, facts, database) for one in found)
+    named = facts.database if "://" in database else database
+    return tuple(_with_export(engine, one, facts, named) for one in found)
 
 
 def uniform_space(spaces: Sequence[SpaceLaw]) -> str | None:

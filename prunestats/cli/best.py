@@ -11,6 +11,7 @@ import typer
 from prunestats.cli.analysis import Level, LoadedRuns, Seed, finite_or_none, print_note, record_analysis
 from prunestats.cli.headings import print_sentence
 from prunestats.cli.options import Db, Form, StudyName, app
+from prunestats.cli.run_choice import OneDataset, OneProtocol, RunChoice, refuse_mixed_selection
 from prunestats.cli.terminal import print_block, print_rows, say
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def best(
         str | None,
         typer.Option(help="Pruning space to compare with. Default: uniform pruning, where the study has it."),
     ] = None,
+    dataset: OneDataset = None,
+    protocol: OneProtocol = None,
     level: Level = 0.95,
     seed: Seed = 0,
     form: Form = "table",
@@ -59,11 +62,13 @@ def best(
     from prunestats.db.reading.best_subnetworks import best_of_study, given_budget, runs_to_select
     from prunestats.noise.best_sentences import splits_sentence
 
+    chosen = RunChoice(dataset, None, protocol).given
     limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
     budget = given_budget(**limits)
     engine = open_database(db, create=False)
     try:
-        runs = runs_to_select(engine, study)
+        runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
+        refuse_mixed_selection(runs.frame, ["protocol"])
         rng = np.random.default_rng(seed)
         found = best_of_study(engine, runs, db, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
@@ -75,7 +80,7 @@ def best(
     else:
         print_sentence(f"Study {runs.facts.name!r}. {splits_sentence(found)}", form)
         _print_answers(found)
-    options = {"study": runs.facts.name, **limits, "uniform": uniform, "level": level, "seed": seed}
+    options = {"study": runs.facts.name, **limits, "uniform": uniform, **chosen, "level": level, "seed": seed}
     record_analysis(LoadedRuns(db, runs.frame, options), "best", [one.to_dict() for one in found])
 
 

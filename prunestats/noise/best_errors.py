@@ -15,9 +15,18 @@ from prunestats.numeric.intervals import Interval
 from prunestats.study_record import Original
 from prunestats.wording import percent
 
-_NO_UNIFORM = (
-    "Not compared with uniform pruning, as the study has no such space: add one to the study file under a new name, "
-    'with sampler = "jittered_uniform" and jitter = 0.1.'
+_NO_UNIFORM = {
+    True: (
+        "Not compared with uniform pruning, as the study has no such space: add one to the study file under a new "
+        'name, with sampler = "jittered_uniform" and jitter = 0.1; runs that are stored are used again.'
+    ),
+    False: "Not compared with uniform pruning, as no space is named uniform: name one by --uniform or uniform=.",
+}
+"""What to do without a space of uniform pruning: by whether it is a study of this package, or imported results."""
+
+_MORE_SEEDS = (
+    "For a corrected error with its interval, set seeds = [0, 1] or more under [protocol] in the study file, under a "
+    "new name; runs that are stored are used again."
 )
 
 
@@ -71,17 +80,17 @@ def with_errors(
         uniform_error=mean,
         versus_uniform=None if mean is None else _difference(expected, mean),
     )
-    return replace(found, notes=(*found.notes, *winner.notes, *_missing_notes(found)))
+    return replace(found, notes=(*found.notes, *winner.notes, *_missing_notes(found, own=dense.has_weights)))
 
 
-def _missing_notes(found: BestSubnetwork) -> list[str]:
-    notes = []
+def _missing_notes(found: BestSubnetwork, *, own: bool) -> list[str]:
+    notes = [_MORE_SEEDS] if own and not found.corrected and found.n_seeds == 1 else []
     if found.split == "validation":
         notes.append("No test error is recorded apart from validation error: the split that selected is reported.")
     if found.dense_error is None:
         notes.append("The error of the dense network is not recorded, so the drop is unknown.")
     if found.uniform is None:
-        notes.append(_NO_UNIFORM)
+        notes.append(_NO_UNIFORM[own])
     elif found.uniform_error is None:
         notes.append(f"Space {found.uniform!r} has no run of this original and regime to compare with.")
     limit = found.budget.max_drop

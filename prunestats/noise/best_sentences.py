@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
-from prunestats.wording import count, counted, fixed, percent, plain, share
+from prunestats.wording import count, counted, fixed, percent, plain, share, shortened
 
 
 def splits_sentence(found: Sequence[BestSubnetwork]) -> str:
@@ -27,7 +27,8 @@ def answer_sentence(found: BestSubnetwork) -> str:
     >>> answer_sentence(none)
     'At most 50 % of the FLOPs, net on data: none of 3.'
     """
-    where = f"{_capitalised(found.budget.words)}, {plain(found.network)} on {plain(found.dataset)}"
+    data = "" if found.dataset == "not recorded" else f" on {shortened(found.dataset)}"
+    where = f"{_capitalised(found.budget.words)}, {shortened(found.network)}{data}"
     if found.subnetwork is None or found.expected is None:
         return f"{where}: {_lowered(found.notes[0])}"
     return f"{where}: take {plain(found.subnetwork)}. {_error(found, found.expected)}{_differences(found)}."
@@ -46,6 +47,18 @@ def cost_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     speeds = [(found.speedup_1, "batch of 1"), (found.speedup_64, "batch of 64")]
     measured = [f"{speed:.2f} ({batch})" for speed, batch in speeds if speed is not None]
     return [*lines, ("speed-up", ", ".join(measured))] if measured else lines
+
+
+def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
+    """What the sentence does not say, in as few lines as possible: widths, cost, speed, and how many are as good."""
+    cost = dict(cost_lines(found))
+    lines = [("widths", cost["widths"])] if "widths" in cost else []
+    if found.flops is not None and found.params is not None:
+        flops = f"{count(found.flops)} FLOPs ({percent(found.flops_fraction)} of the dense network's)"
+        lines.append(("cost", f"{flops} and {count(found.params)} parameters ({percent(found.params_fraction)})"))
+    if "speed-up" in cost:
+        lines.append(("speed-up", cost["speed-up"]))
+    return lines if found.budget.max_drop is not None else [*lines, ("as good", _as_good(found))]
 
 
 def error_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
@@ -85,26 +98,29 @@ def _error(found: BestSubnetwork, expected: Interval) -> str:
     split = "" if found.split == "validation" else f"{found.split} "
     if found.corrected:
         return f"Its expected {split}error is {_percent_interval(expected)}"
-    return f"Its {split}error is {percent(expected.value)} ({counted(found.n_seeds, 'run')}, not corrected)"
+    return (
+        f"Its {split}error is {percent(expected.value)} ({counted(found.n_seeds, 'run')}, not corrected for selection)"
+    )
 
 
 def _differences(found: BestSubnetwork) -> str:
     parts = []
     if found.drop is not None:
-        parts.append(f"{_above_or_below(found.drop)} the dense network")
-    if found.versus_uniform is not None:
-        parts.append(f"{_above_or_below(found.versus_uniform)} the mean of uniform pruning")
+        parts.append(f"{_above_or_below(found.drop)} the dense network ({_known(found.dense_error)})")
+    if found.versus_uniform is not None and found.uniform_error is not None:
+        mean = percent(found.uniform_error.value)
+        parts.append(f"{_above_or_below(found.versus_uniform)} the mean of uniform pruning ({mean})")
     return f", {' and '.join(parts)}" if parts else ""
 
 
 def _above_or_below(difference: Interval) -> str:
     """A difference in words, with its interval where that is known."""
-    side = "above" if difference.value >= 0 else "below"
+    above = difference.value >= 0
+    low, high = (difference.low, difference.high) if above else (-difference.high, -difference.low)
+    verdict = ", not significant" if low <= 0 else ""
+    bounds = f" ({fixed(100 * low, 2)} to {fixed(100 * high, 2)}{verdict})" if math.isfinite(low) else ""
     size = f"{fixed(100 * abs(difference.value), 2)} percentage points"
-    if not math.isfinite(difference.low):
-        return f"{size} {side}"
-    bounds = f"{fixed(100 * difference.low, 2)} to {fixed(100 * difference.high, 2)}"
-    return f"{size} ({bounds}) {side}"
+    return f"{size}{bounds} {'above' if above else 'below'}"
 
 
 def _percent_interval(interval: Interval | None) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from prunestats.comparison.comparison import Comparison
 from prunestats.conjectures.across_regimes import RegimeTrend
 from prunestats.conjectures.transfer_result import Transfer
+from prunestats.noise.best_result import BestSubnetwork
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.analysis.populations import SpaceAnalysis, space_dict
 from prunestats.reports.analysis.refined import Refined
@@ -106,6 +107,8 @@ class StudyAnalysis:
         Studies that refine this one.
     transfer : Transfer or None
         With several networks, whether the optimum is associated with the ratio of the original.
+    best : tuple of BestSubnetwork
+        The subnetworks to take, one per network and regime; empty where no run finished.
     findings : tuple of str
         The key findings, one sentence each, from `prunestats.reports.text.findings.key_findings`.
     """
@@ -119,6 +122,7 @@ class StudyAnalysis:
     trend: RegimeTrend | None = None
     refined: tuple[Refined, ...] = ()
     transfer: Transfer | None = None
+    best: tuple[BestSubnetwork, ...] = ()
     findings: tuple[str, ...] = ()
 
     @property
@@ -148,6 +152,7 @@ class StudyAnalysis:
             "trend": _trend_dict(self.trend),
             "refined": [study.to_dict() for study in self.refined],
             "transfer": _transfer_dict(self.transfer),
+            "best": [one.to_dict() for one in self.best],
         }
 
 

@@ -11,6 +11,7 @@ from prunestats.noise.choice import counted_notes
 from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 from prunestats.reports.provenance import Provenance
 from prunestats.reports.text import study_tables as tables
+from prunestats.reports.text.best import best_blocks
 from prunestats.reports.text.blocks import (
     AXES_NOTE,
     Block,
@@ -52,6 +53,7 @@ def document(
     made = datetime.fromtimestamp(provenance.timestamp, UTC)
     version = provenance.versions.get("prunestats", "")
     blocks = [
+        *best_blocks(study, pictures),
         *_findings(study),
         *setup_blocks(study, facts),
         *_runs(study, facts),

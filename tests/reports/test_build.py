@@ -143,7 +143,7 @@ def test_the_moment_changes_the_bytes_and_may_come_from_the_environment(built, d
 
 def test_figures_are_written_as_svg_and_png(built):
     folder = built.path.parent.parent / "figures"
-    names = {"populations", "summary", "edfs-1", "responses-1"}
+    names = {"front", "populations", "summary", "edfs-1", "responses-1"}
     assert {path.name for path in folder.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
 
 
@@ -166,7 +166,7 @@ def test_a_failure_leaves_the_old_report(built, database, monkeypatch):
 
 
 def test_refusals_are_one_line_with_a_remedy(database, out, tmp_path):
-    with pytest.raises(InputError, match=r"study named 'nope'; found digits"):
+    with pytest.raises(InputError, match=r"study named 'nope' to analyse; found digits"):
         build_report(database, out / "r.pdf", study="nope")
     with pytest.raises(InputError, match=r"timestamp must be .* found 'noon'"):
         build_report(database, out / "r.pdf", timestamp="noon")

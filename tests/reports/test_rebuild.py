@@ -58,6 +58,15 @@ def test_the_same_row_gives_the_same_bytes(built, database, out):
     assert (out / "again.pdf").read_bytes() == built.path.read_bytes()
 
 
+def test_the_first_page_is_stored(built):
+    (one,) = built.analysis.best
+    assert (one.split, one.corrected, one.export) == ("validation", False, None)
+    assert built.analysis.to_dict()["best"][0]["subnetwork"] == one.subnetwork
+    first = " ".join(PdfReader(built.path).pages[0].extract_text().split())
+    assert f"take {one.subnetwork}" in first
+    assert "Selected and reported on one split" in first
+
+
 def test_another_seed_is_another_row(built, database, out):
     other = build_report(database, out / "other.pdf", timestamp=MOMENT, seed=4)
     assert other.analysis_id != built.analysis_id
@@ -113,6 +122,21 @@ def test_numbers_are_compared_and_not_their_wording(tmp_path, table, monkeypatch
     monkeypatch.setattr("prunestats.reports.build.code_versions", lambda: {"numpy": "99"})
     (warning,) = rebuild_report(path, tmp_path / "again.pdf", built.analysis_id).warnings
     assert outcome in warning
+
+
+def test_results_that_a_later_version_added_are_not_compared(tmp_path, table, monkeypatch):
+    path = tmp_path / "results.db"
+    store(path, table)
+    built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
+    stored = {name: part for name, part in built.analysis.to_dict().items() if name != "best"}
+    engine = open_database(path)
+    with write(engine) as connection:
+        connection.execute(update(schema.analysis).values(result=stored))
+    engine.dispose()
+    for module in ("rebuild", "build"):
+        monkeypatch.setattr(f"prunestats.reports.{module}.code_versions", lambda: {"numpy": "99"})
+    (warning,) = rebuild_report(path, tmp_path / "again.pdf", built.analysis_id).warnings
+    assert warning.endswith("its results are the same")
 
 
 def test_numbers_that_are_none_of_a_report_are_refused(database, out):

@@ -42,15 +42,18 @@ SPACES = {
 }
 
 
-def store(connection, name, original, protocol, machine, *, spaces, text="{}", best=0.05, speedup=None):
-    """Store a study of one regime: twelve subnetworks with two seeds in each space."""
+def store(connection, name, original, protocol, machine, *, spaces, text="{}", best=0.05, speedup=None, keys=None):
+    """Store a study of one regime: twelve subnetworks with two seeds in each space, with keys of its own."""
     study = store_study(connection, name=name, text=text, fingerprint=name, seed=1)
     store_plan(connection, study_id=study, protocol_id=protocol, seeds=[0, 1])
     regime = store_regime(connection, study_id=study, flops_fraction=0.5, tolerance=0.02)
     for position, space in enumerate(spaces):
         sampler, parameters = SPACES[space]
         row = store_space(connection, study_id=study, name=space, sampler=sampler, parameters=parameters, law="law")
-        drawn = [SubnetworkRow(f"{name}-{space}-{k:02d}", [4, 1 + k], 492 + k, 200 + 10 * position) for k in range(12)]
+        drawn = [
+            SubnetworkRow(f"{keys or name}-{space}-{k:02d}", [4, 1 + k], 492 + k, 200 + 10 * position)
+            for k in range(12)
+        ]
         population = store_population(
             connection, study_id=study, original_id=original, regime_id=regime, space_id=row, attempts=90,
             accepted=12, duplicates=0, subnetworks=drawn,
@@ -86,6 +89,11 @@ def db(tmp_path_factory):
         )  # fmt: skip
         store(c, "main", original, protocol, machine, spaces=SPACES, speedup=1.5)
         store(c, "finer", original, protocol, machine, spaces=["initial"], text='{"refines": "main"}', best=0.045)
+        other = store_protocol(c, key="7d" * 32, name="l1", parameters={"criterion": "l2"})
+        store(
+            c, "otherwise", original, other, machine, spaces=["initial"], text='{"refines": "main"}', best=0.01,
+            keys="finer",
+        )  # fmt: skip
     engine.dispose()
     return path
 
@@ -107,17 +115,20 @@ def best(db, *arguments):
 
 
 def test_the_answer_of_a_study_with_its_refinement(db):
+    """Runs of a refinement under another protocol do not take part, and the export names the protocol."""
     (found,) = ps.best(db)
+    assert found.seen == 0.046
     assert (found.subnetwork, found.spaces, found.widths) == ("finer-initial-00", ("initial",), {"stem": 4, "conv": 1})
     # 9 of 12 subnetworks of each of four populations are within the budget
     assert (found.n_candidates, found.flops, found.n_seeds, found.speedup_1) == (36, 492, 2, None)
     assert found.uniform == "even"
     assert found.dense_error == 0.02
     assert found.corrected
-    assert found.export == f"prunestats export-subnetwork finer-initial-00 -o subnetwork-finer-in --db {db}"
+    command = f"prunestats export-subnetwork finer-initial-00 -o subnetwork-finer-in --db {db}"
+    assert found.export == f"{command} --protocol {'7c' * 32}"
     assert ps.best(db, rng=np.random.default_rng(0)) == (found,)
     engine = open_database(db)
-    assert ps.best(engine)[0].export.endswith("--db results.db")
+    assert ps.best(engine)[0].export.endswith(f"--db results.db --protocol {'7c' * 32}")
     engine.dispose()
 
 

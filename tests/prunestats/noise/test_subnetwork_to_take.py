@@ -65,8 +65,9 @@ def test_by_hand():
 def test_sentences_say_it():
     (found,) = take(SMALL, uniform="uniform")
     assert answer_sentence(found) == (
-        "At most 50 % of the FLOPs, net on data: take best. Its test error is 10.00 % (1 run, not corrected), 4.00 "
-        "percentage points above the dense network and 4.00 percentage points below the mean of uniform pruning."
+        "At most 50 % of the FLOPs, net on data: take best. Its test error is 10.00 % (1 run, not corrected for "
+        "selection), 4.00 percentage points above the dense network (6.00 %) and 4.00 percentage points below "
+        "the mean of uniform pruning (14.00 %)."
     )
     lines = dict([*cost_lines(found), *error_lines(found)])
     assert lines["FLOPs"] == "500, 50.00 % of the dense network's"
@@ -215,6 +216,13 @@ def test_imported_results_without_anything_else():
         assert "test" not in answer_sentence(found)
     widths = take(none.assign(widths=[(3, 4)] * 6), [bare])[0]
     assert dict(cost_lines(widths))["widths"] == "3, 4"
+
+
+def test_what_a_study_of_this_package_can_do_is_said():
+    (found,) = take(SMALL, [replace(DENSE, has_weights=True)])
+    assert any("set seeds = [0, 1] or more under [protocol]" in note for note in found.notes)
+    assert any('sampler = "jittered_uniform"' in note for note in found.notes)
+    assert not any("study file" in note for note in take(SMALL)[0].notes)
 
 
 def test_refusals():
