@@ -88,7 +88,8 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     count = default_workers() if workers is None else workers
     seconds = expected_s(planned, trials, timings, count)
     say("")
-    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)}. Nothing was stored.")
+    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)} on an otherwise idle machine.")
+    say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 
 
@@ -157,7 +158,8 @@ def _sized(found: Any, file: Path) -> str:
     product = f"{budgets} x 2 spaces x {size.subnetworks} subnetworks x {seeds}"
     return (
         f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {_count(size.epochs, 'epoch')}. "
-        f"`prunestats run` will take about {duration(found.sizing.seconds)} {_workers(found.workers)}."
+        f"`prunestats run` will take about {duration(found.sizing.seconds)} {_workers(found.workers)} on "
+        "an otherwise idle machine."
     )
 
 

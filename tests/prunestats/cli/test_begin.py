@@ -93,7 +93,7 @@ def test_a_module_beside_the_study_file_is_found_from_elsewhere(folder, installe
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     checked = installed("check", written(folder), "--workers", 1, cwd=elsewhere).stdout
     assert "network    mynet:Net" in checked
-    assert "with 1 worker process. Nothing was stored." in checked
+    assert "with 1 worker process on an otherwise idle machine." in checked
 
 
 def test_a_study_that_fits_no_minutes_says_how_many_it_needs(folder, prunestats):
