@@ -71,7 +71,7 @@ def remove(
         found = would_remove(engine, act)
         originals = _stored(engine, found.originals)
         weights = _weights(engine.url, [row["key"] for row in originals if row["weights_sha256"]])
-        _show(engine, db, found, [f"original {row['network']!r} ({row['key']})" for row in originals])
+        _show(engine, found, [f"original {row['network']!r} ({row['key']})" for row in originals])
         if dry_run:
             say("A dry run: nothing was deleted")
             return
@@ -163,10 +163,13 @@ def _weights(url: URL, trained: Sequence[str]) -> list[Path]:
     return [file for file in (weights_file(folder, key) for key in trained) if file.exists()]
 
 
-def _show(engine: Engine, db: str, found: Removed, originals: Sequence[str]) -> None:
+def _show(engine: Engine, found: Removed, originals: Sequence[str]) -> None:
     from prunestats.db import follow_ups, read, study_progress
 
-    say(f"To delete from {db}:")
+    # not the address as it was typed, which may hold a password
+    url = engine.url
+    where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    say(f"To delete from {where}:")
     rest = len(found.populations) - _SHOWN
     named = [f"study {name!r}" for name in found.studies]
     named += [f"population: {name}" for name in found.populations[:_SHOWN]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import func, select, text
+from typer.testing import CliRunner
 
+from prunestats.cli import app
 from prunestats.db import (
     forget_declaration,
     load_results,
@@ -285,6 +287,18 @@ def test_merge_brings_a_removed_study_back_from_a_backup(engine, fill, tmp_path)
     assert merge_database(engine, other).conflicts == ()
     assert rows_hash(load_results(engine, state=None)) == rows_hash(load_results(other, state=None))
     other.dispose()
+
+
+def test_postgresql_is_backed_up_elsewhere_first(postgresql_filled):
+    command = ["remove", "--db", postgresql_filled, "--study", "digits"]
+    refused = CliRunner().invoke(app, [*command, "--yes"]).exception
+    assert isinstance(refused, InputError)
+    assert "expected a SQLite file, which can be backed up here; found postgresql://" in str(refused)
+    assert "> FILE` first, then pass --no-backup" in str(refused)
+    shown = CliRunner().invoke(app, [*command, "--dry-run"]).stdout
+    assert "To delete from postgresql+psycopg://tests@/" in shown
+    assert "A dry run: nothing was deleted" in shown
+    assert "digits" in set(load_results(postgresql_filled).study)
 
 
 @pytest.mark.slow
