@@ -170,7 +170,7 @@ def run(
     if summary.missing:
         say(f"To resume: prunestats run {quote(str(study))} --db {quote(db)}")
     else:
-        say(f"Next: prunestats report --db {quote(db)} -o report.pdf")
+        say(f"Next: prunestats best --db {quote(db)}, and prunestats report --db {quote(db)} -o report.pdf")
 
 
 def _show_replacement(db: str, study: str) -> None:

@@ -1,5 +1,8 @@
 """The tutorial is run as it stands: four commands from an empty folder to an exported, verified subnetwork."""
 
+import json
+import sqlite3
+
 import pytest
 
 from tests.prunestats.cli.tutorial_walk import EXACT, PAGE, expected, shape, walk
@@ -7,12 +10,12 @@ from tests.prunestats.cli.tutorial_walk import EXACT, PAGE, expected, shape, wal
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
-    page = PAGE.read_text()
-    return page, list(walk(page, tmp_path_factory.mktemp("walk")))
+    page, folder = PAGE.read_text(), tmp_path_factory.mktemp("walk")
+    return page, list(walk(page, folder)), folder
 
 
 def test_what_comes_from_stored_results_is_printed_exactly(walked):
-    page, blocks = walked
+    page, blocks, _ = walked
     first, last = page.index(EXACT), page.index("\n## ", page.index(EXACT))
     stored = [block for block in blocks if first < block[0] < last]
     assert len(stored) > 4
@@ -22,13 +25,17 @@ def test_what_comes_from_stored_results_is_printed_exactly(walked):
 
 
 def test_what_was_trained_there_has_the_words_and_shape_of_the_page(walked):
-    page, blocks = walked
+    page, blocks, _ = walked
     for start, end, commands, printed in blocks:
         assert shape(printed) == shape(expected(page, start, end)), commands
 
 
 def test_the_exported_subnetwork_has_the_error_that_was_stored(walked):
     """`use.py` computes it again, from the exported file alone."""
-    page, blocks = walked
-    [used] = [printed for *_, commands, printed in blocks if commands == ["python use.py"]]
-    assert "test error" in used
+    [used] = [printed for *_, commands, printed in walked[1] if commands == ["python use.py"]]
+    facts = json.loads((walked[2] / "small" / "subnetwork.json").read_text())
+    query_it = "SELECT test_error FROM results WHERE subnetwork = ? AND seed = ?"
+    with sqlite3.connect(walked[2] / "prunestats.db") as connection:
+        [(stored,)] = connection.execute(query_it, (facts["subnetwork"], facts["seed"]))
+    connection.close()
+    assert used == f"{facts['params']:,} parameters, test error {100 * stored:.2f} %\n"

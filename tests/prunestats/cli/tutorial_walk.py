@@ -31,7 +31,8 @@ def walk(page, folder):
             (folder / file).write_text(content)
         elif language == "console":
             commands = [line[2:] for line in content.splitlines() if line.startswith("$ ")]
-            printed = "".join(typed(command, folder) for command in commands)
+            # one shell for a block, whose variables are those of the commands before
+            printed = typed("\n".join(commands), folder)
             yield block.start(3), block.end(3), commands, printed
 
 
