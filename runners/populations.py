@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row
 from prunestats.db import (
     MissingRun,
     SubnetworkRow,
+    backup_beside,
     forget_declaration,
     open_database,
     read,
@@ -104,7 +105,11 @@ def store_populations(
     """
     protocol = planned.study.protocol
     with write(engine) as connection:
-        drawn = [] if replaced is None else forget_declaration(connection, replaced)
+        drawn: list[int] = []
+        if replaced is not None:
+            # while this transaction holds the lock, so that no run of another process is in neither
+            backup_beside(engine)
+            drawn = forget_declaration(connection, replaced)
         study = declare_study(connection, planned.study)
         regimes = {
             regime: store_regime(connection, study_id=study, flops_fraction=regime.flops, tolerance=regime.tolerance)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from prunestats.db import backup_beside, missing_runs, open_database, read, write
+from prunestats.db import missing_runs, open_database, read, write
 from prunestats.errors import StudyChangedError
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_changes import study_changes
@@ -186,8 +186,6 @@ def run_plan(
         # before the first run, so that the study's hash is older than its results
         with write(engine) as connection:
             declare_study(connection, planned.study)
-    else:
-        backup_beside(engine)
     original_ids = prepare_originals(engine, planned, folder, pool, execution.progress)
     study_id, protocol_id = store_populations(engine, planned, original_ids, replaced)
     with read(engine) as connection:
