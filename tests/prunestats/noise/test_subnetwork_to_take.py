@@ -109,6 +109,21 @@ def test_the_expected_error_is_that_of_winner_error():
     assert "cannot be excluded" in dict(error_lines(found))["as good"]
 
 
+def test_a_selection_that_loses_to_uniform_pruning_is_said():
+    """Where validation errors say nothing of test errors: the selected one is a subnetwork of the worse space."""
+    frame, _ = seeded()
+    even = frame["space"] == "uniform"
+    misled = frame.assign(
+        error=frame["error"] + np.where(even, 0.05, 0.0), test=frame["test"] - np.where(even, 0.05, 0.0)
+    )
+    (found,) = take(misled, uniform="uniform")
+    assert found.spaces == ("initial",)
+    assert found.versus_uniform.low > 0
+    assert any("uniform pruning is the safer choice" in note for note in found.notes)
+    (found,) = take(frame, uniform="uniform")
+    assert not any("safer choice" in note for note in found.notes)
+
+
 def test_the_order_of_rows_and_spaces_does_not_matter():
     frame, _ = seeded()
     again = pd.concat([frame, frame.assign(space="also")]).sample(frac=1, random_state=1)
