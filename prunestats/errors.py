@@ -17,27 +17,6 @@ class StudyError(InputError):
     """A study file that cannot be run; the message names the key at fault."""
 
 
-class StudyChangedError(StudyError):
-    """A study whose file, networks or data are not those that are stored under its name.
-
-    Parameters
-    ----------
-    study : str
-        Its name.
-    differences : sequence of tuple of str
-        What differs, what is stored, and what is there now.
-    """
-
-    def __init__(self, study: str, differences: Sequence[tuple[str, str, str]]) -> None:
-        key, stored, now = differences[0]
-        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
-        super().__init__(
-            f"expected study {study!r} as it is stored, with {key} {stored}; found {now}{more}: name it otherwise, "
-            "replace what is stored with --replace, or use a database of its own with --db"
-        )
-        self.study, self.differences = study, tuple(differences)
-
-
 class ReproductionError(PrunestatsError):
     """A stored subnetwork that cannot be trained again, as its network or data are no longer what they were."""
 
@@ -60,6 +39,27 @@ class TrialError(PrunestatsError):
 
 class DatabaseError(PrunestatsError):
     """A results database that cannot be opened, read or written."""
+
+
+class StudyChangedError(DatabaseError):
+    """A study whose file, networks or data are not those that are stored under its name.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    differences : sequence of tuple of str
+        What differs, what is stored, and what is there now.
+    """
+
+    def __init__(self, study: str, differences: Sequence[tuple[str, str, str]]) -> None:
+        key, stored, now = differences[0]
+        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+        super().__init__(
+            f"expected study {study!r} as it is stored, with {key} {stored}; found {now}{more}: name it otherwise, "
+            "replace what is stored with --replace, or use a database of its own with --db"
+        )
+        self.study, self.differences = study, tuple(differences)
 
 
 class QueryError(DatabaseError):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.data.datasets import Data, load_data
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
+from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
-from prunestats.runners.networks.fingerprint import fingerprint
+from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
 from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
@@ -142,7 +145,7 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
         network = build_network(config.network, num_classes=data.num_classes, seed=0)
         traced = trace(network, example)
         check_outputs(config.network, network, example, data.num_classes)
-        found = fingerprint(config.network, network, tuple(example.shape[1:]), traced.flops)
+        found = _fingerprint(config.network, network, data, traced.flops)
     with _naming(f"originals.{number}.checkpoint"):
         identity, recipe = _recipe(config, network)
     with _naming("protocol.criterion"):
@@ -150,6 +153,22 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
     dataset = f"{study.data.name}-{data.digest[:8]}"
     costs = traced.cost, traced.flops, traced.params
     return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
+
+
+def _fingerprint(name: str, network: nn.Module, data: Data, flops: int) -> Fingerprint:
+    """Fingerprint of a network, whose outputs in training mode are checked before; an error names the user's line."""
+    image = data.example_input
+    found: list[Fingerprint] = []
+
+    def probe() -> None:
+        # of two images, as batch norm refuses a single value per channel
+        pair = image.expand(2, *image.shape[1:])
+        check_training_outputs(name, copy.deepcopy(network), pair, data.num_classes)
+        found.append(fingerprint(name, network, tuple(image.shape[1:]), flops))
+
+    with torch.random.fork_rng(devices=[]):
+        divergence(f"{name}: a training step of the dense network", probe)
+    return found[0]
 
 
 def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:

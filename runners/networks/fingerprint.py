@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunestats.errors import InputError
 from prunestats.runners.networks.probe import OwnRandomness, fill_parameters, global_seeds, uniform
 from prunestats.runners.networks.sources import definitions, layers
 
@@ -76,7 +75,7 @@ def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flo
     Parameters
     ----------
     name : str
-        By which it was built; names the user's own module, and the network in messages.
+        By which it was built; it names the user's own module.
     network : torch.nn.Module
         Not changed.
     image_shape : tuple of int
@@ -90,8 +89,8 @@ def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flo
 
     Raises
     ------
-    InputError
-        If the network cannot compute outputs and gradients of a batch of images.
+    Exception
+        What the network raises where it cannot compute outputs and gradients of a batch of images.
 
     Notes
     -----
@@ -119,10 +118,7 @@ def fingerprint(name: str, network: nn.Module, image_shape: tuple[int, ...], flo
         else:
             made = str(precision).removeprefix("torch."), _torch_version()
             return Fingerprint(behaviour, initial, list(tensors), *made, layers(network), definitions(name, network))
-    raise InputError(
-        f"network {name!r} must compute outputs and gradients of {images} images of shape {image_shape} in training "
-        f"and in evaluation mode; found {type(failure).__name__}: {' '.join(str(failure).split())}"
-    ) from failure
+    raise failure
 
 
 def _behaviour(network: nn.Module, shape: tuple[int, ...], precision: torch.dtype) -> dict[str, list[float]]:

@@ -6,11 +6,12 @@ the number of calls. A dry run before imports what the command needs: the calls 
 
 import sys
 
-from importer import Calls
-
 from prunestats.cli import app
 
 if __name__ == "__main__":
+    # here alone: pytest reads this file for doctests
+    from importer import Calls
+
     url, study, *call = sys.argv[1:]
     backup = ["--no-backup"] if url.startswith("postgresql") else []
     arguments = ["remove", "--db", url, "--study", study, "--yes", *backup]

@@ -160,7 +160,7 @@ def test_a_yes_deletes(db):
 
 
 def test_rows_that_came_after_they_were_shown_are_not_deleted(db, monkeypatch):
-    def another_writer():
+    def another_writer(question):
         with sqlite3.connect(db) as connection:
             connection.execute(
                 "INSERT INTO run (subnetwork_id, protocol_id, seed, state, val_error, created_at) "
@@ -169,7 +169,7 @@ def test_rows_that_came_after_they_were_shown_are_not_deleted(db, monkeypatch):
         connection.close()
         return True
 
-    monkeypatch.setattr(removal, "_agreed", another_writer)
+    monkeypatch.setattr(removal, "agreed", another_writer)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     with pytest.raises(DatabaseError, match="another process changed them since: nothing was deleted"):
         removal.remove(db=str(db), study="third")
