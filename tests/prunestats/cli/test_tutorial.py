@@ -1,7 +1,9 @@
 """The tutorial is run as it stands: four commands from an empty folder to an exported, verified subnetwork."""
 
 import json
+import re
 import sqlite3
+import tomllib
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.prunestats.cli.tutorial_walk import EXACT, PAGE, expected, shape, wal
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
     page, folder = PAGE.read_text(), tmp_path_factory.mktemp("walk")
-    return page, list(walk(page, folder)), folder
+    return page, list(walk(page, folder, sized=True)), folder
 
 
 def test_what_comes_from_stored_results_is_printed_exactly(walked):
@@ -27,7 +29,18 @@ def test_what_comes_from_stored_results_is_printed_exactly(walked):
 def test_what_was_trained_there_has_the_words_and_shape_of_the_page(walked):
     page, blocks, _ = walked
     for start, end, commands, printed in blocks:
+        if commands[0].startswith("prunestats init"):
+            continue
         assert shape(printed) == shape(expected(page, start, end)), commands
+
+
+def test_init_times_the_network_and_writes_a_study_of_the_same_keys(walked):
+    _, blocks, folder = walked
+    written, shown = (tomllib.loads((folder / name).read_text()) for name in ("sized.toml", "study.toml"))
+    assert written.keys() == shown.keys()
+    assert (written["originals"][0]["network"], written["regimes"]["flops"]) == ("mynet:Net", [0.5, 0.25])
+    [printed] = [printed for *_, commands, printed in blocks if commands[0].startswith("prunestats init")]
+    assert re.match(r"Timed on this machine, .*\nWrote study\.toml: 2 budgets x 2 spaces x \d+ subnetworks", printed)
 
 
 def test_the_exported_subnetwork_has_the_error_that_was_stored(walked):

@@ -22,8 +22,12 @@ PATIENCE_S = 1800
 _BLOCK = re.compile(r"(?:^`([\w.]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def walk(page, folder):
-    """Yield for every console block its start and end in the page, its commands, and what they print now."""
+def walk(page, folder, *, sized=False):
+    """Yield for every console block its start and end in the page, its commands, and what they print now.
+
+    With `sized`, the study that is run is the one that the page shows: `init` fits it to the speed of the machine, and
+    a slow or busy one would get another. What `init` wrote is kept as `sized.toml`.
+    """
     shutil.copy(DOCS / "tables" / "cifar10_resnet20.csv", folder)
     for block in _BLOCK.finditer(page):
         file, language, content = block.groups()
@@ -31,6 +35,9 @@ def walk(page, folder):
             (folder / file).write_text(content)
         elif language == "console":
             commands = [line[2:] for line in content.splitlines() if line.startswith("$ ")]
+            if sized and commands == ["cat study.toml"]:
+                (folder / "study.toml").rename(folder / "sized.toml")
+                (folder / "study.toml").write_text(expected(page, *block.span(3)))
             # one shell for a block, whose variables are those of the commands before
             printed = typed("\n".join(commands), folder)
             yield block.start(3), block.end(3), commands, printed
@@ -67,6 +74,7 @@ def shape(text):
         (r"[-+−]?\d[\d,.]*(e[-+]\d+)?", "#"),
         (r"(# min )?# s\b", "TIME"),
         (r"\b(above|below)\b", "BESIDE"),
+        (r", not significant", ""),
         (r"sampled from [\w, ]+ widths", "sampled from SPACES widths"),
     ):
         words = re.sub(pattern, mask, words)
