@@ -23,6 +23,7 @@ from prunestats.db import (
 from prunestats.errors import DatabaseError, StudyError
 from prunestats.files import write_atomically
 from prunestats.runners.execution.executors import Executor
+from prunestats.runners.execution.stale_workers import StaleWorkerError
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.worker import TrainedOriginal, train_original
 from prunestats.runners.networks.weights import weights_file, weights_match, with_names
@@ -64,6 +65,8 @@ def prepare_originals(
     by_key = {original.task.key: (original, stored) for original, stored in absent}
     for task, result in executor.map(train_original, [original.task for original, _ in absent], lambda task: ()):
         original, stored = by_key[task.key]
+        if isinstance(result, StaleWorkerError):
+            raise result
         if isinstance(result, BaseException):
             raise StudyError(f"original {task.network}, seed {task.seed}, could not be trained: {result}")
         if stored is not None and stored["weights_sha256"] != result.sha256:

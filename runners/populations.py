@@ -33,6 +33,7 @@ from prunestats.db import (
 )
 from prunestats.errors import DatabaseError
 from prunestats.runners.execution.executors import Executor
+from prunestats.runners.execution.stale_workers import StaleWorkerError
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
 from prunestats.runners.originals import original_weights
@@ -182,6 +183,8 @@ def execute_runs(
     for task, result in executor.map(
         run_subnetwork, tasks, lambda task: (originals[task.original_key], weights[task.original_key])
     ):
+        if isinstance(result, StaleWorkerError):
+            raise result  # nothing is wrong with the run, which another call makes up for
         outcome, where = result if isinstance(result, tuple) else (failed(_reason(result)), None)
         with write(engine) as connection:
             store_outcome(

@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 from prunestats.cost.model import CostModel
 from prunestats.runners.networks.builtin import is_own
-from prunestats.runners.networks.fingerprint import Fingerprint, from_stored
+from prunestats.runners.networks.fingerprint import KEY_PLACES, Fingerprint, from_stored
 from prunestats.runners.networks.same_network import Difference, differing, explained, same_network
 from prunestats.runners.study.file import content_key
 
-# Decimal places of the behaviour that a key is made of. Rounding errors of 1e-13 seldom cross a step of 1e-5, so that
-# machines agree on a key; where networks agree to that many places and still differ, more places tell them apart.
-_PLACES = (5, 7, 9)
+# Where networks agree to the first number of decimal places and still differ, more places tell them apart.
+_PLACES = (KEY_PLACES, 7, 9)
 
 
 class StoredOriginal(Protocol):

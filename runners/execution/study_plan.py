@@ -15,6 +15,7 @@ from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.data.datasets import Data, load_data
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
+from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
@@ -130,8 +131,9 @@ def plan_originals(study: Study, stored: Sequence[StoredOriginal] = ()) -> tuple
     originals = []
     for number, config in enumerate(study.originals):
         network, recipe = _plan_network(study, number, data)
+        probe = probe_of(config.network, network.flops, network.fingerprint)
         for seed in config.seeds:
-            task = OriginalTask(network.key(seed, stored), config.network, study.data.model_dump(), recipe, seed)
+            task = OriginalTask(network.key(seed, stored), config.network, study.data.model_dump(), recipe, seed, probe)
             originals.append(PlannedOriginal(task, network))
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")

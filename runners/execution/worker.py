@@ -20,6 +20,7 @@ from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.execution.stale_workers import refuse_another_network
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.networks.weights import safetensors_bytes
@@ -37,13 +38,17 @@ from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 @dataclass(frozen=True)
 class OriginalTask:
-    """An original to train: network, data, recipe and seed, and the key that identifies them."""
+    """An original to train: network, data, recipe and seed, and the key that identifies them.
+
+    `probe` is what a worker's own build of the user's network must compute: FLOPs of one image, and a hash.
+    """
 
     key: str
     network: str
     data: dict[str, Any]
     recipe: dict[str, Any]
     seed: int
+    probe: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,7 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
         data = load_data(**task.data)
         rng = derived_rng(task.seed, task.key)
         network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
+        refuse_another_network(task.network, task.probe, data)
         layout = memory_layout(network, data.example_input)
         network, data = place_network(network, layout), place_data(data, layout)
         if "checkpoint" in task.recipe:
@@ -222,6 +228,7 @@ def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal
     if found is None:
         data = load_data(**original.data)
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
+        refuse_another_network(original.network, original.probe, data)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
         layout = memory_layout(network, data.example_input)

@@ -25,6 +25,10 @@ _IMAGES, _FEWER_IMAGES = 8, 3
 # more space than ten.
 _PROJECTIONS = 4
 
+# Decimal places of the behaviour that a key is made of. Rounding errors of 1e-13 seldom cross a step of 1e-5, so that
+# machines agree on a key.
+KEY_PLACES = 5
+
 # Where a network refuses float64, as with a cast in its forward pass.
 _PRECISIONS = (torch.float64, torch.float32)
 

@@ -3,12 +3,15 @@
 import importlib
 import sys
 import textwrap
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 from prunestats.db import load_results, open_database, query, write
 from prunestats.errors import ReproductionError, StudyChangedError
+from prunestats.runners.execution.stale_workers import StaleWorkerError
+from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.retrain import export_subnetwork
 from prunestats.runners.run import run_study
 from prunestats.runners.study.file import parse_study
@@ -224,3 +227,23 @@ def test_a_run_that_is_killed_while_it_replaces_leaves_the_stored_study(project,
             project.run(replace=True, epochs=2)
     assert project.count("run") == 3
     assert project.run().done_before == 3
+
+
+def test_a_worker_that_imported_the_file_before_it_was_changed_is_refused(project, monkeypatch):
+    """As on a cluster that keeps running: it would train the old network for the new one."""
+    project.run()
+    plan = "prunestats.runners.run.plan_study"
+
+    def changed_after_planning(study, stored):
+        planned = plan_study(study, stored)
+        project.write(NETWORK.replace("Dropout(0.1)", "Dropout(0.6)"))
+        return planned
+
+    with monkeypatch.context() as changing:
+        changing.setattr(plan, changed_after_planning)
+        changing.setattr("prunestats.runners.execution.worker._prepared", OrderedDict())
+        with pytest.raises(StaleWorkerError, match=r"'mycnn:Net' as this process does; .* Restart the workers"):
+            project.run(name="more", subnetworks=5)
+    assert project.count("run") == 3
+    project.write(NETWORK)
+    assert project.run(name="more", subnetworks=5).done_now == 2
