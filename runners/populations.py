@@ -62,7 +62,7 @@ class StoredStudy:
     is_complete: bool = False
 
 
-def find_study(db: str | Path, name: str) -> StoredStudy:
+def stored_study(db: str | Path, name: str) -> StoredStudy:
     """The stored study of a name; nothing is created."""
     try:
         engine = open_database(db, create=False)

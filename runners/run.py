@@ -18,7 +18,7 @@ from prunestats.runners.execution.study_plan import StudyPlan, network_depth, pl
 from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
-from prunestats.runners.populations import StoredStudy, declare_study, execute_runs, find_study, store_populations
+from prunestats.runners.populations import StoredStudy, declare_study, execute_runs, store_populations, stored_study
 from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -176,7 +176,7 @@ def run_plan(
         If the stored study of this name differs, unless `replace`.
     """
     started = time.perf_counter()
-    stored = find_study(db, planned.study.name)
+    stored = stored_study(db, planned.study.name)
     replaced = _replaced(planned, stored, replace)
     if not stored.is_complete or replaced is not None:
         try_originals(planned)

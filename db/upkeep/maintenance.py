@@ -121,9 +121,14 @@ def backup_beside(engine: Engine) -> Path | None:
     if engine.dialect.name != "sqlite":
         return None
     file = file_of(engine.url)
-    copy = file.with_name(f"{file.stem}.backup-{datetime.now():%Y%m%d-%H%M%S-%f}{file.suffix}")
+    copy = backup_name(file)
     backup_database(file, copy)
     return copy
+
+
+def backup_name(file: Path) -> Path:
+    """Return a name for a backup beside a SQLite file: results.backup-DATE-TIME.db, to the microsecond."""
+    return file.with_name(f"{file.stem}.backup-{datetime.now():%Y%m%d-%H%M%S-%f}{file.suffix}")
 
 
 def _copy(source: Path, copy: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,6 +111,7 @@ def _removal(
 
 def _backup_file(url: URL, given: Path | None) -> Path:
     from prunestats.db.connection.address import file_of
+    from prunestats.db.upkeep.maintenance import backup_name
 
     if url.get_backend_name() != "sqlite":
         where = url.set(drivername="postgresql").render_as_string(hide_password=True)
@@ -120,7 +120,7 @@ def _backup_file(url: URL, given: Path | None) -> Path:
             "then pass --no-backup"
         )
     file = file_of(url)
-    copy = given or file.with_name(f"{file.stem}.backup-{datetime.now():%Y%m%d-%H%M%S}{file.suffix}")
+    copy = given or backup_name(file)
     if copy.exists() or not copy.parent.is_dir():
         found = "that it exists" if copy.exists() else "no such folder"
         raise InputError(f"expected a new file for the backup; found {found}: name another than {str(copy)!r}")

@@ -95,9 +95,9 @@ def _missing_notes(found: BestSubnetwork, *, own: bool) -> list[str]:
         notes.append(f"Space {found.uniform!r} has no run of this original and regime to compare with.")
     if found.versus_uniform is not None and found.corrected and found.versus_uniform.low > 0:
         notes.append(
-            f"It is worse than uniform pruning on the {found.split} split, which takes no part in the selection: here "
-            "validation error does not tell these subnetworks apart; more validation images or training seeds do, and "
-            "until then uniform pruning is the safer choice."
+            f"For {found.budget.words} it is worse than uniform pruning on the {found.split} split, which takes no "
+            "part in the selection: validation error does not separate these subnetworks. More validation images or "
+            "training seeds may; until then uniform pruning is the safer choice."
         )
     limit = found.budget.max_drop
     if limit is not None and found.drop is not None and found.drop.value > limit:
