@@ -7,7 +7,9 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from prunestats.cli import app
 from prunestats.db import load_results, open_database, query, write
 from prunestats.errors import ReproductionError, StudyChangedError
 from prunestats.runners.execution.stale_workers import StaleWorkerError
@@ -213,6 +215,8 @@ def test_an_original_without_a_fingerprint_is_found_by_name_and_noted(project, m
     again = project.run()
     assert again.done_now == 0
     assert "network 'mycnn:Net' is not fingerprinted" in again.notes[0]
+    shown = CliRunner().invoke(app, ["status", "--db", str(project.db)]).output
+    assert "network mycnn:Net is not fingerprinted" in shown
     # what it computes cannot be compared; its costs can
     project.write(NETWORK.replace("Conv2d(1, 8,", "Conv2d(1, 9,").replace("Conv2d(8, 8,", "Conv2d(9, 8,"))
     found = project.differences()
