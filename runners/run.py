@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 
-from prunestats.db import missing_runs, open_database, read, write
+from prunestats.db import missing_runs, open_database, read, stored_originals, write
 from prunestats.errors import StudyChangedError
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_changes import study_changes
@@ -189,6 +190,7 @@ def run_plan(
     original_ids = prepare_originals(engine, planned, folder, pool, execution.progress)
     study_id, protocol_id = store_populations(engine, planned, original_ids, replaced)
     with read(engine) as connection:
+        originals = stored_originals(connection, study=planned.study.name)
         missing = missing_runs(
             connection, study_id=study_id, protocol_id=protocol_id, seeds=planned.study.protocol.seeds
         )
@@ -202,7 +204,7 @@ def run_plan(
         execution.progress("runs", before + done + broken, total)
     engine.dispose()
     left = len(missing) - done - broken
-    notes = _unverified(planned, stored)
+    notes = _unverified(originals)
     return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started, notes)
 
 
@@ -216,9 +218,8 @@ def _replaced(planned: StudyPlan, stored: StoredStudy, replace: bool) -> int | N
     return stored.id
 
 
-def _unverified(planned: StudyPlan, stored: StoredStudy) -> tuple[str, ...]:
-    keys = {original.task.key for original in planned.originals}
-    names = sorted({row.network for row in stored.originals if row.key in keys and row.fingerprint is None})
+def _unverified(originals: Sequence[Row[Any]]) -> tuple[str, ...]:
+    names = sorted({row.network for row in originals if row.fingerprint is None})
     return tuple(
         f"network {name!r} is not fingerprinted: its results were stored by an earlier version and are found by its "
         "name, whatever it computes now"

@@ -215,6 +215,8 @@ def test_an_original_without_a_fingerprint_is_found_by_name_and_noted(project, m
     again = project.run()
     assert again.done_now == 0
     assert "network 'mycnn:Net' is not fingerprinted" in again.notes[0]
+    # a study under another name reuses its runs, too, and says so
+    assert "is not fingerprinted" in project.run(name="other").notes[0]
     shown = CliRunner().invoke(app, ["status", "--db", str(project.db)]).output
     assert "network mycnn:Net is not fingerprinted" in shown
     # what it computes cannot be compared; its costs can
