@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,14 +17,18 @@ class EpochMetric:
         Number of epochs trained so far.
     train_loss : float or None
         Mean cross-entropy over the minibatches of the epoch, nats; None at epoch 0.
-    val_error, val_loss : float
-        1 - top-1 accuracy (a fraction in [0, 1]) and cross-entropy (nats) on the validation split.
+    val_error, val_loss : float or None
+        1 - top-1 accuracy (a fraction in [0, 1]) and cross-entropy (nats) on the validation split; None where a
+        training of the user's own reports other metrics.
+    metrics : mapping of str to float, optional
+        What a training of the user's own reports.
     """
 
     epoch: int
     train_loss: float | None
-    val_error: float
-    val_loss: float
+    val_error: float | None = None
+    val_loss: float | None = None
+    metrics: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,10 @@ class Outcome:
     pruned_val_error, recalibrated_val_error : float or None
         Validation error after pruning and before training: as pruned, and after re-estimating the batch-normalisation
         statistics; None where the protocol does not measure them.
+    val_metric, test_metric : float or None
+        The study's metric in its own unit; None where it is the error.
+    metrics : mapping of str to mapping, optional
+        All metrics by split, as a training of the user's own returned them.
     """
 
     state: Literal["done", "failed"]
@@ -71,3 +80,6 @@ class Outcome:
     speedup_64: float | None = None
     pruned_val_error: float | None = None
     recalibrated_val_error: float | None = None
+    val_metric: float | None = None
+    test_metric: float | None = None
+    metrics: Mapping[str, Mapping[str, float]] | None = None

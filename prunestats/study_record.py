@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from prunestats.metric import ERROR, Metric
+
 
 @dataclass(frozen=True)
 class Original:
-    """An original: a dense, trained network, with its metrics before pruning."""
+    """An original: a dense, trained network, with its metrics before pruning.
+
+    `val_metric` and `test_metric` are the study's metric, its own or the error.
+    """
 
     key: str
     network: str
@@ -23,6 +28,8 @@ class Original:
     recipe: dict[str, Any]
     group_names: tuple[str, ...] = ()
     has_weights: bool = False
+    val_metric: float | None = None
+    test_metric: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ class StudyFacts:
         Platform and versions of the machines that executed the runs.
     missing : dict of (float, str) to int
         Number of planned runs that are not stored, by regime and space.
+    metric : Metric
+        What its subnetworks are selected by and reported in.
     """
 
     name: str
@@ -89,3 +98,4 @@ class StudyFacts:
     protocols: tuple[Protocol, ...]
     machines: tuple[str, ...]
     missing: dict[tuple[float, str], int]
+    metric: Metric = ERROR

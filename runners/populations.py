@@ -81,8 +81,9 @@ def declare_study(connection: Connection, study: Study) -> int:
     stored = study_id(connection, study.name)
     if stored is not None:
         return stored
-    content = {"name": study.name, "text": study.model_dump_json(), "fingerprint": study.fingerprint}
-    return store_study(connection, **content, seed=study.seed)
+    return store_study(
+        connection, name=study.name, text=study.model_dump_json(), fingerprint=study.fingerprint, seed=study.seed
+    )
 
 
 def store_populations(

@@ -18,7 +18,8 @@ from prunestats.db.reading.column_types import Begin, Fetch
 from prunestats.db.reading.costs import add_widths, cost_models
 from prunestats.db.reading.fetch import reading
 from prunestats.db.reading.joining import Level, Runs, join_runs
-from prunestats.db.reading.selection import RUN_TYPES, check_names, select_members
+from prunestats.db.reading.own_metrics import add_own_metrics, columns_with_metrics, mark_metrics, study_metrics
+from prunestats.db.reading.selection import check_names, select_members
 from prunestats.db.schema.opening import read_only_engine
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.errors import InputError
@@ -97,11 +98,11 @@ def load_results(
     state : {"done", "failed"} or None
         None loads both; missing metrics of failed runs are NaN.
     split : {"validation", "test"}
-        Split of the columns `error`, `loss` and `log_cross_entropy`.
+        Split of the columns `error`, `loss` and `log_cross_entropy`, or of the study's own metrics.
     bucket : int
         Parameters per bucket, for the columns `buckets` and `ratio`.
     columns : sequence of str, optional
-        Columns to return, in this order; all of `COLUMNS` by default.
+        Columns to return, in this order; all of `COLUMNS` by default. `error` stands for the study's metric.
 
     Returns
     -------
@@ -109,7 +110,9 @@ def load_results(
         Columns as in `COLUMNS`: errors are fractions, losses nats, FLOPs multiply-adds, `ratio` FLOPs per bucket,
         `wall_s` seconds, latencies milliseconds; latencies and proxies are NaN where the protocol does not measure
         them. `widths` and `layer_params` hold tuples, or None where an import has none. Names of protocols that are
-        not unique are followed by the first characters of their keys.
+        not unique are followed by the first characters of their keys. Runs of a study with a metric of its own have
+        that metric, under its name and in its unit, and the others that its training returned, in place of `error`,
+        `loss` and `log_cross_entropy`; `metric_of` tells its direction.
 
     Raises
     ------
@@ -132,9 +135,6 @@ def load_results(
         raise InputError(f"state must be 'done', 'failed' or None for both; found {state!r}: pass one of these")
     check_bucket(bucket)
     chosen = list(COLUMNS if columns is None else columns)
-    for name in chosen:
-        if name not in COLUMNS:
-            raise InputError(f"expected columns of the results frame; found {name!r}: it has {', '.join(COLUMNS)}")
     filters = {
         **{"study": study, "original": original, "dataset": dataset},
         **{"space": space, "regime": regime, "protocol": protocol},
@@ -147,15 +147,18 @@ def load_results(
         populations, members, of_population = selected.populations, selected.members, selected.of_population
         originals = populations["original_id"].to_numpy()
         costs = cost_models(fetch, originals) if needs_widths else {}
-        runs = begin(selected.runs, RUN_TYPES)
+        runs = begin(selected.runs, selected.run_types)
         add_widths(members, originals[of_population], costs, bucket, "layer_params" in chosen)
         members["flops_fraction"] = (
             members["flops"].to_numpy() / populations["original_flops"].to_numpy()[of_population]
         )
         found = join_runs(selected, runs())
     _derive(found, "val" if split == "validation" else "test")
+    metrics, others = study_metrics(populations), add_own_metrics(found.runs.frame, split)
+    chosen = columns_with_metrics(chosen, metrics, others, known=COLUMNS)
     with ThreadPoolExecutor() as pool:
-        return pd.DataFrame(dict(zip(chosen, pool.map(partial(_column, found), chosen), strict=True)), copy=False)
+        frame = pd.DataFrame(dict(zip(chosen, pool.map(partial(_column, found), chosen), strict=True)), copy=False)
+    return mark_metrics(frame, metrics)
 
 
 @contextmanager

@@ -31,10 +31,11 @@ _POPULATION_TYPES: Types = {
     "original_params": "integer",
     "space": "text",
     "regime": "float",
+    "metric": "text",
 }
 _POPULATIONS = """
 SELECT p.id, p.study_id, p.original_id, st.name, o.key, o.network, o.dataset, CAST(o.seed AS TEXT), o.flops, o.params,
-    sp.name, g.flops_fraction
+    sp.name, g.flops_fraction, CAST(st.metric AS TEXT)
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -72,7 +73,8 @@ RUN_TYPES: Types = {
     "failure": "text",
     **dict.fromkeys(schema.OPTIONAL_METRICS, "float"),
 }
-_RUNS = f"SELECT {', '.join(RUN_TYPES).replace('environment_id', 'COALESCE(environment_id, 0)')} FROM run"
+_OWN_METRICS: Types = {"val_metric": "float", "test_metric": "float", "metrics": "text"}
+"""Columns of runs that are read only where a study has a metric of its own."""
 _PROTOCOL_TYPES: Types = {"protocol_id": "integer", "protocol": "text", "protocol_key": "text"}
 _PROTOCOLS = "SELECT id, name, key FROM protocol ORDER BY id"
 _ENVIRONMENT_TYPES: Types = {"environment_id": "integer", "host": "text"}
@@ -141,7 +143,9 @@ class Members:
     of_population : array of int, shape (n_members,)
         Index of the population of each member.
     runs : str
-        Query of their runs, with columns `RUN_TYPES`.
+        Query of their runs.
+    run_types : Types
+        Its columns.
     """
 
     populations: pd.DataFrame
@@ -151,6 +155,7 @@ class Members:
     plans: pd.DataFrame
     of_population: NDArray[np.int64]
     runs: str
+    run_types: Types
 
 
 def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None, *, widths: bool) -> Members:
@@ -167,6 +172,7 @@ def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None,
     conditions += [_ids("protocol_id", protocols)] if "protocol" in given else []
     conditions += [f"state = '{state}'"] if state is not None else []
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    types = {**RUN_TYPES, **(_OWN_METRICS if populations["metric"].notna().any() else {})}
     members = members.take(np.lexsort((members["draw"], members["population_id"])))
     return Members(
         populations,
@@ -175,8 +181,14 @@ def select_members(fetch: Fetch, given: dict[str, list[Any]], state: str | None,
         fetch(_ENVIRONMENTS, _ENVIRONMENT_TYPES),
         fetch(_PLANS, _PLAN_TYPES),
         positions(populations["population_id"], members["population_id"]),
-        _RUNS + where,
+        _query_of_runs(types) + where,
+        types,
     )
+
+
+def _query_of_runs(types: Types) -> str:
+    special = {"environment_id": "COALESCE(environment_id, 0)", "metrics": "CAST(metrics AS TEXT)"}
+    return f"SELECT {', '.join(special.get(name, name) for name in types)} FROM run"
 
 
 def _filtered(rows: pd.DataFrame, given: dict[str, list[Any]], kinds: Iterable[str]) -> pd.DataFrame:

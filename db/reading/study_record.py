@@ -15,6 +15,7 @@ from prunestats.db.reading.declaration import follow_ups
 from prunestats.db.reading.progress import study_status
 from prunestats.db.schema import tables as t
 from prunestats.errors import InputError
+from prunestats.metric import as_metric
 from prunestats.study_record import Original, Population, Protocol, SpaceLaw, StudyFacts
 from prunestats.wording import plain, settings
 
@@ -89,6 +90,7 @@ def load_facts(
         protocols=tuple(one for one in _protocols(connection, study["id"]) if protocol in (None, *_names(one))),
         machines=_machines(connection, study["id"]),
         missing={place: n for place, n in missing.items() if n},
+        metric=as_metric(study["metric"]),
     )
 
 
@@ -157,6 +159,8 @@ def _original(row: dict[str, Any]) -> Original:
         recipe=row["recipe"] or {},
         group_names=tuple(row["group_names"] or ()),
         has_weights=row["weights_sha256"] is not None,
+        val_metric=row["val_error"] if row["val_metric"] is None else row["val_metric"],
+        test_metric=row["test_error"] if row["test_metric"] is None else row["test_metric"],
     )
 
 

@@ -87,3 +87,21 @@ def metrics() -> list[Column[Any]]:
 def metric_checks() -> list[CheckConstraint]:
     """Check the columns of `metrics`."""
     return [fraction("val_error"), fraction("test_error"), amount("val_loss"), amount("test_loss")]
+
+
+def own_metrics() -> list[Column[Any]]:
+    """Return the columns of a metric of the study's own on both splits, and of all metrics that were returned."""
+    return [
+        real("val_metric", "the study's metric on the validation split; NULL where it is the error", optional=True),
+        real("test_metric", "the study's metric on the test split; NULL where it is the error", optional=True),
+        json_column("metrics", "all metrics by split, as the training of the user's own returned them", optional=True),
+    ]
+
+
+def own_metric_checks() -> list[CheckConstraint]:
+    """Check the columns of `own_metrics`."""
+    # NaN and infinities are excluded; 1e300 is a round number
+    return [
+        CheckConstraint(f"{name} BETWEEN -1e300 AND 1e300", name=f"{name}_finite")
+        for name in ("val_metric", "test_metric")
+    ]

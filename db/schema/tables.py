@@ -1,7 +1,8 @@
 """The tables of the results database, with a comment on each table and column.
 
 Units: ``error`` is 1 - top-1 accuracy, a fraction; ``loss`` is cross-entropy in nats; ``flops`` follow the
-convention in ``original.flops_convention``; ``wall_s`` is in seconds; ``created_at`` is in UTC.
+convention in ``original.flops_convention``; ``wall_s`` is in seconds; ``created_at`` is in UTC. A study with a metric
+of its own (``study.metric``) has that metric, in its own unit and direction, in ``val_metric`` and ``test_metric``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from prunestats.db.schema.columns import (
     key_length,
     metric_checks,
     metrics,
+    own_metric_checks,
+    own_metrics,
     positive,
     real,
     reference,
@@ -34,9 +37,9 @@ from prunestats.db.schema.columns import (
     unique_name,
     whole,
 )
-from prunestats.db.schema.types import Row
+from prunestats.db.schema.types import Row, String, utc
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Number of the last migration."""
 
 VERSION_TABLE = "prunestats_version"
@@ -58,8 +61,6 @@ _PROXIES = ("pruned_val_error", "recalibrated_val_error")
 OPTIONAL_METRICS = (*_LATENCY, *_PROXIES)
 """Columns of `run` that are NULL unless the protocol measures latency or proxies."""
 
-_METRICS = ("val_error", "test_error", "val_loss", "test_loss")
-
 study = Table(
     "study",
     metadata,
@@ -69,6 +70,7 @@ study = Table(
     text_column("fingerprint", "hash of everything that determines its results; a name has one fingerprint"),
     whole("seed", "seed from which all random numbers of the study derive"),
     created(),
+    json_column("metric", "name, direction, unit and range of its metric; NULL for error", optional=True),
     CheckConstraint("length(name) >= 1", name="name_length"),
     *unique_name("study"),
     comment="A study: originals, regimes, spaces, protocol and seeds, as declared in one file.",
@@ -103,7 +105,9 @@ original = Table(
     text_column(
         "flops_convention", "what one FLOP is: 'multiply-adds' counts a multiplication and its addition as one"
     ),
-    whole("flops", "FLOPs of the unpruned network for one input"),
+    whole(
+        "flops", "FLOPs of the unpruned network for one input; NULL where an import does not state them", optional=True
+    ),
     whole("params", "parameters of the unpruned network"),
     *metrics(),
     real("wall_s", "wall-clock seconds of training and evaluation", optional=True),
@@ -111,12 +115,14 @@ original = Table(
     reference("environment", "machine and software of the training", optional=True),
     created(),
     json_column("fingerprint", "what the network computes on a fixed probe; NULL if not recorded", optional=True),
+    *own_metrics(),
     UniqueConstraint("key"),
     key_length(),
     CheckConstraint("flops_convention = 'multiply-adds'", name="flops_convention"),
     positive("flops"),
     positive("params"),
     *metric_checks(),
+    *own_metric_checks(),
     amount("wall_s"),
     comment="An original: a dense, trained network, identified by what its network computes, data, recipe and seed.",
 )
@@ -126,7 +132,7 @@ regime = Table(
     metadata,
     row_number(),
     reference("study", "the study that declares it"),
-    real("flops_fraction", "target: FLOPs as a fraction of the original's"),
+    real("flops_fraction", "target: FLOPs as a fraction of the original's; NULL without FLOPs", optional=True),
     real("tolerance", "relative tolerance: 0.02 accepts 0.98 to 1.02 times the target"),
     UniqueConstraint("study_id", "flops_fraction"),
     UniqueConstraint("study_id", "id"),
@@ -162,7 +168,9 @@ subnetwork = Table(
     json_column(
         "widths", "kept filters in each group, a JSON array; NULL where an import does not state them", optional=True
     ),
-    whole("flops", "FLOPs for one input, by the convention of the original"),
+    whole(
+        "flops", "FLOPs for one input, by the convention of the original; NULL where an import has none", optional=True
+    ),
     whole("params", "parameters"),
     UniqueConstraint("original_id", "key"),
     key_length(),
@@ -248,12 +256,17 @@ run = Table(
     real("speedup_64", "the same for a batch of 64", optional=True),
     real("pruned_val_error", "validation error after pruning, before training; NULL where not measured", optional=True),
     real("recalibrated_val_error", "the same after re-estimating the batch-normalisation statistics", optional=True),
+    *own_metrics(),
     UniqueConstraint("subnetwork_id", "protocol_id", "seed"),
     CheckConstraint("state IN ('done', 'failed')", name="state"),
-    CheckConstraint("state <> 'done' OR (val_error IS NOT NULL AND failure IS NULL)", name="done_has_error"),
+    CheckConstraint(
+        "state <> 'done' OR ((val_error IS NOT NULL OR val_metric IS NOT NULL) AND failure IS NULL)",
+        name="done_has_error",
+    ),
     CheckConstraint("state <> 'failed' OR (failure IS NOT NULL AND length(failure) >= 1)", name="failed_has_reason"),
     CheckConstraint("epochs >= 0", name="epochs"),
     *metric_checks(),
+    *own_metric_checks(),
     amount("train_loss"),
     amount("wall_s"),
     *(amount(name) for name in _LATENCY),
@@ -269,6 +282,7 @@ epoch_metric = Table(
     real("train_loss", "cross-entropy over the epoch, nats; NULL at epoch 0 or if it diverged", optional=True),
     real("val_error", "error on the validation split, a fraction", optional=True),
     real("val_loss", "cross-entropy on the validation split, nats", optional=True),
+    json_column("metrics", "metrics that a training of the user's own reports", optional=True),
     PrimaryKeyConstraint("run_id", "epoch"),
     CheckConstraint("epoch >= 0", name="epoch"),
     fraction("val_error"),
@@ -276,6 +290,52 @@ epoch_metric = Table(
     amount("val_loss"),
     comment="Metrics of a run after each epoch.",
     sqlite_with_rowid=False,
+)
+
+weights = Table(
+    "weights",
+    metadata,
+    Column("run_id", Row, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, comment="the run"),
+    text_column("sha256", "SHA-256 of the file of its trained weights, beside the database"),
+    whole("size", "bytes of the file"),
+    created(),
+    positive("size"),
+    comment="Kept weights: trained weights of the best runs of a population, as files beside the database.",
+)
+
+latency = Table(
+    "latency",
+    metadata,
+    row_number(),
+    reference("subnetwork", "the subnetwork"),
+    reference("environment", "machine and software of the measurement", optional=True),
+    text_column("device", "name of the processor or GPU"),
+    text_column("runtime", "'eager', 'compile', 'onnx', or module:function"),
+    text_column("precision", "precision of weights and activations"),
+    whole("batch", "images in a batch"),
+    whole("threads", "threads of the process"),
+    real("ms", "median milliseconds of a batch"),
+    real("ms_low", "lower quartile", optional=True),
+    real("ms_high", "upper quartile", optional=True),
+    real("dense_ms", "median milliseconds of the dense network, measured in turn with it", optional=True),
+    whole("repeats", "timed batches", optional=True),
+    created(),
+    UniqueConstraint("subnetwork_id", "device", "runtime", "precision", "batch", "threads"),
+    *(amount(name) for name in ("ms", "ms_low", "ms_high", "dense_ms")),
+    positive("batch"),
+    positive("threads"),
+    comment="A latency: milliseconds of a subnetwork on a device, with a runtime, precision, batch and threads.",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("key", String, primary_key=True, comment="the run, or the training of a dense network"),
+    text_column("host", "name of the machine"),
+    text_column("process", "number and start of the process that trains it"),
+    Column("expires_at", utc(), nullable=False, comment="when it may be handed out again, UTC"),
+    key_length(),
+    comment="A lease: a run that was handed out to be trained elsewhere and is not stored yet.",
 )
 
 analysis = Table(

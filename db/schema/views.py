@@ -12,6 +12,14 @@ _PLANNED = """(
     OR NOT EXISTS (SELECT 1 FROM plan w WHERE w.study_id = p.study_id)
 )"""
 
+# The metric that counts: the study's own, else the error.
+_VALIDATION = "COALESCE(r.val_metric, r.val_error)"
+_TEST = "COALESCE(r.test_metric, r.test_error)"
+_METRIC_NAMES = """
+    COALESCE(st.metric ->> 'name', 'error') AS metric,
+    COALESCE(st.metric ->> 'direction', 'minimize') AS direction,
+"""
+
 _RESULTS = f"""
 SELECT
     st.name AS study,
@@ -49,7 +57,11 @@ SELECT
     s.id AS subnetwork_id,
     pr.id AS protocol_id,
     r.id AS run_id,
-    {", ".join(f"r.{name} AS {name}" for name in OPTIONAL_METRICS)}
+    {", ".join(f"r.{name} AS {name}" for name in OPTIONAL_METRICS)},
+    {_METRIC_NAMES}
+    {_VALIDATION} AS val_metric,
+    {_TEST} AS test_metric,
+    r.metrics AS metrics
 FROM population p
 JOIN study st ON st.id = p.study_id
 JOIN original o ON o.id = p.original_id
@@ -66,6 +78,9 @@ WHERE {_PLANNED}
 
 _METRICS = ("test_error", "val_loss", "test_loss")
 
+# 1 where lower values are better, -1 where higher ones are; one value in each group, as a population has one study
+_SIGN = "max(CASE WHEN q.metric ->> 'direction' = 'maximize' THEN -1 ELSE 1 END)"
+
 
 def _means(*extra: str, condition: str = "") -> str:
     """Return the query of means over the runs of each subnetwork; the subnetwork is the unit, seeds are replications.
@@ -81,12 +96,16 @@ def _means(*extra: str, condition: str = "") -> str:
         d.subnetwork_id AS subnetwork_id,
         r.protocol_id AS protocol_id,
         min(d.position) AS draw,
-        count(r.val_error) AS n_done,
+        count({_VALIDATION}) AS n_done,
         avg(r.val_error) AS val_error,
+        avg({_VALIDATION}) AS val_metric,
+        avg({_TEST}) AS test_metric,
+        {_SIGN} * avg({_VALIDATION}) AS ranked,
         {", ".join([*(f"avg(r.{name}) AS {name}" for name in _METRICS), *extra])}
     FROM population p
     JOIN draw d ON d.population_id = p.id
     JOIN run r ON r.subnetwork_id = d.subnetwork_id
+    JOIN study q ON q.id = p.study_id
     WHERE {_PLANNED} {condition}
     GROUP BY p.id, d.subnetwork_id, r.protocol_id
 """
@@ -97,6 +116,7 @@ _RUN_SUMMARIES = (
     "min(r.val_error) AS val_error_min",
     "max(r.val_error) AS val_error_max",
     "avg(r.val_error * r.val_error) AS square",
+    f"avg({_VALIDATION} * {_VALIDATION}) AS metric_square",
     "avg(r.train_loss) AS train_loss",
     "avg(r.wall_s) AS wall_s",
     *(f"avg(r.{name}) AS {name}" for name in OPTIONAL_METRICS),
@@ -152,6 +172,12 @@ _MEAN_METRICS = """
     m.test_loss AS test_loss,
 """
 
+_OWN_METRICS = f"""
+    {_METRIC_NAMES}
+    m.val_metric AS val_metric,
+    m.test_metric AS test_metric
+"""
+
 _KEY_COLUMNS = """
     pr.key AS protocol_key,
     m.population_id AS population_id,
@@ -169,34 +195,37 @@ SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS} {_SUBNETWORK_COLUMNS}
          THEN (m.square - m.val_error * m.val_error) * m.n_done / (m.n_done - 1)
          WHEN m.n_done > 1 THEN 0.0 END AS val_error_variance,
     m.wall_s AS wall_s, {_KEY_COLUMNS},
-    {", ".join(f"m.{name} AS {name}" for name in OPTIONAL_METRICS)}
+    {", ".join(f"m.{name} AS {name}" for name in OPTIONAL_METRICS)}, {_OWN_METRICS},
+    CASE WHEN m.n_done > 1 AND m.metric_square > m.val_metric * m.val_metric
+         THEN (m.metric_square - m.val_metric * m.val_metric) * m.n_done / (m.n_done - 1)
+         WHEN m.n_done > 1 THEN 0.0 END AS val_metric_variance
 FROM ({_means(*_RUN_SUMMARIES)}) AS m {_NAME_JOINS}
 """
 
 _EDF = f"""
 SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS}
     m.edf AS edf,
-    m.n AS n, {_KEY_COLUMNS}
+    m.n AS n, {_KEY_COLUMNS}, {_OWN_METRICS}
 FROM (
     SELECT
         means.*,
         cume_dist() OVER one AS edf,
         count(*) OVER (one ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS n
     FROM ({_means()}) AS means
-    WHERE val_error IS NOT NULL
-    WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY val_error)
+    WHERE ranked IS NOT NULL
+    WINDOW one AS (PARTITION BY population_id, protocol_id ORDER BY ranked)
 ) AS m {_NAME_JOINS}
 """
 
 _LEADERBOARD = f"""
 SELECT {_ORIGINAL_COLUMNS} {_POPULATION_COLUMNS}
-    m.place AS place, {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
+    m.place AS place, {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}, {_OWN_METRICS}
 FROM (
     SELECT
         means.*,
-        rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY val_error) AS place
+        rank() OVER (PARTITION BY regime_id, original_id, protocol_id ORDER BY ranked) AS place
     FROM ({_means()}) AS means
-    WHERE val_error IS NOT NULL
+    WHERE ranked IS NOT NULL
 ) AS m {_NAME_JOINS}
 """
 
@@ -217,23 +246,23 @@ _REGIMES_OF_SUBNETWORK = """
     ) AS regimes,
 """
 
-# Not dominated: no subnetwork with fewer FLOPs has an equal or lower error, and none with equal FLOPs a lower error.
+# Not dominated: no subnetwork with fewer FLOPs has an equal or better metric, and none with equal FLOPs a better one.
 _PARETO = f"""
-SELECT {_ORIGINAL_COLUMNS} {_REGIMES_OF_SUBNETWORK} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}
+SELECT {_ORIGINAL_COLUMNS} {_REGIMES_OF_SUBNETWORK} {_SUBNETWORK_COLUMNS} {_MEAN_METRICS} {_KEY_COLUMNS}, {_OWN_METRICS}
 FROM (
     SELECT
         candidates.*,
-        min(val_error) OVER (one GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
-        min(val_error) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
+        min(ranked) OVER (one GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_of_smaller,
+        min(ranked) OVER (one GROUPS BETWEEN CURRENT ROW AND CURRENT ROW) AS best_of_same
     FROM (
         SELECT means.*, cost.flops AS flops
         FROM ({_means(condition=_FIRST_POPULATION)}) AS means
         JOIN subnetwork cost ON cost.id = means.subnetwork_id
-        WHERE val_error IS NOT NULL
+        WHERE ranked IS NOT NULL
     ) AS candidates
     WINDOW one AS (PARTITION BY study_id, original_id, protocol_id ORDER BY flops)
 ) AS m {_NAME_JOINS}
-WHERE m.val_error = m.best_of_same AND (m.best_of_smaller IS NULL OR m.val_error < m.best_of_smaller)
+WHERE m.ranked = m.best_of_same AND (m.best_of_smaller IS NULL OR m.ranked < m.best_of_smaller)
 """
 
 _FAILURES = """

@@ -14,7 +14,10 @@ from prunestats.db.storing.insert_once import batches, insert_new
 from prunestats.db.storing.records import EpochMetric, MissingRun, Outcome
 from prunestats.errors import DatabaseError
 
-_METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", *schema.OPTIONAL_METRICS)
+_METRICS = (
+    *("val_error", "test_error", "val_loss", "test_loss", "train_loss", "wall_s", *schema.OPTIONAL_METRICS),
+    *("val_metric", "test_metric"),
+)
 
 
 def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, seeds: Sequence[int]) -> list[MissingRun]:
@@ -131,14 +134,15 @@ def store_outcomes(connection: Connection, outcomes: Sequence[tuple[dict[str, An
 def _run_values(outcome: Outcome) -> dict[str, Any]:
     values: dict[str, Any] = {name: getattr(outcome, name) for name in _METRICS}
     values |= {"state": outcome.state, "epochs": outcome.epochs, "failure": outcome.failure}
+    values["metrics"] = outcome.metrics
     if outcome.state == "failed":
         if not outcome.failure:
             raise DatabaseError("expected the reason of a failed run; found none: set Outcome.failure")
         # a diverged run may have losses that are NaN or infinite
         return {**values, **{name: _finite(values[name]) for name in _METRICS}}
-    if outcome.state == "done" and outcome.val_error is None:
+    if outcome.state == "done" and outcome.val_error is None and outcome.val_metric is None:
         raise DatabaseError(
-            "expected val_error of a run in state 'done'; found none: store it as failed, with the reason"
+            "expected val_error or val_metric of a run in state 'done'; found none: store it as failed, with the reason"
         )
     return values
 
@@ -176,4 +180,5 @@ def _epoch_values(run_id: int, metric: EpochMetric) -> dict[str, Any]:
         "train_loss": _finite(metric.train_loss),
         "val_error": _finite(metric.val_error),
         "val_loss": _finite(metric.val_loss),
+        "metrics": metric.metrics,
     }

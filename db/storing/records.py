@@ -10,7 +10,10 @@ from prunestats.outcome import EpochMetric, Outcome
 
 __all__ = ["RESULT", "EpochMetric", "MissingRun", "OriginalRow", "Outcome", "StatusRow", "SubnetworkRow"]
 
-RESULT = ("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure")
+RESULT = (
+    *("state", "val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs", "failure"),
+    *("val_metric", "test_metric"),
+)
 """Columns that must agree where two databases hold the same run; seconds, machine and time of storing may differ."""
 
 
@@ -52,6 +55,10 @@ class OriginalRow:
         What one FLOP is.
     fingerprint : mapping or None
         What the network computes on a fixed probe (`prunestats.runners.networks.fingerprint.Fingerprint`).
+    val_metric, test_metric : float or None
+        The study's metric in its own unit; None where it is the error.
+    metrics : mapping of str to mapping or None
+        All metrics by split, as a training of the user's own returned them.
     """
 
     key: str
@@ -73,6 +80,9 @@ class OriginalRow:
     environment_id: int | None = None
     flops_convention: Literal["multiply-adds"] = "multiply-adds"
     fingerprint: Mapping[str, Any] | None = None
+    val_metric: float | None = None
+    test_metric: float | None = None
+    metrics: Mapping[str, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,15 @@ from prunestats.db.storing.insert_once import content_hash, expect_same, find_ro
 from prunestats.errors import DatabaseError
 
 
-def store_study(connection: Connection, *, name: str, text: str, fingerprint: str, seed: int) -> int:
+def store_study(
+    connection: Connection,
+    *,
+    name: str,
+    text: str,
+    fingerprint: str,
+    seed: int,
+    metric: Mapping[str, Any] | None = None,
+) -> int:
     """Store a study; return its id.
 
     Parameters
@@ -30,6 +38,8 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
         Hash of everything that determines the results.
     seed : int
         Seed from which all random numbers of the study derive.
+    metric : mapping, optional
+        Fields of its `prunestats.metric.Metric`; None for the error.
 
     Returns
     -------
@@ -40,9 +50,8 @@ def store_study(connection: Connection, *, name: str, text: str, fingerprint: st
     DatabaseError
         If another study has this name.
     """
-    study_id = get_or_insert(
-        connection, schema.study, {"name": name}, {"text": text, "fingerprint": fingerprint, "seed": seed}
-    )
+    values = {"text": text, "fingerprint": fingerprint, "seed": seed, "metric": metric}
+    study_id = get_or_insert(connection, schema.study, {"name": name}, values)
     stored = connection.scalar(select(schema.study.c.fingerprint).where(schema.study.c.id == study_id))
     if stored != fingerprint:
         raise DatabaseError(

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
+from prunestats.metric import Metric, metric_of
 
-_REQUIRED = ("subnetwork", "flops", "params", "error")
+_COSTS = ("flops", "params")
 RUN_KEY = ("original", "space", "regime", "protocol", "subnetwork", "seed")
 
 
@@ -19,8 +20,9 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per run, with at least subnetwork, flops, params and error. A subnetwork may belong to several spaces
-        and regimes; its runs are then repeated in each.
+        One row per run, with at least subnetwork, flops, params and the metric: error, or the one that the frame is
+        marked with (`prunestats.metric.metric_of`). A subnetwork may belong to several spaces and regimes; its runs are
+        then repeated in each.
 
     Returns
     -------
@@ -30,10 +32,10 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ResultsError
-        For missing columns, columns that share a name, an empty frame, text or booleans in place of numbers, errors
-        outside [0, 1], missing or infinite values, costs that are not whole numbers of 1 or more, keys that are missing
-        in some runs only, regimes outside (0, 1], duplicate runs, or a subnetwork with two costs. No row is dropped
-        silently.
+        For missing columns, columns that share a name, an empty frame, text or booleans in place of numbers, a metric
+        outside its range, missing or infinite values, costs that are not whole numbers of 1 or more, keys that are
+        missing in some runs only, regimes outside (0, 1], duplicate runs, or a subnetwork with two costs. No row is
+        dropped silently.
 
     Examples
     --------
@@ -42,19 +44,24 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     prunestats.errors.ResultsError: error must be a fraction in [0, 1]; found 93.1 in subnetwork a: divide by 100?
     """
     check_columns(frame)
-    missing = [name for name in _REQUIRED if name not in frame.columns]
+    metrics = [one["name"] for one in frame.attrs.get("metrics", [])] or [metric_of(frame).name]
+    required = ("subnetwork", *_COSTS, *metrics)
+    missing = [name for name in required if name not in frame.columns]
     if missing:
         raise ResultsError(
-            f"a results frame needs the columns {', '.join(_REQUIRED)}; not found: {', '.join(missing)}: "
+            f"a results frame needs the columns {', '.join(required)}; not found: {', '.join(missing)}: "
             "make one with results_frame(...) or load_results(...)"
         )
     if frame.empty:
         raise ResultsError("a results frame needs at least one run; found none: check the filters it was loaded with")
-    for name in ("flops", "params", "error"):
+    for name in (*_COSTS, *metrics):
         _check_numbers(frame, name)
-        check_finite(frame, name)
+        if name in _COSTS or len(metrics) == 1:
+            check_finite(frame, name)
     _check_keys(frame)
-    _check_range(frame)
+    for name in metrics:
+        _check_metric(frame, metric_of(frame, name))
+    _check_costs(frame)
     _check_unique(frame)
     return frame
 
@@ -121,15 +128,21 @@ def _check_keys(frame: pd.DataFrame) -> None:
             )
 
 
-def _check_range(frame: pd.DataFrame) -> None:
-    error = frame["error"].to_numpy(dtype=float)
-    outside = (error < 0) | (error > 1)
+def _check_metric(frame: pd.DataFrame, metric: Metric) -> None:
+    values = frame[metric.name].to_numpy(dtype=float)
+    low = -np.inf if metric.low is None else metric.low
+    high = np.inf if metric.high is None else metric.high
+    outside = (values < low) | (values > high)
     if outside.any():
         raise ResultsError(
-            f"error must be a fraction in [0, 1]; found {error[outside][0]:g} in subnetwork "
-            f"{frame['subnetwork'].to_numpy()[outside][0]}: divide by 100?"
+            f"{metric.name} must be {'a fraction ' if metric.is_fraction else ''}in [{low:g}, {high:g}]; found "
+            f"{values[outside][0]:g} in subnetwork {frame['subnetwork'].to_numpy()[outside][0]}: "
+            f"{'divide by 100?' if metric.is_fraction else 'check its unit and range'}"
         )
-    for name in ("flops", "params"):
+
+
+def _check_costs(frame: pd.DataFrame) -> None:
+    for name in _COSTS:
         low = frame[name].to_numpy(dtype=float) < 1
         if low.any():
             raise ResultsError(

@@ -16,6 +16,7 @@ from prunestats.db.schema import tables as schema
 from prunestats.db.schema.upgrade import _MIGRATIONS, schema_version
 from prunestats.db.schema.views import VIEWS, create_views
 from prunestats.errors import DatabaseError
+from prunestats.metric import metric_of
 
 SAVED = Path(__file__).parents[1] / "saved"
 
@@ -269,7 +270,9 @@ def test_saved_databases_of_every_version_open(tmp_path, saved):
     frame = load_results(engine, state=None, bucket=100)
     assert frame["subnetwork"].tolist() == ["s1", "s1", "s2"]
     assert frame["widths"].tolist() == [(2, 8), (2, 8), (4, 4)]
-    assert frame["error"].tolist() == pytest.approx([0.1, float("nan"), 0.2], nan_ok=True)
+    metric, (first, last) = ("miou", (0.5, 0.8)) if saved.name >= "v5.db.gz" else ("error", (0.1, 0.2))
+    assert metric_of(frame).name == metric
+    assert frame[metric].tolist() == pytest.approx([first, float("nan"), last], nan_ok=True)
     assert frame["buckets"].tolist() == [2, 2, 2]
     measured = float("nan") if saved.name == "v1.db.gz" else 1.25
     assert frame["speedup_1"].tolist() == pytest.approx([measured, float("nan"), measured], nan_ok=True)

@@ -94,7 +94,7 @@ def test_an_outcome_is_new_once(engine, fill):
         log = connection.execute(select(schema.epoch_metric)).one()
     assert (run.val_error, run.test_error, run.val_loss, run.test_loss) == (0.1, 0.2, 0.3, 0.4)
     assert (run.train_loss, run.epochs, run.wall_s, run.failure, run.state) == (0.25, 2, 1.5, None, "done")
-    assert tuple(log) == (run.id, 0, None, 0.9, 3.0)
+    assert tuple(log) == (run.id, 0, None, 0.9, 3.0, None)
 
 
 def test_proxies_are_stored_averaged_over_seeds_and_fractions(url, engine, fill):
@@ -145,7 +145,7 @@ def test_a_run_that_diverged_is_a_row_without_its_numbers(engine, fill):
         epochs = connection.execute(select(schema.epoch_metric).order_by(schema.epoch_metric.c.epoch)).all()
     assert (run.val_error, run.val_loss, run.test_loss, run.train_loss) == (0.9, None, None, None)
     assert run.failure == "loss is nan in epoch 1"
-    assert [tuple(epoch)[2:] for epoch in epochs] == [(None, 0.9, 3.0), (None, 0.9, None)]
+    assert [tuple(epoch)[2:] for epoch in epochs] == [(None, 0.9, 3.0, None), (None, 0.9, None, None)]
 
 
 @pytest.mark.parametrize(
