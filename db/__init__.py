@@ -11,8 +11,9 @@ from prunestats.db.schema.opening import open_database
 from prunestats.db.sql.answer import QueryResult
 from prunestats.db.sql.read_only import query
 from prunestats.db.storing.analyses import AnalysisRow, find_analysis, list_analyses, rows_hash, store_analysis
+from prunestats.db.storing.leases import Holder, release_lease, take_lease
 from prunestats.db.storing.originals import find_original, rename_network, store_original, stored_originals
-from prunestats.db.storing.outcomes import missing_runs, store_outcome, store_outcomes
+from prunestats.db.storing.outcomes import has_run, missing_runs, store_outcome, store_outcomes
 from prunestats.db.storing.populations import store_population
 from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.storing.study import (
@@ -49,6 +50,7 @@ __all__ = [
     "AnalysisRow",
     "Declaration",
     "EpochMetric",
+    "Holder",
     "ImportSummary",
     "MergeSummary",
     "MissingRun",
@@ -69,6 +71,7 @@ __all__ = [
     "find_runs",
     "follow_ups",
     "forget_declaration",
+    "has_run",
     "import_results",
     "list_analyses",
     "load_results",
@@ -78,6 +81,7 @@ __all__ = [
     "query",
     "read",
     "refinements",
+    "release_lease",
     "remove_original",
     "remove_population",
     "remove_study",
@@ -100,6 +104,7 @@ __all__ = [
     "study_id",
     "study_progress",
     "study_status",
+    "take_lease",
     "upgrade_database",
     "vacuum_database",
     "write",

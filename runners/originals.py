@@ -75,7 +75,7 @@ def prepare_originals(
                 "none, and training gave others (another machine or version?): restore the file or use a new database"
             )
         write_atomically(weights_file(folder, task.key), result.weights)
-        ids[task.key] = _store_original(engine, original, result)
+        ids[task.key] = keep_original(engine, original, result)
         progress("originals", len(ids), total)
     return ids
 
@@ -96,7 +96,8 @@ def _keep_name(engine: Engine, original: PlannedOriginal, stored: str) -> None:
             rename_network(connection, original.task.key, original.task.network)
 
 
-def _store_original(engine: Engine, original: PlannedOriginal, result: TrainedOriginal) -> int:
+def keep_original(engine: Engine, original: PlannedOriginal, result: TrainedOriginal) -> int:
+    """Store a trained original, whose weights are in their file; return its row id."""
     task = original.task
     with write(engine) as connection:
         return store_original(
@@ -112,10 +113,7 @@ def _store_original(engine: Engine, original: PlannedOriginal, result: TrainedOr
                 cost=original.cost.to_dict(),
                 flops=original.flops,
                 params=original.params,
-                val_error=result.val_error,
-                test_error=result.test_error,
-                val_loss=result.val_loss,
-                test_loss=result.test_loss,
+                **result.metrics,
                 wall_s=result.wall_s,
                 weights_sha256=result.sha256,
                 environment_id=store_environment(connection, **result.environment),

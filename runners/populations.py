@@ -31,9 +31,12 @@ from prunestats.db import (
     study_progress,
     write,
 )
-from prunestats.errors import DatabaseError
+from prunestats.errors import DatabaseError, StudyChangedError
+from prunestats.metric import ERROR
 from prunestats.runners.execution.executors import Executor
+from prunestats.runners.execution.own_identity import own_training
 from prunestats.runners.execution.stale_workers import StaleWorkerError
+from prunestats.runners.execution.study_changes import study_changes
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
 from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
 from prunestats.runners.originals import original_weights
@@ -76,13 +79,34 @@ def stored_study(db: str | Path, name: str) -> StoredStudy:
     return StoredStudy(row, text, originals, bool(progress) and progress[0].missing == 0)
 
 
+def changed_study(planned: StudyPlan, stored: StoredStudy, *, replace: bool) -> int | None:
+    """Row id of the stored study that is to be replaced; None where none is stored or nothing differs.
+
+    Raises
+    ------
+    StudyChangedError
+        If it differs, unless `replace`.
+    """
+    changes = [] if stored.id is None else study_changes(planned, stored.text, stored.originals)
+    if not changes:
+        return None
+    if not replace:
+        raise StudyChangedError(planned.study.name, [(each.key, each.stored, each.now) for each in changes])
+    return stored.id
+
+
 def declare_study(connection: Connection, study: Study) -> int:
     """Store a study that is not stored yet; return its row id."""
     stored = study_id(connection, study.name)
     if stored is not None:
         return stored
     return store_study(
-        connection, name=study.name, text=study.model_dump_json(), fingerprint=study.fingerprint, seed=study.seed
+        connection,
+        name=study.name,
+        text=study.model_dump_json(),
+        fingerprint=study.fingerprint,
+        seed=study.seed,
+        metric=None if study.measured == ERROR else study.measured.to_dict(),
     )
 
 
@@ -143,7 +167,7 @@ def store_populations(
                 subnetworks=_subnetwork_rows(population),
             )
         protocol_id = store_protocol(
-            connection, key=content_key(protocol.parameters), name=protocol.name, parameters=protocol.parameters
+            connection, key=content_key(planned.protocol), name=protocol.name, parameters=planned.protocol
         )
         store_plan(connection, study_id=study, protocol_id=protocol_id, seeds=protocol.seeds)
         remove_unused(connection, drawn)
@@ -171,14 +195,14 @@ def execute_runs(
     """Execute and store the missing runs, yielding the state of each as it is stored."""
     if not todo:
         return
-    protocol = planned.study.protocol.parameters
+    own = own_training(planned.study)
     originals = {original.task.key: original.task for original in planned.originals}
     executor = pool()
     weights = {
         original.task.key: executor.share(original_weights(engine, original, folder)) for original in planned.originals
     }
     tasks = (
-        run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, protocol, run.seed)
+        run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, planned.protocol, run.seed, own)
         for run in todo
     )
     for task, result in executor.map(

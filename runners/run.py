@@ -12,15 +12,15 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from prunestats.db import missing_runs, open_database, read, stored_originals, write
-from prunestats.errors import StudyChangedError
+from prunestats.errors import StudyError
 from prunestats.runners.execution.executors import Executor, lazy_executor
-from prunestats.runners.execution.study_changes import study_changes
 from prunestats.runners.execution.study_plan import StudyPlan, network_depth, plan_study
 from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
-from prunestats.runners.populations import StoredStudy, declare_study, execute_runs, store_populations, stored_study
+from prunestats.runners.populations import changed_study, declare_study, execute_runs, store_populations, stored_study
 from prunestats.runners.study.file import Study, read_study
+from prunestats.runners.study.tables import ASK
 
 Progress = Callable[[str, int, int], None]
 
@@ -177,10 +177,15 @@ def run_plan(
         If the stored study of this name differs, unless `replace`.
     """
     started = time.perf_counter()
+    if planned.study.protocol.train == ASK:
+        raise StudyError(
+            "expected a recipe in [protocol], or train = 'module:function'; found neither, so that its runs are asked "
+            "for in Python: for run in prunestats.ask(...)"
+        )
     stored = stored_study(db, planned.study.name)
-    replaced = _replaced(planned, stored, replace)
+    replaced = changed_study(planned, stored, replace=replace)
     if not stored.is_complete or replaced is not None:
-        try_originals(planned)
+        try_originals(planned, only_short=True)
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
     if replaced is None:
@@ -206,16 +211,6 @@ def run_plan(
     left = len(missing) - done - broken
     notes = _unverified(originals)
     return RunSummary(planned.study.name, total, before, done, broken, left, time.perf_counter() - started, notes)
-
-
-def _replaced(planned: StudyPlan, stored: StoredStudy, replace: bool) -> int | None:
-    """Row id of the stored study that is to be replaced; None where none is stored or nothing differs."""
-    changes = [] if stored.id is None else study_changes(planned, stored.text, stored.originals)
-    if not changes:
-        return None
-    if not replace:
-        raise StudyChangedError(planned.study.name, [(each.key, each.stored, each.now) for each in changes])
-    return stored.id
 
 
 def _unverified(originals: Sequence[Row[Any]]) -> tuple[str, ...]:

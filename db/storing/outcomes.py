@@ -69,6 +69,13 @@ def missing_runs(connection: Connection, *, study_id: int, protocol_id: int, see
     ]
 
 
+def has_run(connection: Connection, run: MissingRun, protocol_id: int) -> bool:
+    """Return whether a run is stored by now."""
+    table = schema.run
+    mine = (table.c.subnetwork_id == run.subnetwork_id, table.c.protocol_id == protocol_id, table.c.seed == run.seed)
+    return connection.scalar(select(table.c.id).where(*mine)) is not None
+
+
 def store_outcome(
     connection: Connection,
     *,

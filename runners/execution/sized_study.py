@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.data.datasets import load_data
+from prunestats.runners.data.no_data import load_any
 from prunestats.runners.execution.dask_cluster import default_workers
 from prunestats.runners.execution.study_plan import StudyPlan, plan_originals, plan_populations, plan_study
 from prunestats.runners.execution.timing import time_trial
@@ -72,7 +72,7 @@ def sized_study(draft: ShortStudy, *, minutes: float, workers: int | None = None
         If the network or the data cannot be used, or too few subnetworks lie in a regime.
     """
     workers = default_workers() if workers is None else workers
-    draft = replace(draft, training_images=len(load_data(**parse_study(draft.text).data.model_dump()).train))
+    draft = replace(draft, training_images=len(load_any(parse_study(draft.text).data_table).train))
     data, originals = plan_originals(parse_study(draft.text))
     tolerance, most = _tolerance(parse_study(draft.text), originals[0].cost)
     draft = replace(draft, tolerance=tolerance, size=replace(draft.size, subnetworks=_SUBNETWORKS[-1]))

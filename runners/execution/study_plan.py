@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,8 +14,15 @@ from torch import nn
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.data.datasets import Data
+from prunestats.runners.data.no_data import load_any
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
+from prunestats.runners.execution.own_identity import (
+    evaluation_identity,
+    own_training_of,
+    protocol_parameters,
+    training_identity,
+)
 from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import OriginalTask
@@ -79,6 +87,11 @@ class StudyPlan:
     originals: tuple[PlannedOriginal, ...]
     populations: tuple[PlannedPopulation, ...]
 
+    @cached_property
+    def protocol(self) -> dict[str, Any]:
+        """Parameters that identify the protocol, on which the results of runs depend."""
+        return protocol_parameters(self.study)
+
     @property
     def n_runs(self) -> int:
         """Number of runs: distinct subnetworks times seeds, as a subnetwork in two populations is trained once."""
@@ -127,13 +140,14 @@ def network_depth(originals: Sequence[PlannedOriginal]) -> int:
 def plan_originals(study: Study, stored: Sequence[StoredOriginal] = ()) -> tuple[Data, list[PlannedOriginal]]:
     """Load the data of a study and trace its originals; nothing is sampled."""
     with _naming("data"):
-        data = load_data(**study.data.model_dump())
+        data = load_any(study.data_table)
     originals = []
     for number, config in enumerate(study.originals):
         network, recipe = _plan_network(study, number, data)
         probe = probe_of(config.network, network.flops, network.fingerprint)
         for seed in config.seeds:
-            task = OriginalTask(network.key(seed, stored), config.network, study.data.model_dump(), recipe, seed, probe)
+            key, own = network.key(seed, stored), own_training_of(study, config)
+            task = OriginalTask(key, config.network, study.data_table, recipe, seed, probe, own)
             originals.append(PlannedOriginal(task, network))
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
@@ -146,26 +160,35 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
     with _naming(f"originals.{number}.network"):
         network = build_network(config.network, num_classes=data.num_classes, seed=0)
         traced = trace(network, example)
-        check_outputs(config.network, network, example, data.num_classes)
-        found = _fingerprint(config.network, network, data, traced.flops)
-    with _naming(f"originals.{number}.checkpoint"):
-        identity, recipe = _recipe(config, network)
+        # a training of the user's own may take outputs of any kind
+        classifies = config.train is None and study.protocol.train is None
+        if classifies:
+            check_outputs(config.network, network, example, data.num_classes)
+        found = _fingerprint(config.network, network, data, traced.flops, classifies)
+    with _naming(f"originals.{number}.{'train' if config.train else 'checkpoint'}"):
+        identity, recipe = _recipe(study, config, network)
+    if study.protocol.train is not None:
+        with _naming("protocol.train"):
+            protocol_parameters(study)
     with _naming("protocol.criterion"):
         check_criterion(traced, study.protocol.criterion)
-    dataset = f"{study.data.name}-{data.digest[:8]}"
+    dataset = (
+        f"{study.data.name}-{data.digest[:8]}" if study.data else f"input-{'x'.join(map(str, config.input or ()))}"
+    )
     costs = traced.cost, traced.flops, traced.params
     return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
 
 
-def _fingerprint(name: str, network: nn.Module, data: Data, flops: int) -> Fingerprint:
-    """Fingerprint of a network, whose outputs in training mode are checked before; an error names the user's line."""
+def _fingerprint(name: str, network: nn.Module, data: Data, flops: int, classifies: bool) -> Fingerprint:
+    """Fingerprint of a network, and a check of a classifier's training outputs; an error names the user's line."""
     image = data.example_input
     found: list[Fingerprint] = []
 
     def probe() -> None:
         # of two images, as batch norm refuses a single value per channel
         pair = image.expand(2, *image.shape[1:])
-        check_training_outputs(name, copy.deepcopy(network), pair, data.num_classes)
+        if classifies:
+            check_training_outputs(name, copy.deepcopy(network), pair, data.num_classes)
         found.append(fingerprint(name, network, tuple(image.shape[1:]), flops))
 
     with torch.random.fork_rng(devices=[]):
@@ -173,11 +196,12 @@ def _fingerprint(name: str, network: nn.Module, data: Data, flops: int) -> Finge
     return found[0]
 
 
-def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+def _recipe(study: Study, config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
     """Identity of an original's weights, and the recipe by which a worker makes or loads them."""
     if config.checkpoint is None:
-        return config.recipe, config.recipe
-    identity = {"sha256": checkpoint_sha256(config.checkpoint)}
+        own = training_identity(study, config)
+        return (config.recipe, config.recipe) if own is None else (own, own)
+    identity = {"sha256": checkpoint_sha256(config.checkpoint), **evaluation_identity(study, config)}
     load_checkpoint(network, config.checkpoint)
     return identity, {"checkpoint": config.checkpoint, **identity}
 

@@ -18,13 +18,15 @@ from torch import nn
 from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import Data, ImageSplit
+from prunestats.runners.execution.own_trial import OwnStep, try_own_functions
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
+from prunestats.runners.execution.worker import layout_of
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
-from prunestats.runners.training.device import device, memory_layout, place_data, place_network
+from prunestats.runners.training.device import device, place_data, place_network
 from prunestats.runners.training.loop import evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.recipe import Recipe
@@ -63,6 +65,8 @@ class Trial:
         Seconds to build and trace it, as each worker does once.
     diverged : tuple of str
         The steps after which a loss was not finite, in words; a run that does so is stored as failed.
+    own : tuple of OwnStep
+        Calls of the user's own functions.
     """
 
     original: PlannedOriginal
@@ -73,14 +77,17 @@ class Trial:
     checkpoint: str
     prepare_s: float
     diverged: tuple[str, ...]
+    own: tuple[OwnStep, ...] = ()
 
 
-def try_originals(planned: StudyPlan) -> tuple[Trial, ...]:
+def try_originals(planned: StudyPlan, *, only_short: bool = False) -> tuple[Trial, ...]:
     """Take one training step and one evaluation of every original, and of a subnetwork of it in every regime.
 
     Parameters
     ----------
     planned : StudyPlan
+    only_short : bool
+        Call only those functions of the user's own that read `context.trial`.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def try_originals(planned: StudyPlan) -> tuple[Trial, ...]:
     for original in planned.originals:
         distinct.setdefault(kind(original), original)
     with as_worker():
-        return tuple(_try(planned, original) for original in distinct.values())
+        return tuple(_try(planned, original, only_short) for original in distinct.values())
 
 
 def kind(original: PlannedOriginal) -> str:
@@ -123,19 +130,28 @@ def as_worker() -> Iterator[None]:
         torch.cuda.empty_cache()  # for the workers of the same GPU
 
 
-def _try(planned: StudyPlan, original: PlannedOriginal) -> Trial:
+def _try(planned: StudyPlan, original: PlannedOriginal, only_short: bool) -> Trial:
     task, started = original.task, time.perf_counter()
     rng = derived_rng(task.seed, task.key, "trial")
     torch.manual_seed(torch_seed(rng))
     network = build_network(task.network, num_classes=planned.data.num_classes, seed=torch_seed(rng))
     traced = trace(network, planned.data.example_input)
-    layout = memory_layout(network, planned.data.example_input)
+    layout = layout_of(network, planned.data, original.task.own)
     read = load_checkpoint(network, task.recipe["checkpoint"]) if "checkpoint" in task.recipe else ""
     network = place_network(network, layout)
     trial = Trial(original, network, traced, (), layout, read, time.perf_counter() - started, ())
-    diverged = [_try_dense(planned, trial, rng)]
+    smallest = list(_smallest(planned, original))
+    by_own = planned.study.protocol.train is not None
+    if by_own or original.task.own is not None:
+        own = try_own_functions(
+            planned, original, network, traced, [(one.flops, kept) for one, kept in smallest], only_short=only_short
+        )
+        trial = replace(trial, own=own)
+    diverged = [] if original.task.own is not None else [_try_dense(planned, trial, rng)]
+    if by_own:
+        return replace(trial, diverged=tuple(filter(None, diverged)))
     pruned = []
-    for regime, widths in _smallest(planned, original):
+    for regime, widths in smallest:
         small, problem = _try_subnetwork(planned, trial, regime, widths, rng)
         pruned.append((regime, small))
         diverged.append(problem)

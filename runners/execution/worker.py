@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import safetensors.torch
@@ -19,8 +19,19 @@ import torch
 from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
-from prunestats.runners.data.datasets import Data, load_data
-from prunestats.runners.execution.stale_workers import refuse_another_network
+from prunestats.runners.data.datasets import Data
+from prunestats.runners.data.no_data import load_any
+from prunestats.runners.execution.own_runs import (
+    OwnRun,
+    own_data,
+    own_outcome,
+    own_seed,
+    pruned_network,
+    reason_of,
+    refuse_another_source,
+    train_own,
+)
+from prunestats.runners.execution.stale_workers import StaleWorkerError, refuse_another_network
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.networks.weights import safetensors_bytes
@@ -30,6 +41,7 @@ from prunestats.runners.study.file import content_key
 from prunestats.runners.training.device import environment, memory_layout, place_data, place_network
 from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, evaluate, train
+from prunestats.runners.training.own_training import OwnTraining, columns
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
 from prunestats.runners.training.recipe import Recipe
@@ -40,7 +52,9 @@ from prunestats.runners.training.seeds import derived_rng, torch_seed
 class OriginalTask:
     """An original to train: network, data, recipe and seed, and the key that identifies them.
 
-    `probe` is what a worker's own build of the user's network must compute: FLOPs of one image, and a hash.
+    `probe` is what a worker's own build of the user's network must compute: FLOPs of one image, and a hash. `own` are
+    the functions by which it is trained, or its checkpoint evaluated, where they are the user's own; `folder` is that
+    of its training.
     """
 
     key: str
@@ -49,17 +63,16 @@ class OriginalTask:
     recipe: dict[str, Any]
     seed: int
     probe: tuple[int, str] | None = None
+    own: OwnTraining | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)
 class TrainedOriginal:
-    """A trained original: its weights as safetensors bytes, and its metrics."""
+    """A trained original: its weights as safetensors bytes, and its metrics as columns of the database."""
 
     weights: bytes
-    val_error: float
-    test_error: float
-    val_loss: float
-    test_loss: float
+    metrics: dict[str, Any]
     wall_s: float
     environment: dict[str, Any]
 
@@ -71,7 +84,10 @@ class TrainedOriginal:
 
 @dataclass(frozen=True)
 class RunTask:
-    """One run: a subnetwork of an original, a protocol and a seed."""
+    """One run: a subnetwork of an original, a protocol and a seed.
+
+    `own` are the functions by which it is trained where they are the user's own, and `folder` that of its training.
+    """
 
     original_key: str
     subnetwork_key: str
@@ -80,6 +96,8 @@ class RunTask:
     protocol_key: str
     protocol: dict[str, Any]
     seed: int
+    own: OwnTraining | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,10 +134,12 @@ def run_task(
     widths: Sequence[int],
     protocol: dict[str, Any],
     seed: int,
+    own: OwnTraining | None = None,
+    folder: str = "",
 ) -> RunTask:
     """The task of one run."""
     key = training_key(protocol)
-    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed)
+    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed, own, folder)
 
 
 def training_key(protocol: dict[str, Any]) -> str:
@@ -132,29 +152,37 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
     started = time.perf_counter()
     with _TORCH_LOCK:
         torch.set_num_threads(1)
-        data = load_data(**task.data)
+        data = load_any(task.data)
         rng = derived_rng(task.seed, task.key)
         network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng))
         refuse_another_network(task.network, task.probe, data)
-        layout = memory_layout(network, data.example_input)
+        layout = layout_of(network, data, task.own)
         network, data = place_network(network, layout), place_data(data, layout)
         if "checkpoint" in task.recipe:
             load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
-        else:
+        if task.own is not None:
+            metrics = _train_by_own_function(network, task, data)
+        elif "checkpoint" not in task.recipe:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
                 train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
-        val_error, val_loss = evaluate(network, data.validation)
-        test_error, test_loss = evaluate(network, data.test)
-    return TrainedOriginal(
-        safetensors_bytes(network),
-        val_error,
-        test_error,
-        val_loss,
-        test_loss,
-        time.perf_counter() - started,
-        environment(),
-    )
+        if task.own is None:
+            metrics = dict(zip(("val_error", "val_loss"), evaluate(network, data.validation), strict=True))
+            metrics |= dict(zip(("test_error", "test_loss"), evaluate(network, data.test), strict=True))
+    return TrainedOriginal(safetensors_bytes(network), metrics, time.perf_counter() - started, environment())
+
+
+def _train_by_own_function(network: nn.Module, task: OriginalTask, data: Data) -> dict[str, Any]:
+    assert task.own is not None
+    if task.own.train is not None:
+        refuse_another_source(task.own.train, str(task.recipe["train"]), StaleWorkerError)
+    run = OwnRun(task.own, task.folder, own_seed(derived_rng(task.seed, task.key, "training")))
+    return columns(train_own(network, run, own_data(data), dense=True)[0], task.own.metric)
+
+
+def layout_of(network: nn.Module, data: Data, own: OwnTraining | None) -> torch.memory_format:
+    """Memory format of a network: contiguous for trainings of the user's own, whose code may rely on it."""
+    return torch.contiguous_format if own is not None else memory_layout(network, data.example_input)
 
 
 def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
@@ -174,6 +202,8 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
         torch.set_num_threads(1)
         try:
             prepared = prepare_original(original, weights)
+            if task.own is not None:
+                return _run_own(task, prepared, started)
             network, train_loss = _prune_and_train(task, prepared, log, measured)
             test_error, test_loss = evaluate(network, prepared.data.test)
             wall_s = time.perf_counter() - started
@@ -214,6 +244,23 @@ def _prune_and_train(
     )
 
 
+def _run_own(task: RunTask, prepared: PreparedOriginal, started: float) -> tuple[Outcome, nn.Module | None]:
+    assert task.own is not None
+    assert task.own.train is not None
+    refuse_another_source(task.own.train, str(task.protocol["train"]), StaleWorkerError)
+    rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
+    try:
+        network = pruned_network(prepared.network, prepared.trace, task.widths, task.protocol, rng)
+        run = OwnRun(task.own, task.folder, own_seed(rng))
+        outcome = own_outcome(network, run, own_data(prepared.data), started)
+        if task.protocol.get("latency"):
+            measured: dict[str, Any] = latency_columns(network, prepared.network, prepared.data.example_input)
+            outcome = replace(outcome, **measured)
+    except Exception as error:  # whatever the user's code raises is the reason of a failed run
+        return failed(reason_of(error), time.perf_counter() - started), None
+    return outcome, network
+
+
 def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...] = ()) -> Outcome:
     """The outcome of a failed run, with its reason in one line."""
     epochs = log[-1].epoch if log else None
@@ -226,12 +273,12 @@ def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal
     """The trained original of a task, cached for later tasks of the same process."""
     found = _prepared.get(original.key)
     if found is None:
-        data = load_data(**original.data)
+        data = load_any(original.data)
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
         refuse_another_network(original.network, original.probe, data)
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
-        layout = memory_layout(network, data.example_input)
+        layout = layout_of(network, data, original.own)
         found = _prepared[original.key] = PreparedOriginal(
             place_network(network, layout), traced, place_data(data, layout), layout
         )

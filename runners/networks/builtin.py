@@ -148,7 +148,8 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
         A name in `NETWORKS`; ``"torchvision:NAME"`` or ``"timm:NAME"`` where that package is installed; or
         ``"module:name"`` of your own function, ``nn.Module`` subclass or ``nn.Module`` instance.
     num_classes : int
-        Outputs. Your own function or class receives it where its signature has it.
+        Outputs. Your own function or class receives it where its signature has it. 0 stands for the network's own
+        default, where the data have no classes.
     seed : int, optional
         Seed of the weights; torch's global generator is not changed. Without it, the weights come from that generator.
         An instance is copied with the weights that it has, whatever the seed.
@@ -168,11 +169,12 @@ def build_network(name: str, *, num_classes: int = 10, seed: int | None = None) 
     77754
     """
     build = _find(name)
+    classes = {"num_classes": num_classes} if num_classes else {}
     if seed is None:
-        return build(num_classes=num_classes)
+        return build(**classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build(num_classes=num_classes)
+        return build(**classes)
 
 
 def is_own(name: str) -> bool:
@@ -206,7 +208,7 @@ _ARGUMENTS = {
 }
 
 
-def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
+def _from_collection(collection: str, name: str, **classes: int) -> nn.Module:
     module, function, fresh = _COLLECTIONS[collection]
     try:
         create = getattr(import_module(module), function)
@@ -221,13 +223,13 @@ def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
             f"version that fits torch {torch.__version__}?"
         ) from error
     try:
-        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
+        network: nn.Module = create(name, **classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(f"network '{collection}:{name}': {collection} has no such network ({_line(error)})") from error
     except (AttributeError, OSError, TypeError) as error:
         raise InputError(
-            f"network '{collection}:{name}' cannot be built with {num_classes} classes and random weights: does it "
-            f"classify images? ({_line(error)})"
+            f"network '{collection}:{name}' cannot be built with {classes.get('num_classes', 'its own')} classes and "
+            f"random weights: does it classify images? ({_line(error)})"
         ) from error
     return network
 

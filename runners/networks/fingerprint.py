@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from prunestats.runners.networks.probe import OwnRandomness, fill_parameters, global_seeds, uniform
 from prunestats.runners.networks.sources import definitions, layers
+from prunestats.runners.outputs import floating
 
 # Multiply-adds of one image, above which fewer images are probed: ImageNet's networks then take seconds, not a minute.
 _COSTLY = 200_000_000
@@ -132,7 +133,7 @@ def _behaviour(network: nn.Module, shape: tuple[int, ...], precision: torch.dtyp
         images = (1.7 * (2 * uniform(shape, "images") - 1)).to(precision)
         with torch.no_grad():
             evaluation = _projected(probed.eval()(images))
-        outputs = probed.train()(images)
+        outputs = _training_outputs(probed, images)
         _weighted(outputs).sum().backward()
         gradients = [number for parameter in probed.parameters() for number in _gradient(parameter)]
         buffers = [_finite(float(buffer.double().norm())) for buffer in probed.buffers()]
@@ -164,14 +165,30 @@ def _copy(network: nn.Module, precision: torch.dtype) -> Iterator[nn.Module]:
         torch.set_num_threads(threads)
 
 
-def _weighted(outputs: Tensor) -> Tensor:
-    """Weighted sums of the outputs of each image, shape (images, projections)."""
-    flat = outputs.flatten(1)
+def _training_outputs(network: nn.Module, images: Tensor) -> Any:
+    """Outputs in training mode; in evaluation mode where that also needs targets, as with detectors."""
+    try:
+        return network.train()(images)
+    except (TypeError, ValueError, AssertionError, AttributeError):
+        return network.eval()(images)
+
+
+def _weighted(outputs: Any) -> Tensor:
+    """Weighted sums of the outputs of each image, shape (images, projections); of all images, shape (1, projections).
+
+    Several tensors are put beside each other, by image where each has one entry an image.
+    """
+    found = floating(outputs)
+    images = {len(one) if one.dim() else 0 for one in found}
+    if len(images) == 1 and 0 not in images:
+        flat = torch.cat([one.flatten(1) for one in found], dim=1) if len(found) > 1 else found[0].flatten(1)
+    else:
+        flat = torch.cat([one.flatten() for one in found])[None]
     return flat @ (2 * uniform((flat.shape[1], _PROJECTIONS), "projections") - 1).to(flat.dtype)
 
 
-def _projected(outputs: Tensor) -> list[float]:
-    return list(map(_finite, _weighted(outputs.detach()).flatten().tolist()))
+def _projected(outputs: Any) -> list[float]:
+    return list(map(_finite, _weighted(outputs).detach().flatten().tolist()))
 
 
 def _finite(value: float) -> float:

@@ -40,7 +40,7 @@ def definitions(built_as: str, network: nn.Module) -> dict[str, str]:
                 continue
             name = getattr(node, "name", "statements outside of functions and classes")
             key = f"{module.__name__}: {name}"
-            content = found.get(key, "") + ast.dump(_without_docstrings(node))
+            content = found.get(key, "") + ast.dump(without_docstrings(node))
             found[key] = hashlib.sha256(content.encode()).hexdigest()[:16]
     return found
 
@@ -50,7 +50,7 @@ def _own_modules(builder: str, network: nn.Module) -> list[ModuleType]:
     todo, found = sorted(names), {}
     while todo:
         module = sys.modules.get(todo.pop())
-        if module is None or module.__name__ in found or not _is_own(module):
+        if module is None or module.__name__ in found or not is_own(module):
             continue
         found[module.__name__] = module
         todo += _imported_by(module)
@@ -64,7 +64,8 @@ def _imported_by(module: ModuleType) -> Iterator[str]:
             yield name
 
 
-def _is_own(module: ModuleType) -> bool:
+def is_own(module: ModuleType) -> bool:
+    """Whether a module is the user's: a file outside of the standard library, installed packages and this one."""
     file = getattr(module, "__file__", None)
     if not file or not str(file).endswith(".py") or module.__name__.partition(".")[0] == "prunestats":
         return False
@@ -72,7 +73,8 @@ def _is_own(module: ModuleType) -> bool:
     return path.is_file() and not any(path.is_relative_to(folder) for folder in _INSTALLED)
 
 
-def _without_docstrings(node: ast.AST) -> ast.AST:
+def without_docstrings(node: ast.AST) -> ast.AST:
+    """A syntax tree without docstrings, changed in place."""
     for each in ast.walk(node):
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(each):
             each.body = each.body[1:] or [ast.Pass()]

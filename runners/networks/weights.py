@@ -23,6 +23,12 @@ def weights_folder(driver: str, database: str | None) -> Path:
     return Path("prunestats.originals")
 
 
+def run_folder(driver: str, database: str | None, key: str) -> Path:
+    """Folder of the files of one run while it is trained: beside the SQLite file, else in the working folder."""
+    beside = weights_folder(driver, database)
+    return beside.with_name(f"{beside.stem}.runs") / key
+
+
 def weights_match(path: Path, sha256: str) -> bool:
     """Whether the file exists with the stored hash."""
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from prunestats.errors import TraceError
+from prunestats.runners.outputs import floating
 
 # All names under which torch offers a concatenation, and a view of a tensor in another shape.
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
@@ -105,7 +106,9 @@ class _WithMarkers(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         with _InsertMarkers(self.markers):
-            return self.network(self.image(x))
+            outputs = floating(self.network(self.image(x)))
+        # constants, such as a grid of positions, are no part of the graph
+        return [output for output in outputs if output.grad_fn is not None] or outputs
 
 
 class _InsertMarkers(TorchFunctionMode):

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.cost.model import CostModel, Layer, Terms
 from prunestats.errors import TraceError
+from prunestats.runners.outputs import floating
 from prunestats.runners.pruning.coupling import Channels, coupled_groups, independent_groups
 from prunestats.runners.pruning.dependency_graph import dependency_graph
 from prunestats.runners.pruning.traced import Trace, TracedLayer
@@ -131,16 +132,14 @@ def _feature_map_sizes(network: nn.Module, modules: dict[str, nn.Module], exampl
     finally:
         for handle in handles:
             handle.remove()
-    if not isinstance(result, Tensor):
-        raise TraceError(f"the network must return one tensor of logits; found a {type(result).__name__}")
-    if result.dim() != 2 or not result.is_floating_point():
-        kind = str(result.dtype).removeprefix("torch.")
+    outputs = floating(result)
+    if not outputs:
         raise TraceError(
-            f"the network must return logits of shape (1, classes) for one image; found {kind} of shape "
-            f"{tuple(result.shape)}: return the outputs of its last layer"
+            f"the network must return a tensor of floating-point numbers, or a nest of them; found a "
+            f"{type(result).__name__} without any: return the outputs of its last layers"
         )
-    if not torch.isfinite(result).all():
-        raise TraceError("the network must return finite logits; found NaN or infinity for one image")
+    if not all(torch.isfinite(output).all() for output in outputs):
+        raise TraceError("the network must return finite numbers; found NaN or infinity for one image")
     for name in modules:
         if name not in sizes:
             raise TraceError(f"layer {name!r} takes no part in the forward pass: remove it from the network")

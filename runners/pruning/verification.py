@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunestats.errors import TraceError
+from prunestats.runners.outputs import floating
 from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.pruning.traced import Trace
 
@@ -59,7 +60,7 @@ def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> TraceE
     expected, _ = _outputs(mask_filters(dense, trace, marks), trace, image)
     found, failure = _outputs(small, trace, image)
     for name, output in found.items():
-        if not _same(_only_kept(expected[name], name, trace, marks), output):
+        if name not in expected or not _same(_only_kept(expected[name], name, trace, marks), output):
             return TraceError(
                 f"{_named(name)} cannot be traced: its output differs when filters before it are pruned instead of "
                 "masked (are channels mixed, reordered or counted between layers?)"
@@ -78,7 +79,7 @@ def _mismatch(network: nn.Module, trace: Trace, example_input: Tensor) -> TraceE
 
 
 def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str, Tensor], Exception | None]:
-    """Outputs of the layers by name, and of the network under the empty name; and the error that stopped it, if any."""
+    """Outputs of the layers by name, and of the network by "#0", "#1" ...; and the error that stopped it, if any."""
     outputs: dict[str, Tensor] = {}
     modules = dict(network.named_modules())
     handles = [
@@ -88,7 +89,7 @@ def _outputs(network: nn.Module, trace: Trace, image: Tensor) -> tuple[dict[str,
     failure = None
     try:
         with torch.no_grad():
-            outputs[""] = network(image)
+            outputs |= {f"#{number}": output for number, output in enumerate(floating(network(image)))}
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         failure = error
     finally:
@@ -137,4 +138,4 @@ def _fill(values: Tensor | None, draw: Callable[..., Tensor], shift: float, gene
 
 
 def _named(name: str) -> str:
-    return f"layer {name!r}" if name else "the output of the network"
+    return "the output of the network" if name.startswith("#") else f"layer {name!r}"

@@ -8,15 +8,26 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from prunestats.errors import InputError, StudyError
+from prunestats.metric import ERROR, Metric
+from prunestats.runners.study.own_training import check_own_training, with_own_training
 from prunestats.runners.study.tables import (
     Count,
     DataConfig,
+    MetricConfig,
     Name,
     OriginalConfig,
     ProtocolConfig,
@@ -75,18 +86,39 @@ class Study(StudyTable):
     ('demo', [0.5, 0.25, 0.1])
     """
 
-    later_keys = frozenset({"refines", "searches"})
+    later_keys = frozenset({"refines", "searches", "metric"})
 
     name: Name
     seed: Seed = 0
     refines: Name | None = None
     searches: Name | None = None
-    data: DataConfig = DataConfig()
+    metric: MetricConfig | None = None
+    data: DataConfig | None = DataConfig()
     originals: Annotated[tuple[OriginalConfig, ...], Field(min_length=1)]
     regimes: RegimesConfig
     spaces: Annotated[tuple[SpaceConfig, ...], Field(min_length=1)]
     population: PopulationConfig = PopulationConfig()
     protocol: ProtocolConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, table: Any) -> Any:
+        return with_own_training(table) if isinstance(table, dict) else table
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_own_training(self.data, self.originals, self.protocol, self.metric)
+        return self
+
+    @property
+    def measured(self) -> Metric:
+        """The metric by which its subnetworks are selected and reported."""
+        return ERROR if self.metric is None else self.metric.metric
+
+    @property
+    def data_table(self) -> dict[str, Any]:
+        """What `load_any` loads: the table ``[data]``, or the shape of an input where the study loads no data."""
+        return {"input": list(self.originals[0].input or ())} if self.data is None else self.data.model_dump()
 
     @property
     def regime_bands(self) -> list[Regime]:
@@ -96,7 +128,7 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        content = self.model_dump(mode="json", exclude={"data": {"folder"}})
+        content = self.model_dump(mode="json", exclude={"data": {"folder"}} if self.data else None)
         for original in content["originals"]:
             if "checkpoint" in original:
                 original["checkpoint"] = Path(original["checkpoint"]).name
@@ -218,7 +250,7 @@ def _first_line(error: ValidationError) -> str:
         return f"{key} is missing: `prunestats init` shows every key"
     expected = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], dict):
-        return f"{key}: {expected}"
+        return f"{key}: {expected}" if key else expected
     return f"{key}: {expected[0].lower() + expected[1:]}; found {first['input']!r}"
 
 

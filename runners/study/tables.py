@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from prunestats.metric import Metric
 from prunestats.runners.networks.builtin import NETWORKS
 
 Part = Annotated[float, Field(gt=0, lt=1)]
@@ -23,6 +26,15 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 # Names stand in titles and tables of reports; 200 characters still fit on a few lines.
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _own_function(name: str) -> str:
+    if name != "ask" and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        raise ValueError("must be module:function, as 'task:train' for the function train in task.py")
+    return name
+
+
+OwnFunction = Annotated[str, AfterValidator(_own_function)]
 
 
 class StudyTable(BaseModel):
@@ -113,20 +125,56 @@ class RecipeConfig(StudyTable):
         return self
 
 
+ASK = "ask"
+"""What `train` is where runs are handed out and trained elsewhere, by `prunestats.ask`."""
+
+
+def trained_elsewhere(table: dict[str, Any]) -> dict[str, Any]:
+    """A table with `train`, completed by the required keys of a recipe, which have no effect beside it.
+
+    Raises
+    ------
+    ValueError
+        For a key of the recipe beside `train`.
+    """
+    if table.get("train") is None:
+        if table.get("version") is not None:
+            raise ValueError(f"version = {table['version']!r} makes no sense without train, whose version it is")
+        return table
+    key = next((key for key in table if key in RecipeConfig.model_fields), None)
+    # a stored study holds the completed keys
+    if key is not None and {name: table[name] for name in table if name in _COMPLETED} != _COMPLETED:
+        raise ValueError(f"{key} = {table[key]!r} makes no sense beside train, which brings its own recipe")
+    return {**table, **_COMPLETED}
+
+
+_COMPLETED: dict[str, Any] = {"epochs": 0, "learning_rate": 1.0}
+
+
 class OriginalConfig(RecipeConfig):
     """``[[originals]]``: a network that is trained once for each seed, or loaded from a checkpoint."""
 
-    later_keys = RecipeConfig.later_keys | {"checkpoint"}
+    later_keys = RecipeConfig.later_keys | {"checkpoint", "input", "train", "evaluate", "version"}
 
     network: str
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     checkpoint: Annotated[str, Field(min_length=1)] | None = None
+    input: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    train: OwnFunction | None = None
+    evaluate: OwnFunction | None = None
+    version: Name | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _not_trained(cls, table: Any) -> Any:
-        if not isinstance(table, dict) or table.get("checkpoint") is None:
+        if not isinstance(table, dict):
             return table
+        if table.get("checkpoint") is None:
+            return trained_elsewhere(table)
+        if table.get("train") is not None:
+            raise ValueError(
+                f"train = {table['train']!r} makes no sense with a checkpoint, which is not trained further"
+            )
         if set(table) & set(RecipeConfig.model_fields):
             key = next(key for key in table if key in RecipeConfig.model_fields)
             raise ValueError(f"{key} = {table[key]!r} makes no sense with a checkpoint, which is not trained further")
@@ -138,7 +186,8 @@ class OriginalConfig(RecipeConfig):
     @property
     def omitted_keys(self) -> frozenset[str]:
         """Keys that are omitted from the content that identifies the original."""
-        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if self.checkpoint else frozenset())
+        elsewhere = self.checkpoint or self.train
+        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if elsewhere else frozenset())
 
     @field_validator("network")
     @classmethod
@@ -149,8 +198,12 @@ class OriginalConfig(RecipeConfig):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The training recipe; empty for a checkpoint."""
-        return self.model_dump(exclude={"network", "seeds", "checkpoint"})
+        """The training recipe; empty for a checkpoint or a training of the user's own."""
+        return self.model_dump(exclude={"network", "seeds", "checkpoint", "input", "train", "evaluate", "version"})
+
+
+# Keys of a protocol that steer the built-in training.
+_OF_OUR_TRAINING = ("steps", "step_epochs", "bn_recalibration", "distill_weight", "distill_temperature", "proxies")
 
 
 class ProtocolConfig(RecipeConfig):
@@ -158,7 +211,7 @@ class ProtocolConfig(RecipeConfig):
 
     later_keys = RecipeConfig.later_keys | {
         "steps", "step_epochs", "taylor_batches", "bn_recalibration", "distill_weight", "distill_temperature",
-        "latency", "proxies",
+        "latency", "proxies", "train", "evaluate", "version",
     }  # fmt: skip
 
     name: Name = "finetune"
@@ -173,9 +226,27 @@ class ProtocolConfig(RecipeConfig):
     distill_temperature: Annotated[float, Field(gt=0)] = 4.0
     latency: bool = False
     proxies: bool = False
+    train: OwnFunction | None = None
+    evaluate: OwnFunction | None = None
+    version: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_trained(cls, table: Any) -> Any:
+        return trained_elsewhere(table) if isinstance(table, dict) else table
+
+    @property
+    def omitted_keys(self) -> frozenset[str]:
+        """Keys that are omitted from the content that identifies the protocol."""
+        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if self.train else frozenset())
 
     @model_validator(mode="after")
     def _prunes(self) -> Self:
+        if self.train:
+            if self.criterion == "taylor":
+                raise ValueError("criterion = 'taylor' makes no sense with train, as it needs a loss: choose another")
+            self.refuse(_OF_OUR_TRAINING, "with train, which trains the pruned network once")
+            return self
         if self.criterion != "taylor":
             self.refuse(("taylor_batches",), f"with criterion = {self.criterion!r}")
         if self.init == "scratch":
@@ -195,8 +266,40 @@ class ProtocolConfig(RecipeConfig):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """All keys on which the result of a run depends, except the seed."""
-        return self.model_dump(exclude={"name", "seeds"})
+        """All keys on which the result of a run depends, except the seed and the source of a training of one's own."""
+        return self.model_dump(exclude={"name", "seeds", "train", "evaluate", "version"})
+
+
+class MetricConfig(StudyTable):
+    """``[metric]``: the metric by which subnetworks are selected and reported, where it is not the error."""
+
+    later_keys = frozenset({"range"})
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
+    direction: Literal["minimize", "maximize"]
+    unit: Annotated[str, Field(max_length=20)] = ""
+    range: tuple[float | None, float | None] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError(f"must not be the name of another column of results ({', '.join(sorted(RESERVED))})")
+        return name
+
+    @property
+    def metric(self) -> Metric:
+        """The metric; the range of fractions is [0, 1] where none is given."""
+        low, high = self.range or ((0.0, 1.0) if self.unit == "fraction" else (None, None))
+        return Metric(self.name, self.direction, self.unit, low, high)
+
+
+RESERVED = frozenset(
+    {"study", "original", "network", "dataset", "space", "regime", "draw", "subnetwork", "widths", "flops", "params",
+     "ratio", "buckets", "protocol", "seed", "state", "failure", "epochs", "epoch", "host", "metric", "metrics",
+     "direction", "n_runs", "log_cross_entropy", "val_error", "test_error", "val_metric", "test_metric", "wall_s"}
+)  # fmt: skip
+"""Names of columns that a metric must not take."""
 
 
 def nearest(found: str, known: list[str]) -> str:

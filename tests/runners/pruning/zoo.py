@@ -231,8 +231,9 @@ def refused():
         "nothing to prune": (
             Net(lambda n, x: n.fc(x.flatten(1)), fc=nn.Linear(192, 2)), "no filters to prune"
         ),
-        "a dictionary": (
-            Net(lambda n, x: {"logits": n.fc(pooled(n.a(x)))}, a=conv(3, 8), fc=nn.Linear(8, 2)), "found a dict"
+        "no numbers": (
+            Net(lambda n, x: {"best": n.fc(pooled(n.a(x))).argmax(1)}, a=conv(3, 8), fc=nn.Linear(8, 2)),
+            "found a dict without any",
         ),
         "another image": (
             Net(lambda n, x: n.fc(pooled(n.a(x))), a=conv(1, 8), fc=nn.Linear(8, 2)), r"of shape \(3, 8, 8\)"
