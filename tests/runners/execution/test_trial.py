@@ -172,9 +172,9 @@ def study(images, monkeypatch):
         (Colour, r"cannot take an image of shape \(1, 9, 9\): .*to have 3 channels.*layer 'conv1'"),
         (Missing, r"fails at .*`self\.extra = nn\.Conv2D\(1, 1\)`: AttributeError: "),
         (Keyed, r"fails at .*`return \{\"a\": x\}\[\"b\"\]`: KeyError: 'b'"),
-        (Labels, r"must return logits of shape \(1, classes\) for one image; found int64 of shape \(1,\)"),
-        (Several, "must return one tensor of logits; found a tuple"),
-        (Undefined, "must return finite logits; found NaN or infinity"),
+        (Labels, r"must return a tensor of floating-point numbers, or a nest of them; found a Tensor without any"),
+        (Several, "must return one tensor of logits, as it is trained by cross-entropy; found a tuple"),
+        (Undefined, "must return finite numbers; found NaN or infinity"),
     ],
 )
 def test_what_fails_is_one_line_with_the_line_of_the_user(study, network, complaint):
@@ -248,7 +248,7 @@ def test_a_study_that_is_complete_is_not_tried_again(study, tmp_path, monkeypatc
     first = run_study(content, tmp_path / "results.db", workers=0)
     assert (first.missing, first.failed_now) == (0, 0)
     tried = []
-    monkeypatch.setattr("prunestats.runners.run.try_originals", tried.append)
+    monkeypatch.setattr("prunestats.runners.run.try_originals", lambda planned, **_: tried.append(planned))
     assert run_study(content, tmp_path / "results.db", workers=0).done_now == 0
     assert tried == []
     run_study(study(Net, name=('"tried"', '"another"')), tmp_path / "results.db", workers=0, max_runs=1)
@@ -262,7 +262,7 @@ def test_results_are_the_same_with_and_without_a_trial(study, tmp_path, monkeypa
             return connection.cursor().execute("SELECT subnetwork_id, val_loss FROM run ORDER BY 1").fetchall()
 
     tried = losses("tried.db")
-    monkeypatch.setattr("prunestats.runners.run.try_originals", lambda planned: ())
+    monkeypatch.setattr("prunestats.runners.run.try_originals", lambda planned, **_: ())
     torch.manual_seed(123)
     assert losses("untried.db") == tried
 
