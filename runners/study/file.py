@@ -21,6 +21,7 @@ from prunestats.runners.study.tables import (
     OriginalConfig,
     ProtocolConfig,
     Seed,
+    StorageConfig,
     StudyTable,
     nearest,
 )
@@ -75,7 +76,7 @@ class Study(StudyTable):
     ('demo', [0.5, 0.25, 0.1])
     """
 
-    later_keys = frozenset({"refines", "searches"})
+    later_keys = frozenset({"refines", "searches", "storage"})
 
     name: Name
     seed: Seed = 0
@@ -87,6 +88,7 @@ class Study(StudyTable):
     spaces: Annotated[tuple[SpaceConfig, ...], Field(min_length=1)]
     population: PopulationConfig = PopulationConfig()
     protocol: ProtocolConfig
+    storage: StorageConfig = StorageConfig()
 
     @property
     def regime_bands(self) -> list[Regime]:
@@ -96,7 +98,7 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        content = self.model_dump(mode="json", exclude={"data": {"folder"}})
+        content = self.model_dump(mode="json", exclude={"data": {"folder"}, "storage": True})
         for original in content["originals"]:
             if "checkpoint" in original:
                 original["checkpoint"] = Path(original["checkpoint"]).name
