@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -20,13 +20,16 @@ from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.execution.keep_limit import KeepLimit
+from prunestats.runners.execution.run_folders import RunFolders, original_name, run_name
 from prunestats.runners.execution.stale_workers import refuse_another_network
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
-from prunestats.runners.networks.weights import safetensors_bytes
+from prunestats.runners.networks.weights import named_bytes, safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
+from prunestats.runners.training.checkpoint import TrainingCheckpoint
 from prunestats.runners.training.device import environment, memory_layout, place_data, place_network
 from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, evaluate, train
@@ -81,6 +84,19 @@ class RunTask:
     protocol: dict[str, Any]
     seed: int
 
+    @property
+    def name(self) -> str:
+        """Name of the run's folder, which names it by the protocol as it is stored, measurements included."""
+        return run_name(self.subnetwork_key, content_key(self.protocol), self.seed)
+
+
+class ComputedRun(NamedTuple):
+    """What a worker returns of a run: its outcome, the worker's environment, and its weights where they may be kept."""
+
+    outcome: Outcome
+    environment: dict[str, Any] | None
+    weights: bytes | None = None
+
 
 @dataclass(frozen=True)
 class PreparedOriginal:
@@ -127,9 +143,10 @@ def training_key(protocol: dict[str, Any]) -> str:
     return content_key({name: value for name, value in protocol.items() if name not in _MEASUREMENT_KEYS})
 
 
-def train_original(task: OriginalTask) -> TrainedOriginal:
+def train_original(task: OriginalTask, folders: RunFolders | None = None) -> TrainedOriginal:
     """Train an original from its seed, or load its checkpoint, and evaluate it."""
     started = time.perf_counter()
+    saved = (folders or RunFolders()).checkpoint(original_name(task.key))
     with _TORCH_LOCK:
         torch.set_num_threads(1)
         data = load_data(**task.data)
@@ -143,7 +160,7 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
-                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng, checkpoint=saved)
         val_error, val_loss = evaluate(network, data.validation)
         test_error, test_loss = evaluate(network, data.test)
     return TrainedOriginal(
@@ -152,35 +169,50 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
         test_error,
         val_loss,
         test_loss,
-        time.perf_counter() - started,
+        time.perf_counter() - started + saved.before_s,
         environment(),
     )
 
 
-def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
-    """Prune, train and evaluate one subnetwork; return its outcome and the environment of the worker.
+def run_subnetwork(
+    task: RunTask,
+    original: OriginalTask,
+    weights: bytes,
+    folders: RunFolders | None = None,
+    limit: KeepLimit | None = None,
+) -> ComputedRun:
+    """Prune, train and evaluate one subnetwork; return its outcome, the worker's environment and maybe its weights.
 
-    A training that diverges or raises an error has the outcome "failed", with its reason.
+    A training that diverges or raises an error has the outcome "failed", with its reason. `folders` has the checkpoint
+    from which an interrupted run goes on; weights are returned where the validation metric is within `limit`.
     """
-    return train_subnetwork(task, original, weights)[0], environment()
+    outcome, network = train_subnetwork(task, original, weights, (folders or RunFolders()).checkpoint(task.name))
+    wanted = network is not None and limit is not None and limit.allows(outcome)
+    return ComputedRun(outcome, environment(), named_bytes(network.state_dict()) if network and wanted else None)
 
 
-def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
+def train_subnetwork(
+    task: RunTask, original: OriginalTask, weights: bytes, checkpoint: TrainingCheckpoint | None = None
+) -> tuple[Outcome, nn.Module | None]:
     """Outcome of one run, and the trained subnetwork, or None if the run failed."""
     started = time.perf_counter()
-    log: list[EpochMetric] = []
-    measured: dict[str, Any] = {}
+    saved = checkpoint or TrainingCheckpoint()
+    log, measured = saved.log, saved.measured
+
+    def seconds() -> float:
+        return time.perf_counter() - started + saved.before_s
+
     with _TORCH_LOCK:
         torch.set_num_threads(1)
         try:
             prepared = prepare_original(original, weights)
-            network, train_loss = _prune_and_train(task, prepared, log, measured)
+            network, train_loss = _prune_and_train(task, prepared, saved)
             test_error, test_loss = evaluate(network, prepared.data.test)
-            wall_s = time.perf_counter() - started
+            wall_s = seconds()
             if task.protocol.get("latency"):
                 measured |= latency_columns(network, prepared.network, prepared.data.example_input)
         except (DivergedError, RuntimeError, MemoryError) as error:
-            return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
+            return failed(f"{type(error).__name__}: {error}", seconds(), tuple(log)), None
     last = log[-1]
     outcome = Outcome(
         *("done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None),
@@ -191,7 +223,7 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
 
 
 def _prune_and_train(
-    task: RunTask, prepared: PreparedOriginal, log: list[EpochMetric], measured: dict[str, Any]
+    task: RunTask, prepared: PreparedOriginal, saved: TrainingCheckpoint
 ) -> tuple[nn.Module, float | None]:
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
     protocol = PruningProtocol.from_parameters(task.protocol)
@@ -199,7 +231,7 @@ def _prune_and_train(
     def measure_proxies(pruned: nn.Module) -> None:
         if task.protocol.get("proxies"):
             proxies_rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
-            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
+            saved.measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
 
     return prune_and_train(
         prepared.network,
@@ -208,9 +240,10 @@ def _prune_and_train(
         task.widths,
         protocol,
         rng=rng,
-        on_epoch=log.append,
+        on_epoch=saved.log.append,
         on_pruned=measure_proxies,
         layout=prepared.layout,
+        checkpoint=saved,
     )
 
 

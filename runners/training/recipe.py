@@ -85,7 +85,7 @@ class _LeanSGD(torch.optim.SGD):
     """
 
     trainable: tuple[Tensor, ...] = ()
-    velocities: list[Tensor | None] | None = None
+    velocities: list[Tensor | None] = []  # noqa: RUF012 - replaced, never changed
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients to None."""
