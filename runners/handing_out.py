@@ -32,13 +32,15 @@ from prunestats.runners.data.no_data import load_any
 from prunestats.runners.execution.executors import lazy_executor
 from prunestats.runners.execution.lease_holder import is_gone, this_process
 from prunestats.runners.execution.own_runs import OwnRun, own_data, own_seed, pruned_network
+from prunestats.runners.execution.run_folders import RunFolders, original_name, run_name
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan, plan_study
 from prunestats.runners.execution.worker import prepare_original, training_key
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.weights import run_folder, weights_file, weights_folder, weights_match
+from prunestats.runners.networks.weights import weights_file, weights_folder, weights_match
 from prunestats.runners.originals import known_originals, original_weights, prepare_originals
 from prunestats.runners.populations import changed_study, declare_study, store_populations, stored_study
-from prunestats.runners.study.file import Study, read_study
+from prunestats.runners.run_files import clean_files, runs_folder
+from prunestats.runners.study.file import Study, content_key, read_study
 from prunestats.runners.study.tables import ASK
 from prunestats.runners.training.device import device
 from prunestats.runners.training.own_training import Context, OwnTraining
@@ -119,8 +121,10 @@ class Handed:
         Folder of the weights of dense networks.
     run : MissingRun or None
         The run of a subnetwork, None for a dense network.
-    protocol_id : int
-        Row of the protocol of the run.
+    study_id, protocol_id : int
+        Rows of the study and of the protocol of the run.
+    keep : int
+        Runs of each population whose weights are kept.
     """
 
     db: str | Path
@@ -130,7 +134,9 @@ class Handed:
     original: PlannedOriginal
     weights: Path
     run: MissingRun | None = None
+    study_id: int = 0
     protocol_id: int = 0
+    keep: int = 0
 
 
 def ask(
@@ -192,6 +198,7 @@ def ask(
     try:
         with write(engine) as connection:
             declare_study(connection, planned.study)
+        clean_files(engine)
         asking = _Asking(engine, db, planned, folder, lease_s)
         yield from asking.dense_networks()
         yield from asking.subnetworks(max_runs)
@@ -234,14 +241,15 @@ class _Asking:
     def _train(self, original: PlannedOriginal) -> None:
         alone = replace(self.planned, originals=(original,))
         with lazy_executor(0, None) as pool:
-            prepare_originals(self.engine, alone, self.weights, pool, lambda phase, done, total: None)
+            folders = RunFolders(str(runs_folder(self.engine)), self.planned.study.storage.checkpoint_every_s)
+            prepare_originals(self.engine, alone, self.weights, pool, lambda phase, done, total: None, lambda: folders)
 
     def _dense(self, original: PlannedOriginal) -> AskedRun:
         task, data = original.task, load_any(original.task.data)
         rng = derived_rng(task.seed, task.key)
         network = build_network(task.network, num_classes=data.num_classes, seed=torch_seed(rng)).to(device())
         seed = own_seed(derived_rng(task.seed, task.key, "training"))
-        context = self._context(f"original-{task.key}", seed, data, dense=True)
+        context = self._context(original_name(task.key), seed, data, dense=True)
         return AskedRun(network, original.cost.group_sizes, True, None, context, self._ticket(original))
 
     def subnetworks(self, max_runs: int | None) -> Iterator[AskedRun]:
@@ -258,29 +266,32 @@ class _Asking:
         for run in missing:
             if left > 0 and self._take(_lease(run, protocol_id), run, protocol_id):
                 left -= 1
-                yield self._pruned(run, protocol_id)
+                yield self._pruned(run, study, protocol_id)
 
-    def _pruned(self, run: MissingRun, protocol_id: int) -> AskedRun:
+    def _pruned(self, run: MissingRun, study_id: int, protocol_id: int) -> AskedRun:
         original = next(one for one in self.planned.originals if one.task.key == run.original_key)
         prepared = prepare_original(original.task, original_weights(self.engine, original, self.weights))
         protocol = self.planned.protocol
         rng = derived_rng(run.seed, run.original_key, run.subnetwork_key, training_key(protocol))
         network = pruned_network(prepared.network, prepared.trace, run.widths, protocol, rng)
-        key = f"{run.subnetwork_key}-{training_key(protocol)}-{run.seed}"
+        key = run_name(run.subnetwork_key, content_key(protocol), run.seed)
         context = self._context(key, own_seed(rng), prepared.data)
-        ticket = self._ticket(original, run, protocol_id)
+        ticket = self._ticket(original, run, study_id, protocol_id)
         return AskedRun(network, run.widths, False, run.subnetwork_key, context, ticket)
 
     def _context(self, key: str, seed: int, data: Data, *, dense: bool = False) -> Context:
-        folder = run_folder(self.engine.url.drivername, self.engine.url.database, key)
+        folder = runs_folder(self.engine) / key
         folder.mkdir(parents=True, exist_ok=True)
         own = OwnTraining(ASK, None, self.planned.study.measured)
-        return OwnRun(own, str(folder), seed).context(own_data(data), dense=dense)
+        return OwnRun(own, folder, seed).context(own_data(data), dense=dense)
 
-    def _ticket(self, original: PlannedOriginal, run: MissingRun | None = None, protocol_id: int = 0) -> Handed:
+    def _ticket(
+        self, original: PlannedOriginal, run: MissingRun | None = None, study_id: int = 0, protocol_id: int = 0
+    ) -> Handed:
         lease = f"original {original.task.key}" if run is None else _lease(run, protocol_id)
-        metric, now = self.planned.study.measured, time.perf_counter()
-        return Handed(self.db, lease, metric, now, original, self.weights, run, protocol_id)
+        study, now = self.planned.study, time.perf_counter()
+        keep = study.storage.keep_weights
+        return Handed(self.db, lease, study.measured, now, original, self.weights, run, study_id, protocol_id, keep)
 
     def _take(self, key: str, run: MissingRun | None = None, protocol_id: int = 0) -> bool:
         """Lease a run; false where it is stored meanwhile, handed out by this call, or leased to another process."""

@@ -23,10 +23,12 @@ from prunestats.db import (
 from prunestats.errors import DatabaseError, StudyError
 from prunestats.files import write_atomically
 from prunestats.runners.execution.executors import Executor
+from prunestats.runners.execution.run_folders import RunFolders, original_name, remove_folder
 from prunestats.runners.execution.stale_workers import StaleWorkerError
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.worker import TrainedOriginal, train_original
 from prunestats.runners.networks.weights import weights_file, weights_match, with_names
+from prunestats.runners.run_files import runs_folder
 
 Progress = Callable[[str, int, int], None]
 
@@ -44,9 +46,17 @@ def known_originals(db: str | Path) -> list[Row[Any]]:
 
 
 def prepare_originals(
-    engine: Engine, planned: StudyPlan, folder: Path, pool: Callable[[], Executor], progress: Progress
+    engine: Engine,
+    planned: StudyPlan,
+    folder: Path,
+    pool: Callable[[], Executor],
+    progress: Progress,
+    folders: Callable[[], RunFolders],
 ) -> dict[str, int]:
-    """Train and store the originals that are missing; return the row ids of all originals by their keys."""
+    """Train and store the originals that are missing; return the row ids of all originals by their keys.
+
+    `folders` returns the folders of runs as the workers of `pool` see them; it is called after `pool`.
+    """
     ids: dict[str, int] = {}
     absent = []
     for original in planned.originals:
@@ -63,7 +73,8 @@ def prepare_originals(
     executor = pool()  # before any progress is shown, so that a wrong scheduler gives only its error
     progress("originals", len(ids), total)
     by_key = {original.task.key: (original, stored) for original, stored in absent}
-    for task, result in executor.map(train_original, [original.task for original, _ in absent], lambda task: ()):
+    tasks, beside = [original.task for original, _ in absent], folders()
+    for task, result in executor.map(train_original, tasks, lambda task: (beside,)):
         original, stored = by_key[task.key]
         if isinstance(result, StaleWorkerError):
             raise result
@@ -76,6 +87,7 @@ def prepare_originals(
             )
         write_atomically(weights_file(folder, task.key), result.weights)
         ids[task.key] = keep_original(engine, original, result)
+        remove_folder(runs_folder(engine), original_name(task.key))
         progress("originals", len(ids), total)
     return ids
 

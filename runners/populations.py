@@ -17,8 +17,6 @@ from prunestats.db import (
     open_database,
     read,
     remove_unused,
-    store_environment,
-    store_outcome,
     store_plan,
     store_population,
     store_protocol,
@@ -35,11 +33,13 @@ from prunestats.errors import DatabaseError, StudyChangedError
 from prunestats.metric import ERROR
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.own_identity import own_training
+from prunestats.runners.execution.run_folders import RunFolders
 from prunestats.runners.execution.stale_workers import StaleWorkerError
 from prunestats.runners.execution.study_changes import study_changes
 from prunestats.runners.execution.study_plan import PlannedPopulation, StudyPlan
-from prunestats.runners.execution.worker import failed, run_subnetwork, run_task
+from prunestats.runners.execution.worker import ComputedRun, RunTask, failed, run_subnetwork, run_task
 from prunestats.runners.originals import original_weights
+from prunestats.runners.run_files import RunStore
 from prunestats.runners.study.file import Study, content_key
 
 
@@ -187,17 +187,22 @@ def _subnetwork_rows(population: PlannedPopulation) -> list[SubnetworkRow]:
 def execute_runs(
     engine: Engine,
     planned: StudyPlan,
-    protocol_id: int,
+    ids: tuple[int, int],
     todo: list[MissingRun],
     folder: Path,
     pool: Callable[[], Executor],
+    folders: Callable[[], RunFolders],
 ) -> Iterator[str]:
-    """Execute and store the missing runs, yielding the state of each as it is stored."""
+    """Execute and store the missing runs, yielding the state of each as it is stored.
+
+    `ids` are the row numbers of study and protocol; `folder` has the weights of the originals.
+    """
     if not todo:
         return
     own = own_training(planned.study)
     originals = {original.task.key: original.task for original in planned.originals}
-    executor = pool()
+    executor, beside = pool(), folders()
+    store = RunStore.of_study(engine, *ids, keep=planned.study.storage.keep_weights)
     weights = {
         original.task.key: executor.share(original_weights(engine, original, folder)) for original in planned.originals
     }
@@ -205,22 +210,24 @@ def execute_runs(
         run_task(run.original_key, run.subnetwork_key, run.subnetwork_id, run.widths, planned.protocol, run.seed, own)
         for run in todo
     )
-    for task, result in executor.map(
-        run_subnetwork, tasks, lambda task: (originals[task.original_key], weights[task.original_key])
-    ):
+
+    def arguments(task: RunTask) -> tuple[Any, ...]:
+        limit = store.limit(task.subnetwork_id)
+        return originals[task.original_key], weights[task.original_key], beside, limit
+
+    for task, result in executor.map(run_subnetwork, tasks, arguments):
         if isinstance(result, StaleWorkerError):
             raise result  # nothing is wrong with the run, which another call makes up for
-        outcome, where = result if isinstance(result, tuple) else (failed(_reason(result)), None)
-        with write(engine) as connection:
-            store_outcome(
-                connection,
-                subnetwork_id=task.subnetwork_id,
-                protocol_id=protocol_id,
-                seed=task.seed,
-                environment_id=None if where is None else store_environment(connection, **where),
-                outcome=outcome,
-            )
-        yield outcome.state
+        computed = result if isinstance(result, ComputedRun) else ComputedRun(failed(_reason(result)), None)
+        store.store(
+            computed.outcome,
+            subnetwork_id=task.subnetwork_id,
+            subnetwork_key=task.subnetwork_key,
+            seed=task.seed,
+            environment=computed.environment,
+            weights=computed.weights,
+        )
+        yield computed.outcome.state
 
 
 def _reason(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
 from prunestats.runners.populations import changed_study, declare_study, execute_runs, store_populations, stored_study
+from prunestats.runners.run_files import clean_files, seen_folders
 from prunestats.runners.study.file import Study, read_study
 from prunestats.runners.study.tables import ASK
 
@@ -61,7 +62,7 @@ class Execution:
 
     Parameters
     ----------
-    workers, scheduler, weights, progress
+    workers, scheduler, weights, progress, announce
         As in `run_study`.
     """
 
@@ -69,6 +70,7 @@ class Execution:
     scheduler: str | None
     weights: str | Path | None
     progress: Progress
+    announce: Callable[[str], None] = lambda sentence: None
 
     def weights_folder(self, engine: Engine) -> Path:
         """Folder of the weights of the originals, by default beside the SQLite file."""
@@ -87,6 +89,7 @@ def run_study(
     replace: bool = False,
     weights: str | Path | None = None,
     progress: Progress = lambda phase, done, total: None,
+    announce: Callable[[str], None] = lambda sentence: None,
 ) -> RunSummary:
     """Execute the missing runs of a study and store every subnetwork and metric in the database.
 
@@ -110,6 +113,9 @@ def run_study(
         Folder for the weights of the originals, by default beside the SQLite file.
     progress : callable
         Receives the phase ("originals" or "runs"), the number done and the total.
+    announce : callable
+        Receives what is said before the runs, in sentences: the size of kept weights on disk, and whether an
+        interrupted run can go on inside.
 
     Returns
     -------
@@ -131,7 +137,8 @@ def run_study(
     A run is identified by its subnetwork, protocol and seed, and inserts are idempotent. An original is identified by
     what its network computes, not by the name or the file of the network, and by data, recipe and seed. Each run is
     stored in its own transaction as soon as it ends, so a study may be stopped at any moment and resumed by the same
-    call.
+    call. A run that takes longer than `checkpoint_every_s` goes on inside. The weights of the best `keep_weights` runs
+    of each population are kept as files beside the database.
 
     Examples
     --------
@@ -142,7 +149,7 @@ def run_study(
     started = time.perf_counter()
     content = study if isinstance(study, Study) else read_study(study)
     planned = plan_study(content, known_originals(db))
-    execution = Execution(workers, scheduler, weights, progress)
+    execution = Execution(workers, scheduler, weights, progress, announce)
     with lazy_executor(workers, scheduler, layers=network_depth(planned.originals)) as pool:
         summary = run_plan(planned, db, pool, execution, max_runs=max_runs, replace=replace)
     return dataclasses.replace(summary, wall_s=time.perf_counter() - started)
@@ -192,7 +199,8 @@ def run_plan(
         # before the first run, so that the study's hash is older than its results
         with write(engine) as connection:
             declare_study(connection, planned.study)
-    original_ids = prepare_originals(engine, planned, folder, pool, execution.progress)
+    folders = seen_folders(engine, planned.study.storage.checkpoint_every_s, pool, execution.announce)
+    original_ids = prepare_originals(engine, planned, folder, pool, execution.progress, folders)
     study_id, protocol_id = store_populations(engine, planned, original_ids, replaced)
     with read(engine) as connection:
         originals = stored_originals(connection, study=planned.study.name)
@@ -202,9 +210,10 @@ def run_plan(
     total = planned.n_runs
     before = total - len(missing)
     todo = missing if max_runs is None else missing[:max_runs]
+    clean_files(engine)
     done = broken = 0
     execution.progress("runs", before, total)
-    for state in execute_runs(engine, planned, protocol_id, todo, folder, pool):
+    for state in execute_runs(engine, planned, (study_id, protocol_id), todo, folder, pool, folders):
         done, broken = done + (state == "done"), broken + (state == "failed")
         execution.progress("runs", before + done + broken, total)
     engine.dispose()

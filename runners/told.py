@@ -9,15 +9,16 @@ from collections.abc import Mapping
 
 from sqlalchemy import Engine
 
-from prunestats.db import open_database, release_lease, store_environment, store_outcome, write
+from prunestats.db import open_database, release_lease, write
 from prunestats.errors import InputError, StudyError
 from prunestats.files import write_atomically
 from prunestats.outcome import Outcome
 from prunestats.runners.execution.worker import TrainedOriginal
 from prunestats.runners.execution.worker import failed as failed_outcome
 from prunestats.runners.handing_out import AskedRun
-from prunestats.runners.networks.weights import safetensors_bytes, weights_file
+from prunestats.runners.networks.weights import named_bytes, safetensors_bytes, weights_file
 from prunestats.runners.originals import keep_original
+from prunestats.runners.run_files import RunStore
 from prunestats.runners.training.device import environment
 from prunestats.runners.training.own_training import Metrics, checked, columns
 
@@ -106,15 +107,16 @@ def _store_dense(engine: Engine, run: AskedRun, metrics: Metrics) -> None:
 def _store_run(engine: Engine, run: AskedRun, metrics: Metrics, reason: str | None) -> None:
     handed = run.handed
     assert handed.run is not None
+    store = RunStore.of_study(engine, handed.study_id, handed.protocol_id, keep=handed.keep)
+    store.store(
+        _outcome(run, metrics, reason),
+        subnetwork_id=handed.run.subnetwork_id,
+        subnetwork_key=handed.run.subnetwork_key,
+        seed=handed.run.seed,
+        environment=environment(),
+        weights=lambda: named_bytes(run.network.state_dict()),
+    )
     with write(engine) as connection:
-        store_outcome(
-            connection,
-            subnetwork_id=handed.run.subnetwork_id,
-            protocol_id=handed.protocol_id,
-            seed=handed.run.seed,
-            environment_id=store_environment(connection, **environment()),
-            outcome=_outcome(run, metrics, reason),
-        )
         release_lease(connection, handed.lease)
 
 

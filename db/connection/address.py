@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from prunestats.errors import DatabaseError
 
 _MAGIC = b"SQLite format 3\0"
 """First 16 of the 100 bytes of the header of a SQLite file (sqlite.org/fileformat2.html, section 1.3)."""
+
+_POSTGRESQL_PORT = 5432
+"""Port of PostgreSQL where none is given."""
 
 
 def parse_address(address: str | os.PathLike[str]) -> URL:
@@ -66,6 +70,28 @@ def parse_address(address: str | os.PathLike[str]) -> URL:
 def file_of(url: URL) -> Path:
     """Return the file of a SQLite URL."""
     return Path(url.database or "")
+
+
+def folder_beside(url: URL, kind: str) -> Path:
+    """Return the folder of the files of one kind that belong to the rows of a database; it need not exist.
+
+    Beside a SQLite file, or in the working folder for a server. Each database has a folder of its own, since files to
+    which no row belongs are deleted.
+
+    Examples
+    --------
+    >>> folder_beside(parse_address("data/results.db"), "weights").as_posix()
+    'data/results.weights'
+    >>> folder_beside(parse_address("postgresql://me@host:5433/lab"), "weights").as_posix()
+    'lab@host-5433.weights'
+    """
+    if url.get_backend_name() == "sqlite":
+        file = file_of(url)
+        # only the usual suffix is left out, so that results.db and results.sqlite have different folders
+        return file.with_name(f"{file.stem if file.suffix == '.db' else file.name}.{kind}")
+    host = url.host or url.query.get("host") or "localhost"
+    port = "" if url.port in (None, _POSTGRESQL_PORT) else f"-{url.port}"
+    return Path(re.sub(r"[^\w.@-]+", "-", f"{url.database}@{host}{port}") + f".{kind}")
 
 
 def check_file(path: Path, *, create: bool) -> bool:

@@ -11,10 +11,12 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from prunestats.errors import PrunestatsError
 from prunestats.runners.execution.dask_cluster import WorkerCheck, local_client, remote_client
+from prunestats.runners.execution.run_folders import marked, sees
 
 Task = TypeVar("Task")
 
@@ -36,6 +38,10 @@ class Executor(Protocol):
         """Send a large argument once; pass the returned handle to `map`."""
         ...
 
+    def shares(self, folder: Path) -> bool:
+        """Whether workers see the files that this process writes to a folder."""
+        ...
+
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
     ) -> Iterator[tuple[Task, Any]]:
@@ -49,6 +55,10 @@ class InlineExecutor:
     def share(self, value: Any) -> Any:
         """The value itself."""
         return value
+
+    def shares(self, folder: Path) -> bool:
+        """True."""
+        return True
 
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
@@ -67,17 +77,27 @@ class DaskExecutor:
     check : callable, optional
         Receives the workers and their numbers of threads whenever they are counted; raises for one that cannot run a
         study.
+    is_local : bool
+        Whether its workers are on this machine.
     """
 
-    def __init__(self, client: Any, check: WorkerCheck = lambda threads: None) -> None:
+    def __init__(self, client: Any, check: WorkerCheck = lambda threads: None, *, is_local: bool = False) -> None:
         self.client = client
         self.check = check
+        self.is_local = is_local
 
     def share(self, value: Any) -> Any:
         """A future of the value, which the scheduler recomputes if the workers that hold it die."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             return self.client.submit(_identity, value, pure=False)
+
+    def shares(self, folder: Path) -> bool:
+        """Whether every worker reads a file that this process writes there."""
+        if self.is_local:
+            return True
+        with marked(folder) as mark:
+            return all(found is True for found in self.client.run(sees, *mark, on_error="return").values())
 
     def map(
         self, function: Callable[..., Any], tasks: Iterable[Task], arguments: Callable[[Task], tuple[Any, ...]]
@@ -169,7 +189,7 @@ def executor(
         return
     if scheduler is None:
         with local_client(workers, layers) as client:
-            yield DaskExecutor(client)
+            yield DaskExecutor(client, is_local=True)
         return
     with remote_client(scheduler) as (client, check):
         yield DaskExecutor(client, check)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -35,20 +34,19 @@ class OwnRun:
     Parameters
     ----------
     functions : OwnTraining
-    folder : str
-        Folder of the run; empty for a temporary one.
+    folder : Path
+        Folder of the run.
     seed : int
         As in `Context`.
     """
 
     functions: OwnTraining
-    folder: str
+    folder: Path
     seed: int
 
     def context(self, data: Data | None, *, dense: bool = False, trial: bool = False) -> Context:
         """The context that its function is given."""
-        folder = Path(self.folder) if self.folder else Path(gettempdir()) / "prunestats-trial"
-        return Context(device(), self.seed, folder, dense, trial, data)
+        return Context(device(), self.seed, self.folder, dense, trial, data)
 
 
 def own_data(data: Data) -> Data | None:

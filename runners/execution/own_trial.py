@@ -70,7 +70,7 @@ def try_own_functions(
         if function is None or function == ASK or (only_short and not reads(function, "trial")):
             return
         with TemporaryDirectory(prefix="prunestats-trial-") as folder:
-            run = OwnRun(functions, str(Path(folder)), own_seed(rng))
+            run = OwnRun(functions, Path(folder), own_seed(rng))
             context = run.context(own_data(data), dense=dense, trial=True)
             started = time.perf_counter()
             try:

@@ -12,7 +12,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -21,6 +22,7 @@ from torch import nn
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.data.no_data import load_any
+from prunestats.runners.execution.keep_limit import KeepLimit
 from prunestats.runners.execution.own_runs import (
     OwnRun,
     own_data,
@@ -31,13 +33,15 @@ from prunestats.runners.execution.own_runs import (
     refuse_another_source,
     train_own,
 )
+from prunestats.runners.execution.run_folders import RunFolders, original_name, run_name
 from prunestats.runners.execution.stale_workers import StaleWorkerError, refuse_another_network
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint
-from prunestats.runners.networks.weights import safetensors_bytes
+from prunestats.runners.networks.weights import named_bytes, safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import content_key
+from prunestats.runners.training.checkpoint import TrainingCheckpoint
 from prunestats.runners.training.device import environment, memory_layout, place_data, place_network
 from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, evaluate, train
@@ -64,7 +68,6 @@ class OriginalTask:
     seed: int
     probe: tuple[int, str] | None = None
     own: OwnTraining | None = None
-    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class TrainedOriginal:
 class RunTask:
     """One run: a subnetwork of an original, a protocol and a seed.
 
-    `own` are the functions by which it is trained where they are the user's own, and `folder` that of its training.
+    `own` are the functions by which it is trained where they are the user's own.
     """
 
     original_key: str
@@ -97,7 +100,19 @@ class RunTask:
     protocol: dict[str, Any]
     seed: int
     own: OwnTraining | None = None
-    folder: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder, which names it by the protocol as it is stored, measurements included."""
+        return run_name(self.subnetwork_key, content_key(self.protocol), self.seed)
+
+
+class ComputedRun(NamedTuple):
+    """What a worker returns of a run: its outcome, the worker's environment, and its weights where they may be kept."""
+
+    outcome: Outcome
+    environment: dict[str, Any] | None
+    weights: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -135,11 +150,10 @@ def run_task(
     protocol: dict[str, Any],
     seed: int,
     own: OwnTraining | None = None,
-    folder: str = "",
 ) -> RunTask:
     """The task of one run."""
     key = training_key(protocol)
-    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed, own, folder)
+    return RunTask(original_key, subnetwork_key, subnetwork_id, tuple(widths), key, protocol, seed, own)
 
 
 def training_key(protocol: dict[str, Any]) -> str:
@@ -147,9 +161,10 @@ def training_key(protocol: dict[str, Any]) -> str:
     return content_key({name: value for name, value in protocol.items() if name not in _MEASUREMENT_KEYS})
 
 
-def train_original(task: OriginalTask) -> TrainedOriginal:
+def train_original(task: OriginalTask, folders: RunFolders | None = None) -> TrainedOriginal:
     """Train an original from its seed, or load its checkpoint, and evaluate it."""
     started = time.perf_counter()
+    saved = (folders or RunFolders()).checkpoint(original_name(task.key))
     with _TORCH_LOCK:
         torch.set_num_threads(1)
         data = load_any(task.data)
@@ -161,22 +176,24 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
         if "checkpoint" in task.recipe:
             load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
         if task.own is not None:
-            metrics = _train_by_own_function(network, task, data)
+            with (folders or RunFolders()).opened(original_name(task.key)) as folder:
+                metrics = _train_by_own_function(network, task, data, folder)
         elif "checkpoint" not in task.recipe:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
-                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng, checkpoint=saved)
         if task.own is None:
             metrics = dict(zip(("val_error", "val_loss"), evaluate(network, data.validation), strict=True))
             metrics |= dict(zip(("test_error", "test_loss"), evaluate(network, data.test), strict=True))
-    return TrainedOriginal(safetensors_bytes(network), metrics, time.perf_counter() - started, environment())
+    wall_s = time.perf_counter() - started + saved.before_s
+    return TrainedOriginal(safetensors_bytes(network), metrics, wall_s, environment())
 
 
-def _train_by_own_function(network: nn.Module, task: OriginalTask, data: Data) -> dict[str, Any]:
+def _train_by_own_function(network: nn.Module, task: OriginalTask, data: Data, folder: Path) -> dict[str, Any]:
     assert task.own is not None
     if task.own.train is not None:
         refuse_another_source(task.own.train, str(task.recipe["train"]), StaleWorkerError)
-    run = OwnRun(task.own, task.folder, own_seed(derived_rng(task.seed, task.key, "training")))
+    run = OwnRun(task.own, folder, own_seed(derived_rng(task.seed, task.key, "training")))
     return columns(train_own(network, run, own_data(data), dense=True)[0], task.own.metric)
 
 
@@ -185,32 +202,47 @@ def layout_of(network: nn.Module, data: Data, own: OwnTraining | None) -> torch.
     return torch.contiguous_format if own is not None else memory_layout(network, data.example_input)
 
 
-def run_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, dict[str, Any]]:
-    """Prune, train and evaluate one subnetwork; return its outcome and the environment of the worker.
+def run_subnetwork(
+    task: RunTask,
+    original: OriginalTask,
+    weights: bytes,
+    folders: RunFolders | None = None,
+    limit: KeepLimit | None = None,
+) -> ComputedRun:
+    """Prune, train and evaluate one subnetwork; return its outcome, the worker's environment and maybe its weights.
 
-    A training that diverges or raises an error has the outcome "failed", with its reason.
+    A training that diverges or raises an error has the outcome "failed", with its reason. `folders` has the checkpoint
+    from which an interrupted run goes on; weights are returned where the validation metric is within `limit`.
     """
-    return train_subnetwork(task, original, weights)[0], environment()
+    outcome, network = train_subnetwork(task, original, weights, folders)
+    wanted = network is not None and limit is not None and limit.allows(outcome)
+    return ComputedRun(outcome, environment(), named_bytes(network.state_dict()) if network and wanted else None)
 
 
-def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> tuple[Outcome, nn.Module | None]:
+def train_subnetwork(
+    task: RunTask, original: OriginalTask, weights: bytes, folders: RunFolders | None = None
+) -> tuple[Outcome, nn.Module | None]:
     """Outcome of one run, and the trained subnetwork, or None if the run failed."""
     started = time.perf_counter()
-    log: list[EpochMetric] = []
-    measured: dict[str, Any] = {}
+    saved = (folders or RunFolders()).checkpoint(task.name)
+    log, measured = saved.log, saved.measured
+
+    def seconds() -> float:
+        return time.perf_counter() - started + saved.before_s
+
     with _TORCH_LOCK:
         torch.set_num_threads(1)
         try:
             prepared = prepare_original(original, weights)
             if task.own is not None:
-                return _run_own(task, prepared, started)
-            network, train_loss = _prune_and_train(task, prepared, log, measured)
+                return _run_own(task, prepared, started, folders or RunFolders())
+            network, train_loss = _prune_and_train(task, prepared, saved)
             test_error, test_loss = evaluate(network, prepared.data.test)
-            wall_s = time.perf_counter() - started
+            wall_s = seconds()
             if task.protocol.get("latency"):
                 measured |= latency_columns(network, prepared.network, prepared.data.example_input)
         except (DivergedError, RuntimeError, MemoryError) as error:
-            return failed(f"{type(error).__name__}: {error}", time.perf_counter() - started, tuple(log)), None
+            return failed(f"{type(error).__name__}: {error}", seconds(), tuple(log)), None
     last = log[-1]
     outcome = Outcome(
         *("done", last.val_error, test_error, last.val_loss, test_loss, train_loss, last.epoch, wall_s, None),
@@ -221,7 +253,7 @@ def train_subnetwork(task: RunTask, original: OriginalTask, weights: bytes) -> t
 
 
 def _prune_and_train(
-    task: RunTask, prepared: PreparedOriginal, log: list[EpochMetric], measured: dict[str, Any]
+    task: RunTask, prepared: PreparedOriginal, saved: TrainingCheckpoint
 ) -> tuple[nn.Module, float | None]:
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
     protocol = PruningProtocol.from_parameters(task.protocol)
@@ -229,7 +261,7 @@ def _prune_and_train(
     def measure_proxies(pruned: nn.Module) -> None:
         if task.protocol.get("proxies"):
             proxies_rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, "proxies")
-            measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
+            saved.measured.update(proxy_errors(pruned, prepared.data, protocol.recipe.batch_size, proxies_rng))
 
     return prune_and_train(
         prepared.network,
@@ -238,21 +270,25 @@ def _prune_and_train(
         task.widths,
         protocol,
         rng=rng,
-        on_epoch=log.append,
+        on_epoch=saved.log.append,
         on_pruned=measure_proxies,
         layout=prepared.layout,
+        checkpoint=saved,
     )
 
 
-def _run_own(task: RunTask, prepared: PreparedOriginal, started: float) -> tuple[Outcome, nn.Module | None]:
+def _run_own(
+    task: RunTask, prepared: PreparedOriginal, started: float, folders: RunFolders
+) -> tuple[Outcome, nn.Module | None]:
     assert task.own is not None
     assert task.own.train is not None
     refuse_another_source(task.own.train, str(task.protocol["train"]), StaleWorkerError)
     rng = derived_rng(task.seed, task.original_key, task.subnetwork_key, task.protocol_key)
     try:
         network = pruned_network(prepared.network, prepared.trace, task.widths, task.protocol, rng)
-        run = OwnRun(task.own, task.folder, own_seed(rng))
-        outcome = own_outcome(network, run, own_data(prepared.data), started)
+        with folders.opened(task.name) as folder:
+            run = OwnRun(task.own, folder, own_seed(rng))
+            outcome = own_outcome(network, run, own_data(prepared.data), started)
         if task.protocol.get("latency"):
             measured: dict[str, Any] = latency_columns(network, prepared.network, prepared.data.example_input)
             outcome = replace(outcome, **measured)

@@ -32,6 +32,7 @@ from prunestats.runners.study.tables import (
     OriginalConfig,
     ProtocolConfig,
     Seed,
+    StorageConfig,
     StudyTable,
     nearest,
 )
@@ -86,7 +87,7 @@ class Study(StudyTable):
     ('demo', [0.5, 0.25, 0.1])
     """
 
-    later_keys = frozenset({"refines", "searches", "metric"})
+    later_keys = frozenset({"refines", "searches", "metric", "storage"})
 
     name: Name
     seed: Seed = 0
@@ -99,6 +100,7 @@ class Study(StudyTable):
     spaces: Annotated[tuple[SpaceConfig, ...], Field(min_length=1)]
     population: PopulationConfig = PopulationConfig()
     protocol: ProtocolConfig
+    storage: StorageConfig = StorageConfig()
 
     @model_validator(mode="before")
     @classmethod
@@ -128,7 +130,8 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        content = self.model_dump(mode="json", exclude={"data": {"folder"}} if self.data else None)
+        left_out: Any = {"storage": True, **({"data": {"folder"}} if self.data else {})}
+        content = self.model_dump(mode="json", exclude=left_out)
         for original in content["originals"]:
             if "checkpoint" in original:
                 original["checkpoint"] = Path(original["checkpoint"]).name

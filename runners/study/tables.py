@@ -302,6 +302,14 @@ RESERVED = frozenset(
 """Names of columns that a metric must not take."""
 
 
+class StorageConfig(StudyTable):
+    """``[storage]``: what is stored beside the rows; no part of any identity, so it may be changed at any time."""
+
+    keep_weights: Annotated[int, Field(ge=0)] = 3
+    # ten minutes are the most that a stopped run repeats, and a short run writes nothing
+    checkpoint_every_s: Annotated[float, Field(ge=0)] = 600.0
+
+
 def nearest(found: str, known: list[str]) -> str:
     """A suggestion for an unknown word: the most similar known one, or all of them."""
     near = difflib.get_close_matches(found, known, n=1)

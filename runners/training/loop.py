@@ -15,6 +15,7 @@ from torch.nn import functional
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.augmentation import crop_and_flip
+from prunestats.runners.training.checkpoint import TrainingCheckpoint, TrainingState
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule
 
@@ -35,6 +36,7 @@ def train(
     rng: np.random.Generator,
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     teacher: Teacher | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
 ) -> float | None:
     """Train a network in place and return its mean training loss over the last epoch.
 
@@ -51,6 +53,8 @@ def train(
         Receives the metrics before the first epoch and after every epoch.
     teacher : Teacher, optional
         The teacher of knowledge distillation.
+    checkpoint : TrainingCheckpoint, optional
+        Where the state is written after an epoch, and from which an interrupted training goes on after its last one.
 
     Returns
     -------
@@ -62,7 +66,9 @@ def train(
     DivergedError
         As soon as the loss of a batch is not finite.
     """
-    on_epoch(EpochMetric(0, None, *evaluate(network, validation)))
+    checkpoint = checkpoint or TrainingCheckpoint()
+    if checkpoint.found_stage is None:
+        on_epoch(EpochMetric(0, None, *evaluate(network, validation)))
     if recipe.epochs == 0:
         return None
     n = len(train_split)
@@ -70,8 +76,9 @@ def train(
     schedule = make_schedule(optimiser, recipe, math.ceil(n / recipe.batch_size))
     device = train_split.labels.device
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
-    train_loss = math.nan
-    for epoch in range(1, recipe.epochs + 1):
+    state = TrainingState(network, optimiser, schedule, scaler, rng)
+    last, train_loss = checkpoint.restore(state)
+    for epoch in range(last + 1, recipe.epochs + 1):
         network.train()
         total = 0.0
         for members in shuffled(n, recipe.batch_size, rng):
@@ -91,6 +98,7 @@ def train(
             total += (value if cross_entropy is loss else cross_entropy.item()) * len(members)
         train_loss = total / n
         on_epoch(EpochMetric(epoch, train_loss, *evaluate(network, validation)))
+        checkpoint.after_epoch(state, epoch, train_loss)
     return train_loss
 
 

@@ -18,6 +18,7 @@ from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
+from prunestats.runners.training.checkpoint import TrainingCheckpoint
 from prunestats.runners.training.device import memory_layout, place_network
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.loop import shuffled, train
@@ -77,6 +78,7 @@ def prune_and_train(
     on_epoch: Callable[[EpochMetric], None] = lambda metric: None,
     on_pruned: Callable[[nn.Module], None] = lambda pruned: None,
     layout: torch.memory_format | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
 ) -> tuple[nn.Module, float | None]:
     """Prune an original to given widths and fine-tune it.
 
@@ -96,6 +98,9 @@ def prune_and_train(
         Receives the network after the last pruning step, before recalibration and fine-tuning; must not change it.
     layout : torch.memory_format, optional
         Memory format of the pruned network; by default `memory_layout` decides it from the original.
+    checkpoint : TrainingCheckpoint, optional
+        As in `train`. An interrupted run is pruned to the filters of before, without training in between, and goes on
+        inside the training in which it was interrupted.
 
     Returns
     -------
@@ -109,6 +114,8 @@ def prune_and_train(
         If a loss is not finite.
     """
     small, remaining, filters = network, trace, list[NDArray[np.bool_]]()
+    checkpoint = checkpoint or TrainingCheckpoint()
+    known, begun = list(checkpoint.filters), checkpoint.found_stage or 0
     recipe, teacher = protocol.recipe, None
     layout = layout or memory_layout(network, data.example_input)
     if protocol.distill_weight > 0:
@@ -117,21 +124,47 @@ def prune_and_train(
         for step, target in enumerate(_targets(trace, widths, protocol.steps)):
             if step > 0:
                 remaining = remaining.kept(filters)
+            if step > 0 and step >= begun:
+                checkpoint.stage = step
                 between = replace(recipe, epochs=protocol.step_epochs)
-                train(small, data.train, data.validation, between, rng=rng, teacher=teacher)
-            batches = None
-            if protocol.criterion == "taylor":
-                batches = random_batches(data.train, recipe.batch_size, protocol.taylor_batches, rng)
-            scores = importance(small, remaining, criterion=protocol.criterion, rng=rng, batches=batches)
-            filters = most_important(remaining, scores, target)
+                train(small, data.train, data.validation, between, rng=rng, teacher=teacher, checkpoint=checkpoint)
+            if step < len(known):
+                filters = known[step]
+            else:
+                filters = _chosen_filters(small, remaining, data, target, protocol, rng)
+                checkpoint.filters.append(filters)
             if step == 0:
                 torch.manual_seed(torch_seed(rng))
             small = place_network(keep_filters(small, remaining, filters, init=protocol.init), layout)
-        on_pruned(small)
-        if protocol.bn_recalibration > 0:
-            recalibrate(small, random_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
-        loss = train(small, data.train, data.validation, recipe, rng=rng, on_epoch=on_epoch, teacher=teacher)
+        checkpoint.stage = protocol.steps
+        if begun < protocol.steps:
+            on_pruned(small)
+            if protocol.bn_recalibration > 0:
+                recalibrate(small, random_batches(data.train, recipe.batch_size, protocol.bn_recalibration, rng))
+        loss = train(
+            *(small, data.train, data.validation, recipe),
+            rng=rng,
+            on_epoch=on_epoch,
+            teacher=teacher,
+            checkpoint=checkpoint,
+        )
     return small, loss
+
+
+def _chosen_filters(
+    network: nn.Module,
+    trace: Trace,
+    data: Data,
+    target: NDArray[np.int64],
+    protocol: PruningProtocol,
+    rng: np.random.Generator,
+) -> list[NDArray[np.bool_]]:
+    """Filters that a pruning step keeps, by the criterion of the protocol."""
+    batches = None
+    if protocol.criterion == "taylor":
+        batches = random_batches(data.train, protocol.recipe.batch_size, protocol.taylor_batches, rng)
+    scores = importance(network, trace, criterion=protocol.criterion, rng=rng, batches=batches)
+    return most_important(trace, scores, target)
 
 
 def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArray[np.int64]]:

@@ -85,6 +85,7 @@ class _LeanSGD(torch.optim.SGD):
     """
 
     trainable: tuple[Tensor, ...] = ()
+    velocities: list[Tensor | None] = []  # noqa: RUF012 - replaced, never changed
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients to None."""
@@ -97,12 +98,22 @@ class _LeanSGD(torch.optim.SGD):
         options = self.param_groups[0]
         if not self.trainable:
             self.trainable = tuple(parameter for parameter in options["params"] if parameter.grad is not None)
-            self.velocities: list[Tensor | None] = [None] * len(self.trainable)
+            # those of a checkpoint, where the training was interrupted
+            self.velocities = self.velocities or [None] * len(self.trainable)
         named = {
             name: options[name] for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
         }
         gradients: list[Any] = [parameter.grad for parameter in self.trainable]
         sgd(list(self.trainable), gradients, self.velocities, fused=True, **named)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Options, and the velocities of the trainable parameters."""
+        return {**super().state_dict(), "velocities": self.velocities}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore options and velocities."""
+        self.velocities = state_dict["velocities"]
+        super().load_state_dict({name: value for name, value in state_dict.items() if name != "velocities"})
 
 
 def make_schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps_an_epoch: int) -> LRScheduler:

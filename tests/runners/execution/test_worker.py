@@ -66,16 +66,16 @@ def test_dropout_depends_on_the_seed_only(task, monkeypatch):
 
 
 def test_a_run_is_the_same_wherever_and_whenever_it_runs(task, trained):
-    first, _ = run_subnetwork(run(), task, trained.weights)
+    first, *_ = run_subnetwork(run(), task, trained.weights)
     torch.manual_seed(99)
     np.random.default_rng(5)
-    again, where = run_subnetwork(run(), task, trained.weights)
+    again, where, _ = run_subnetwork(run(), task, trained.weights)
     assert dataclasses.replace(first, wall_s=0.0) == dataclasses.replace(again, wall_s=0.0)
     assert where["versions"]["torch"] == torch.__version__
 
 
 def test_fine_tuning_reduces_the_error_and_is_logged(task, trained):
-    outcome, _ = run_subnetwork(run(), task, trained.weights)
+    outcome, *_ = run_subnetwork(run(), task, trained.weights)
     assert outcome.state == "done"
     assert [metric.epoch for metric in outcome.epochs_log] == [0, 1, 2]
     assert outcome.epochs_log[0].train_loss is None
@@ -89,12 +89,12 @@ def test_another_seed_is_another_training(task, trained):
 
 @pytest.mark.parametrize("init", ["inherited", "scratch"])
 def test_no_epoch_measures_the_pruned_network_itself(task, trained, init):
-    outcome, _ = run_subnetwork(run(protocol={**PROTOCOL, "epochs": 0, "init": init}), task, trained.weights)
+    outcome, *_ = run_subnetwork(run(protocol={**PROTOCOL, "epochs": 0, "init": init}), task, trained.weights)
     assert (outcome.state, outcome.epochs, outcome.train_loss) == ("done", 0, None)
 
 
 def test_a_run_that_diverges_is_an_outcome_with_its_reason(task, trained):
-    outcome, _ = run_subnetwork(run(protocol={**PROTOCOL, "learning_rate": 1e12}), task, trained.weights)
+    outcome, *_ = run_subnetwork(run(protocol={**PROTOCOL, "learning_rate": 1e12}), task, trained.weights)
     assert outcome.state == "failed"
     assert "loss became" in outcome.failure
     assert outcome.val_error is None
