@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from prunestats.cli import own_training as own
 from prunestats.cli.options import StudyFile, Workers, app
 from prunestats.cli.terminal import duration, make_folder, say
 from prunestats.errors import InputError, TrialError
@@ -77,9 +78,12 @@ def check(study: StudyFile, workers: Workers = None) -> None:
         planned = plan_study(content)
     except InputError as error:
         raise TrialError(str(error)) from error
-    for line in _data_lines(planned):
+    for line in own.data_lines(planned) if content.data is None else _data_lines(planned):
         say(line)
     trials = try_originals(planned)
+    if content.protocol.train is not None:
+        _say_own_trials(planned, trials, study)
+        return
     timings = [time_trial(planned, trial) for trial in trials]
     for trial, timing in zip(trials, timings, strict=True):
         say("")
@@ -91,6 +95,17 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)} on an otherwise idle machine.")
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
+
+
+def _say_own_trials(planned: Any, trials: Any, study: Path) -> None:
+    for trial in trials:
+        say("")
+        for line in own.trial_lines(planned, trial):
+            say(line)
+    say("")
+    say(f"{planned.n_runs:,} runs, whose duration depends on your training. Nothing was stored.")
+    if any(trial.own for trial in trials):
+        say(f"Next: prunestats run {quote(str(study))}")
 
 
 def _refuse(given: list[str], full: bool) -> None:
