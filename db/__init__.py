@@ -17,6 +17,7 @@ from prunestats.db.storing.outcomes import has_run, missing_runs, store_outcome,
 from prunestats.db.storing.populations import store_population
 from prunestats.db.storing.records import EpochMetric, MissingRun, OriginalRow, Outcome, StatusRow, SubnetworkRow
 from prunestats.db.storing.study import (
+    planned_protocols,
     store_environment,
     store_plan,
     store_protocol,
@@ -78,6 +79,7 @@ __all__ = [
     "merge_database",
     "missing_runs",
     "open_database",
+    "planned_protocols",
     "query",
     "read",
     "refinements",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from prunestats.db import (
     backup_beside,
     forget_declaration,
     open_database,
+    planned_protocols,
     read,
     remove_unused,
     store_plan,
@@ -57,12 +58,15 @@ class StoredStudy:
         Originals of its populations, as `prunestats.db.stored_originals` returns them.
     is_complete : bool
         Whether all its runs are stored.
+    protocols : list of mapping
+        Parameters of the protocols of its planned runs.
     """
 
     id: int | None = None
     text: str = ""
     originals: Sequence[Row[Any]] = ()
     is_complete: bool = False
+    protocols: Sequence[Mapping[str, Any]] = ()
 
 
 def stored_study(db: str | Path, name: str) -> StoredStudy:
@@ -75,8 +79,9 @@ def stored_study(db: str | Path, name: str) -> StoredStudy:
         row, text = study_id(connection, name), stored_text(connection, name) or ""
         originals = stored_originals(connection, study=name)
         progress = study_progress(connection, name) if row is not None else []
+        protocols = planned_protocols(connection, name)
     engine.dispose()
-    return StoredStudy(row, text, originals, bool(progress) and progress[0].missing == 0)
+    return StoredStudy(row, text, originals, bool(progress) and progress[0].missing == 0, protocols)
 
 
 def changed_study(planned: StudyPlan, stored: StoredStudy, *, replace: bool) -> int | None:
@@ -87,7 +92,7 @@ def changed_study(planned: StudyPlan, stored: StoredStudy, *, replace: bool) -> 
     StudyChangedError
         If it differs, unless `replace`.
     """
-    changes = [] if stored.id is None else study_changes(planned, stored.text, stored.originals)
+    changes = [] if stored.id is None else study_changes(planned, stored.text, stored.originals, stored.protocols)
     if not changes:
         return None
     if not replace:

@@ -191,6 +191,15 @@ def store_plan(connection: Connection, *, study_id: int, protocol_id: int, seeds
     insert_new(connection, schema.plan, rows)
 
 
+def planned_protocols(connection: Connection, study: str) -> list[dict[str, Any]]:
+    """Return the parameters of the protocols of a study's planned runs."""
+    plan, protocol = schema.plan, schema.protocol
+    mine = select(plan.c.protocol_id).join(schema.study).where(schema.study.c.name == study)
+    return list(
+        connection.scalars(select(protocol.c.parameters).where(protocol.c.id.in_(mine)).order_by(protocol.c.id))
+    )
+
+
 def store_environment(
     connection: Connection, *, host: str, platform: str, python: str, versions: Mapping[str, Any]
 ) -> int:

@@ -99,6 +99,11 @@ class PlannedNetwork:
         """What differs from a stored original, for the rows of a table; `table` names its keys."""
         if row.dataset != self.dataset:
             yield Difference("data", row.dataset, self.dataset)
+        for function in ("train", "evaluate"):
+            if row.recipe.get(function) != self.recipe.get(function):
+                yield Difference(
+                    f"{table}.{function}", f"source {row.recipe.get(function)}", f"source {self.recipe.get(function)}"
+                )
         if row.fingerprint is None:
             if (list(row.group_sizes or ()), row.flops, row.params) != self._costs:
                 now = f"{self.flops:,} FLOPs, {self.params:,} parameters"

@@ -14,7 +14,9 @@ from prunestats.runners.networks.same_network import Difference
 from prunestats.runners.study.file import Study
 
 
-def study_changes(planned: StudyPlan, text: str, drawn: Sequence[StoredOriginal]) -> list[Difference]:
+def study_changes(
+    planned: StudyPlan, text: str, drawn: Sequence[StoredOriginal], protocols: Sequence[Mapping[str, Any]] = ()
+) -> list[Difference]:
     """What differs from a stored study, a row for each key; empty where nothing does.
 
     Parameters
@@ -24,6 +26,8 @@ def study_changes(planned: StudyPlan, text: str, drawn: Sequence[StoredOriginal]
         Stored text of the study of this name.
     drawn : sequence of StoredOriginal
         Originals of its stored populations.
+    protocols : sequence of mapping
+        Parameters of the protocols of its planned runs.
 
     Returns
     -------
@@ -41,13 +45,22 @@ def study_changes(planned: StudyPlan, text: str, drawn: Sequence[StoredOriginal]
     found = list(_content(stored, planned.study, same_originals))
     if drawn:
         found += _originals(planned, new, old)
+    source = planned.protocol.get("train")
+    found += [
+        Difference("protocol.train", f"source {one['train']}", f"source {source}")
+        for one in protocols
+        if source is not None and one.get("train", source) != source
+    ]
     return list(dict.fromkeys(found))
 
 
 def _content(stored: Study, now: Study, same_originals: bool) -> Iterator[Difference]:
     before, after = _flat(stored), _flat(now)
     for key in {**before, **after}:
-        if before.get(key) == after.get(key) or (same_originals and _names_original(key)):
+        # functions of the user's own are compared by their sources
+        if before.get(key) == after.get(key) or key.endswith((".train", ".evaluate")):
+            continue
+        if same_originals and _names_original(key):
             continue
         yield Difference(key, _shown(before.get(key)), _shown(after.get(key)))
 

@@ -125,7 +125,7 @@ class PreparedOriginal:
     layout: torch.memory_format
 
 
-_prepared: OrderedDict[str, PreparedOriginal] = OrderedDict()
+_prepared: OrderedDict[tuple[str, int], PreparedOriginal] = OrderedDict()
 
 # Originals cached in a worker. With fewer, they would be traced again where runs of several alternate; with more, they
 # would take memory. Results do not depend on it.
@@ -307,7 +307,9 @@ def failed(reason: str, wall_s: float | None = None, log: tuple[EpochMetric, ...
 
 def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal:
     """The trained original of a task, cached for later tasks of the same process."""
-    found = _prepared.get(original.key)
+    # the weights too, as dense networks that were trained elsewhere may differ under one key
+    cached = (original.key, hash(weights))
+    found = _prepared.get(cached)
     if found is None:
         data = load_any(original.data)
         network = build_network(original.network, num_classes=data.num_classes, seed=0)
@@ -315,10 +317,10 @@ def prepare_original(original: OriginalTask, weights: bytes) -> PreparedOriginal
         network.load_state_dict(safetensors.torch.load(weights))
         traced = trace(network, data.example_input)
         layout = layout_of(network, data, original.own)
-        found = _prepared[original.key] = PreparedOriginal(
+        found = _prepared[cached] = PreparedOriginal(
             place_network(network, layout), traced, place_data(data, layout), layout
         )
         if len(_prepared) > _MOST_PREPARED:
             _prepared.popitem(last=False)
-    _prepared.move_to_end(original.key)
+    _prepared.move_to_end(cached)
     return found
