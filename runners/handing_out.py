@@ -8,11 +8,8 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import torch
 from sqlalchemy import Engine
-from torch import nn
 
 from prunestats.db import (
     Holder,
@@ -26,7 +23,7 @@ from prunestats.db import (
     write,
 )
 from prunestats.errors import StudyError
-from prunestats.metric import Metric
+from prunestats.runners.asked_run import AskedRun, Handed
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.data.no_data import load_any
 from prunestats.runners.execution.executors import lazy_executor
@@ -48,95 +45,6 @@ from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 # Seconds between two looks whether another process has told its dense network.
 _POLL_S = 1.0
-
-
-@dataclass(frozen=True)
-class AskedRun:
-    """A run to be trained: of the dense network, or of a subnetwork.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        The network, pruned unless `dense`, with the weights from which to train it in place.
-    widths : tuple of int
-        Kept filters in each group.
-    dense : bool
-        Whether it is the dense network, whose weights are kept when it is told.
-    subnetwork : str or None
-        Key of the subnetwork; None for the dense network.
-    context : Context
-        As a training function is given it.
-    handed : Handed
-        Where it belongs.
-    """
-
-    network: nn.Module
-    widths: tuple[int, ...]
-    dense: bool
-    subnetwork: str | None
-    context: Context
-    handed: Handed = field(repr=False)
-
-    @property
-    def seed(self) -> int:
-        """Seed of this run, which differs between the runs of a study."""
-        return self.context.seed
-
-    @property
-    def folder(self) -> Path:
-        """Folder of this run, for files by which a training may go on; it goes when the run is told."""
-        return self.context.folder
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the network."""
-        return self.context.device
-
-    @property
-    def data(self) -> Any:
-        """The study's data, None where it loads none."""
-        return self.context.data
-
-    def report(self, epoch: int, **metrics: float) -> None:
-        """Record metrics after an epoch, as `Context.report`."""
-        self.context.report(epoch, **metrics)
-
-
-@dataclass(frozen=True)
-class Handed:
-    """Where a run belongs when it is told.
-
-    Parameters
-    ----------
-    db : str or Path
-    lease : str
-        Key of its lease.
-    metric : Metric
-        The one that counts.
-    started : float
-        When it was handed out, seconds of `time.perf_counter`.
-    original : PlannedOriginal
-        The dense network, or the one that the subnetwork is cut from.
-    weights : Path
-        Folder of the weights of dense networks.
-    run : MissingRun or None
-        The run of a subnetwork, None for a dense network.
-    study_id, protocol_id : int
-        Rows of the study and of the protocol of the run.
-    keep : int
-        Runs of each population whose weights are kept.
-    """
-
-    db: str | Path
-    lease: str
-    metric: Metric
-    started: float
-    original: PlannedOriginal
-    weights: Path
-    run: MissingRun | None = None
-    study_id: int = 0
-    protocol_id: int = 0
-    keep: int = 0
 
 
 def ask(
@@ -289,9 +197,8 @@ class _Asking:
         self, original: PlannedOriginal, run: MissingRun | None = None, study_id: int = 0, protocol_id: int = 0
     ) -> Handed:
         lease = f"original {original.task.key}" if run is None else _lease(run, protocol_id)
-        study, now = self.planned.study, time.perf_counter()
-        keep = study.storage.keep_weights
-        return Handed(self.db, lease, study.measured, now, original, self.weights, run, study_id, protocol_id, keep)
+        now = time.perf_counter()
+        return Handed(self.db, lease, self.planned, original, self.weights, now, run, study_id, protocol_id)
 
     def _take(self, key: str, run: MissingRun | None = None, protocol_id: int = 0) -> bool:
         """Lease a run; false where it is stored meanwhile, handed out by this call, or leased to another process."""

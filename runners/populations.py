@@ -32,6 +32,7 @@ from prunestats.db import (
 )
 from prunestats.errors import DatabaseError, StudyChangedError
 from prunestats.metric import ERROR
+from prunestats.outcome import Outcome
 from prunestats.runners.execution.executors import Executor
 from prunestats.runners.execution.own_identity import own_training
 from prunestats.runners.execution.run_folders import RunFolders
@@ -197,8 +198,8 @@ def execute_runs(
     folder: Path,
     pool: Callable[[], Executor],
     folders: Callable[[], RunFolders],
-) -> Iterator[str]:
-    """Execute and store the missing runs, yielding the state of each as it is stored.
+) -> Iterator[tuple[RunTask, Outcome]]:
+    """Execute and store the missing runs, yielding each with its outcome as it is stored.
 
     `ids` are the row numbers of study and protocol; `folder` has the weights of the originals.
     """
@@ -232,7 +233,7 @@ def execute_runs(
             environment=computed.environment,
             weights=computed.weights,
         )
-        yield computed.outcome.state
+        yield task, computed.outcome
 
 
 def _reason(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Row
 
 from prunestats.db import missing_runs, open_database, read, stored_originals, write
 from prunestats.errors import StudyError
+from prunestats.runners.execution.callbacks import Callback, Callbacks
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_plan import StudyPlan, network_depth, plan_study
 from prunestats.runners.execution.trial import try_originals
@@ -64,6 +65,8 @@ class Execution:
     ----------
     workers, scheduler, weights, progress, announce
         As in `run_study`.
+    callbacks : Callbacks
+        Functions that are called with every run, beside those that the study names.
     """
 
     workers: int | None
@@ -71,6 +74,7 @@ class Execution:
     weights: str | Path | None
     progress: Progress
     announce: Callable[[str], None] = lambda sentence: None
+    callbacks: Callbacks = field(default_factory=Callbacks)
 
     def weights_folder(self, engine: Engine) -> Path:
         """Folder of the weights of the originals, by default beside the SQLite file."""
@@ -90,6 +94,8 @@ def run_study(
     weights: str | Path | None = None,
     progress: Progress = lambda phase, done, total: None,
     announce: Callable[[str], None] = lambda sentence: None,
+    on_run: Callback | None = None,
+    on_epoch: Callback | None = None,
 ) -> RunSummary:
     """Execute the missing runs of a study and store every subnetwork and metric in the database.
 
@@ -116,6 +122,9 @@ def run_study(
     announce : callable
         Receives what is said before the runs, in sentences: the size of kept weights on disk, and whether an
         interrupted run can go on inside.
+    on_run, on_epoch : callable, optional
+        Called in this process with a dictionary for every run after it is stored, and before it for each of its epochs,
+        beside those that the study's ``[callbacks]`` names. An error that one raises is a warning, once.
 
     Returns
     -------
@@ -149,7 +158,7 @@ def run_study(
     started = time.perf_counter()
     content = study if isinstance(study, Study) else read_study(study)
     planned = plan_study(content, known_originals(db))
-    execution = Execution(workers, scheduler, weights, progress, announce)
+    execution = Execution(workers, scheduler, weights, progress, announce, Callbacks.given(on_run, on_epoch))
     with lazy_executor(workers, scheduler, layers=network_depth(planned.originals)) as pool:
         summary = run_plan(planned, db, pool, execution, max_runs=max_runs, replace=replace)
     return dataclasses.replace(summary, wall_s=time.perf_counter() - started)
@@ -189,6 +198,7 @@ def run_plan(
             "expected a recipe in [protocol], or train = 'module:function'; found neither, so that its runs are asked "
             "for in Python: for run in prunestats.ask(...)"
         )
+    callbacks = execution.callbacks.beside(planned.study)
     stored = stored_study(db, planned.study.name)
     replaced = changed_study(planned, stored, replace=replace)
     if not stored.is_complete or replaced is not None:
@@ -213,8 +223,9 @@ def run_plan(
     clean_files(engine)
     done = broken = 0
     execution.progress("runs", before, total)
-    for state in execute_runs(engine, planned, (study_id, protocol_id), todo, folder, pool, folders):
-        done, broken = done + (state == "done"), broken + (state == "failed")
+    for task, outcome in execute_runs(engine, planned, (study_id, protocol_id), todo, folder, pool, folders):
+        callbacks.stored(planned, task, outcome)
+        done, broken = done + (outcome.state == "done"), broken + (outcome.state == "failed")
         execution.progress("runs", before + done + broken, total)
     engine.dispose()
     left = len(missing) - done - broken

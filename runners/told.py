@@ -13,9 +13,10 @@ from prunestats.db import open_database, release_lease, write
 from prunestats.errors import InputError, StudyError
 from prunestats.files import write_atomically
 from prunestats.outcome import Outcome
+from prunestats.runners.asked_run import AskedRun
+from prunestats.runners.execution.callbacks import Callbacks
 from prunestats.runners.execution.worker import TrainedOriginal
 from prunestats.runners.execution.worker import failed as failed_outcome
-from prunestats.runners.handing_out import AskedRun
 from prunestats.runners.networks.weights import named_bytes, safetensors_bytes, weights_file
 from prunestats.runners.originals import keep_original
 from prunestats.runners.run_files import RunStore
@@ -107,9 +108,12 @@ def _store_dense(engine: Engine, run: AskedRun, metrics: Metrics) -> None:
 def _store_run(engine: Engine, run: AskedRun, metrics: Metrics, reason: str | None) -> None:
     handed = run.handed
     assert handed.run is not None
-    store = RunStore.of_study(engine, handed.study_id, handed.protocol_id, keep=handed.keep)
+    store = RunStore.of_study(
+        engine, handed.study_id, handed.protocol_id, keep=handed.planned.study.storage.keep_weights
+    )
+    outcome = _outcome(run, metrics, reason)
     store.store(
-        _outcome(run, metrics, reason),
+        outcome,
         subnetwork_id=handed.run.subnetwork_id,
         subnetwork_key=handed.run.subnetwork_key,
         seed=handed.run.seed,
@@ -118,6 +122,7 @@ def _store_run(engine: Engine, run: AskedRun, metrics: Metrics, reason: str | No
     )
     with write(engine) as connection:
         release_lease(connection, handed.lease)
+    Callbacks().beside(handed.planned.study).stored(handed.planned, handed.run, outcome)
 
 
 def _outcome(run: AskedRun, metrics: Metrics, reason: str | None) -> Outcome:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from prunestats.db.connection.open_files import unless_open
 from prunestats.errors import DatabaseError
 
 _MAGIC = b"SQLite format 3\0"
@@ -112,8 +113,10 @@ def check_file(path: Path, *, create: bool) -> bool:
             )
         filled = path.exists() and path.stat().st_size > 0
         if filled:
-            with path.open("rb") as file:
-                _check_header(path, file.read(100))
+            with unless_open(path) as may_open:
+                if may_open:  # one that is open here has been checked
+                    with path.open("rb") as file:
+                        _check_header(path, file.read(100))
             return True
     except OSError as error:
         raise DatabaseError(f"expected a database file at {str(path)!r}; found: {error.strerror or error}") from None

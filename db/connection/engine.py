@@ -14,7 +14,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from prunestats.db.connection.address import file_of
 from prunestats.db.connection.driver_errors import database_error
+from prunestats.db.connection.open_files import count_connections
 from prunestats.db.connection.plain_values import json_text
 from prunestats.errors import DatabaseError
 
@@ -108,6 +110,8 @@ def sqlite_engine(url: URL, **options: Any) -> Engine:
     if "creator" not in options:
         options["connect_args"] = {"timeout": TIMEOUT_S}
     engine = create_engine(url, poolclass=QueuePool, json_serializer=json_text, **options)
+    if url.database:
+        count_connections(engine, file_of(url))
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine

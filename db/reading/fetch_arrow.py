@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import URL
 
 from prunestats.db.connection.address import file_of
 from prunestats.db.connection.engine import TIMEOUT_S, read_only_uri
+from prunestats.db.connection.open_files import kept_open
 from prunestats.db.reading.column_types import TEXT, Fetch, Types
 from prunestats.errors import DatabaseError
 
@@ -33,13 +34,20 @@ def arrow_reader(url: URL) -> Iterator[Fetch]:
     """
     options = {"adbc.sqlite.query.batch_rows": _BATCH_ROWS} if url.get_backend_name() == "sqlite" else {}
     try:
-        with _connect(url) as connection:
+        with _connected(url) as connection:
             yield lambda sql, types: _fetch(connection, sql, types, options)
     except Error as error:
         found = " ".join(str(error).split())
         raise DatabaseError(
             f"expected a database that can be read; found: {found}: see `prunestats db check`"
         ) from error
+
+
+def _connected(url: URL) -> AbstractContextManager[dbapi.Connection]:
+    """A connection, closed at the end; of SQLite not while this process has the file open (`open_files`)."""
+    if url.get_backend_name() == "sqlite":
+        return kept_open(file_of(url), lambda: _connect(url))
+    return _connect(url)
 
 
 def _connect(url: URL) -> dbapi.Connection:

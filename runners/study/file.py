@@ -25,6 +25,7 @@ from prunestats.errors import InputError, StudyError
 from prunestats.metric import ERROR, Metric
 from prunestats.runners.study.own_training import check_own_training, with_own_training
 from prunestats.runners.study.tables import (
+    CallbacksConfig,
     Count,
     DataConfig,
     MetricConfig,
@@ -87,7 +88,7 @@ class Study(StudyTable):
     ('demo', [0.5, 0.25, 0.1])
     """
 
-    later_keys = frozenset({"refines", "searches", "metric", "storage"})
+    later_keys = frozenset({"refines", "searches", "metric", "storage", "callbacks"})
 
     name: Name
     seed: Seed = 0
@@ -101,6 +102,7 @@ class Study(StudyTable):
     population: PopulationConfig = PopulationConfig()
     protocol: ProtocolConfig
     storage: StorageConfig = StorageConfig()
+    callbacks: CallbacksConfig = CallbacksConfig()
 
     @model_validator(mode="before")
     @classmethod
@@ -130,7 +132,7 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        left_out: Any = {"storage": True, **({"data": {"folder"}} if self.data else {})}
+        left_out: Any = {"storage": True, "callbacks": True, **({"data": {"folder"}} if self.data else {})}
         content = self.model_dump(mode="json", exclude=left_out)
         for original in content["originals"]:
             if "checkpoint" in original:

@@ -310,6 +310,13 @@ class StorageConfig(StudyTable):
     checkpoint_every_s: Annotated[float, Field(ge=0)] = 600.0
 
 
+class CallbacksConfig(StudyTable):
+    """``[callbacks]``: functions that are called with every run and every epoch; no part of any identity."""
+
+    on_run: OwnFunction | None = None
+    on_epoch: OwnFunction | None = None
+
+
 def nearest(found: str, known: list[str]) -> str:
     """A suggestion for an unknown word: the most similar known one, or all of them."""
     near = difflib.get_close_matches(found, known, n=1)
