@@ -14,19 +14,20 @@ from torch import nn
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.data.normalisation import check_range
+from prunestats.runners.execution.given_weights import GivenWeights, plan_weights
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
 from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
+from prunestats.runners.networks.language_models import refuse_language_model
 from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import Study, content_key
-from prunestats.runners.study.tables import OriginalConfig
 from prunestats.runners.training.seeds import derived_rng
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.spaces.space import Regime, Space
@@ -34,10 +35,11 @@ from prunestats.spaces.space import Regime, Space
 
 @dataclass(frozen=True)
 class PlannedOriginal:
-    """An original to be trained: its task, and its network with the cost of its subnetworks."""
+    """An original to be trained: its task, its network with the cost of its subnetworks, and weights it is given."""
 
     task: OriginalTask
     network: PlannedNetwork
+    given: GivenWeights | None = None
 
     @property
     def cost(self) -> CostModel:
@@ -85,6 +87,23 @@ class StudyPlan:
         distinct = {key for population in self.populations for key in population.keys}
         return len(distinct) * len(self.study.protocol.seeds)
 
+    def data_of(self, original: PlannedOriginal) -> Data:
+        """The data, normalised as an original's weights need them."""
+        if original.task.data == self.study.data.model_dump():
+            return self.data
+        return load_data(**original.task.data)
+
+    def normalisation(self, original: PlannedOriginal) -> str:
+        """Mean and standard deviation by which an original's images are normalised, in words, and their source."""
+        given, data = original.given, self.data_of(original)
+        if self.study.data.mean is not None:
+            source = "as [data] says"
+        elif original.task.data.get("mean") is not None and given is not None:
+            source = f"as {given.configuration} says"
+        else:
+            source = "of the training images"
+        return f"mean {_listed(data.mean)} and std {_listed(data.spread)} of pixels, {source}"
+
 
 def plan_study(study: Study, stored: Sequence[StoredOriginal] = ()) -> StudyPlan:
     """Sample and cost every population of a study; nothing is trained and nothing is stored.
@@ -130,31 +149,63 @@ def plan_originals(study: Study, stored: Sequence[StoredOriginal] = ()) -> tuple
         data = load_data(**study.data.model_dump())
     originals = []
     for number, config in enumerate(study.originals):
-        network, recipe = _plan_network(study, number, data)
+        network, recipe, given = _plan_network(study, number, data)
         probe = probe_of(config.network, network.flops, network.fingerprint)
+        table = study.data.model_dump() | _normalisation(study, given)
         for seed in config.seeds:
-            task = OriginalTask(network.key(seed, stored), config.network, study.data.model_dump(), recipe, seed, probe)
-            originals.append(PlannedOriginal(task, network))
+            task = OriginalTask(network.key(seed, stored), config.network, table, recipe, seed, probe)
+            originals.append(PlannedOriginal(task, network, given))
+    if study.data.scale and all(original.task.data.get("mean") is None for original in originals):
+        raise StudyError(
+            f"data.scale = {study.data.scale:g} makes no sense without mean and std: those of the training split fit "
+            "any scale"
+        )
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
     return data, originals
 
 
-def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork, dict[str, Any]]:
+def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork, dict[str, Any], GivenWeights | None]:
     """Build, trace and probe a network; return it with the recipe by which a worker makes or loads its weights."""
     config, example = study.originals[number], data.example_input
     with _naming(f"originals.{number}.network"):
         network = build_network(config.network, num_classes=data.num_classes, seed=0)
+        refuse_language_model(config.network, network, example)
         traced = trace(network, example)
         check_outputs(config.network, network, example, data.num_classes)
         found = _fingerprint(config.network, network, data, traced.flops)
-    with _naming(f"originals.{number}.checkpoint"):
-        identity, recipe = _recipe(config, network)
+    identity, recipe, given = config.recipe, config.recipe, None
+    if config.is_given:
+        with _naming(f"originals.{number}.{'pretrained' if config.checkpoint is None else 'checkpoint'}"):
+            identity, recipe, given = plan_weights(config, network, example, data.num_classes)
+            made = _normalised(study, data, given)
+            identity, recipe = identity | made, recipe | made
     with _naming("protocol.criterion"):
         check_criterion(traced, study.protocol.criterion)
     dataset = f"{study.data.name}-{data.digest[:8]}"
     costs = traced.cost, traced.flops, traced.params
-    return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
+    return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe, given
+
+
+def _normalisation(study: Study, given: GivenWeights | None) -> dict[str, Any]:
+    """Keys of `[data]` by which images are normalised as the weights' configuration says, unless the study says how."""
+    if study.data.mean is not None or given is None or given.mean is None:
+        return {}
+    return {"mean": given.mean, "std": given.std}
+
+
+def _normalised(study: Study, data: Data, given: GivenWeights) -> dict[str, Any]:
+    """Part of an original's identity: the normalisation by its weights' configuration, in units of the pixels.
+
+    It is no part of the data's digest, so that originals of different configurations have the same data set and are
+    compared.
+    """
+    table = _normalisation(study, given)
+    if not table:
+        return {}
+    check_range(data, study.data.scale, given.configuration)
+    found = load_data(**study.data.model_dump() | table)
+    return {"normalisation": {"mean": list(found.mean), "spread": list(found.spread)}}
 
 
 def _fingerprint(name: str, network: nn.Module, data: Data, flops: int) -> Fingerprint:
@@ -173,21 +224,16 @@ def _fingerprint(name: str, network: nn.Module, data: Data, flops: int) -> Finge
     return found[0]
 
 
-def _recipe(config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Identity of an original's weights, and the recipe by which a worker makes or loads them."""
-    if config.checkpoint is None:
-        return config.recipe, config.recipe
-    identity = {"sha256": checkpoint_sha256(config.checkpoint)}
-    load_checkpoint(network, config.checkpoint)
-    return identity, {"checkpoint": config.checkpoint, **identity}
-
-
 def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:
     band = f"{regime.flops!r} {regime.tolerance!r}"
     law = content_key([space.name, space.sampler_name, space.parameters])
     rng = derived_rng(study.seed, "sample", original.task.key, band, law)
     with _naming(f"regimes.flops, {regime.flops:g} of {original.task.network}"):
         return sample(space, original.cost, regime, study.population.subnetworks, rng=rng)
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.3g}" for value in values)
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.execution.given_weights import is_given, load_weights, training_recipe
 from prunestats.runners.execution.stale_workers import refuse_another_network
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.networks.weights import safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
@@ -32,7 +32,6 @@ from prunestats.runners.training.latency import latency_columns
 from prunestats.runners.training.loop import DivergedError, evaluate, train
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
-from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 
@@ -128,7 +127,7 @@ def training_key(protocol: dict[str, Any]) -> str:
 
 
 def train_original(task: OriginalTask) -> TrainedOriginal:
-    """Train an original from its seed, or load its checkpoint, and evaluate it."""
+    """Train an original from its seed, or load and fine-tune the weights that it is given, and evaluate it."""
     started = time.perf_counter()
     with _TORCH_LOCK:
         torch.set_num_threads(1)
@@ -138,12 +137,13 @@ def train_original(task: OriginalTask) -> TrainedOriginal:
         refuse_another_network(task.network, task.probe, data)
         layout = memory_layout(network, data.example_input)
         network, data = place_network(network, layout), place_data(data, layout)
-        if "checkpoint" in task.recipe:
-            load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
-        else:
+        if is_given(task.recipe):
+            load_weights(network, task.network, task.recipe, data.num_classes)
+        recipe = training_recipe(task.recipe)
+        if recipe is not None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
-                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng)
+                train(network, data.train, data.validation, recipe, rng=rng)
         val_error, val_loss = evaluate(network, data.validation)
         test_error, test_loss = evaluate(network, data.test)
     return TrainedOriginal(

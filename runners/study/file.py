@@ -14,16 +14,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.study.tables import (
-    Count,
-    DataConfig,
-    Name,
-    OriginalConfig,
-    ProtocolConfig,
-    Seed,
-    StudyTable,
-    nearest,
-)
+from prunestats.runners.study.study_table import StudyTable
+from prunestats.runners.study.tables import Count, DataConfig, Name, OriginalConfig, ProtocolConfig, Seed, nearest
 from prunestats.spaces.space import Regime, Space
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
