@@ -193,6 +193,8 @@ def _trial_lines(planned: Any, trial: Any, timing: Any) -> Iterator[str]:
     yield f"groups     {_groups(trial.trace.groups)}"
     yield f"cost       {original.flops:,} multiply-adds (MACs) for one image, {original.params:,} parameters"
     yield f"weights    {_weights(recipe, trial, timing)}"
+    yield f"pixels     normalised by {trial.normalisation}"
+    yield from _dense_lines(trial)
     yield f"memory     {_layout(trial.layout)}"
     for regime, _ in trial.pruned:
         seconds = _seconds(timing.run_s(regime.flops, protocol))
@@ -206,11 +208,34 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _weights(recipe: dict[str, Any], trial: Any, timing: Any) -> str:
-    if "checkpoint" not in recipe:
-        seconds = timing.original_s(recipe["epochs"])
-        return f"trained for {_count(recipe['epochs'], 'epoch')}, about {_seconds(seconds)}"
+    given = trial.original.given
+    if given is None:
+        return f"trained for {_trained(recipe, timing)}"
     read = trial.checkpoint or "a state dict with the network's own names"
-    return f"of checkpoint {recipe['checkpoint']}: {read}"
+    what = f"of checkpoint {recipe['checkpoint']}: {read}" if "checkpoint" in recipe else given.origin
+    further = f"fine-tuned for {_trained(recipe['finetune'], timing)}" if "finetune" in recipe else ""
+    return "; ".join(filter(None, (what, given.head_words, further)))
+
+
+def _trained(recipe: dict[str, Any], timing: Any) -> str:
+    return f"{_count(recipe['epochs'], 'epoch')}, about {_seconds(timing.original_s(recipe['epochs']))}"
+
+
+def _dense_lines(trial: Any) -> Iterator[str]:
+    """Errors of the dense network where its weights are given, before it is fine-tuned."""
+    from prunestats.runners.execution.dense_check import trained_on_validation
+
+    found = trial.dense
+    if found is None:
+        return
+    before = ", before fine-tuning" if "finetune" in trial.original.task.recipe else ""
+    errors = f"validation error {found.validation.words}, test error {found.test.words}"
+    yield f"dense      {errors}{before}; by chance {100 * found.validation.chance:.3g} %"
+    if trained_on_validation(found):
+        yield (
+            "note       its validation error is significantly below its test error: were its weights trained on the "
+            "validation images? Then errors of subnetworks there are too low as well: report those on test images"
+        )
 
 
 def _groups(groups: Any) -> str:

@@ -10,15 +10,16 @@ from torch import nn
 
 from prunestats.errors import TrialError
 from prunestats.runners.data.datasets import Data, ImageSplit
+from prunestats.runners.data.normalisation import default_scale
 from prunestats.runners.execution.given_weights import GivenWeights
 from prunestats.runners.execution.image_samples import random_images
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.training.device import device, place_data
 from prunestats.runners.training.loop import evaluate
 
-# Multiply-adds of the forward passes over a split: under a minute of one thread of a CPU, at 2 to 4e10 a second; a GPU
-# computes a thousand times as many. Larger splits are judged by a random sample, on the images that follow from it.
-_MOST_FLOPS = {"cpu": 1_000_000_000_000, "cuda": 1_000_000_000_000_000}
+# Multiply-adds of the forward passes over a split: about 20 s of one thread of a CPU, at the 2e10 a second that were
+# measured; a GPU computes a hundred times as many. Where all images take more, a random sample of them is judged.
+_MOST_FLOPS = {"cpu": 400_000_000_000, "cuda": 40_000_000_000_000}
 
 # Images at least, however costly: half of ten classes wrong is then known to 6 percentage points (two standard errors).
 _FEWEST = 256
@@ -78,7 +79,7 @@ def dense_errors(
     if original.given is None or original.given.head is not None:
         return None
     found = measure_dense(network, planned.data_of(original), layout, original.flops, original.task.seed)
-    check_dense(original.task.network, original.given, found, planned.normalisation(original))
+    check_dense(original.task.network, original.given, found, normalisation_words(planned, original))
     return found
 
 
@@ -191,6 +192,20 @@ def trained_on_validation(found: DenseCheck) -> bool:
     """
     table = [[part.wrong, part.images - part.wrong] for part in (found.validation, found.test)]
     return bool(stats.fisher_exact(table, alternative="less").pvalue < _LEVEL)
+
+
+def normalisation_words(planned: StudyPlan, original: PlannedOriginal) -> str:
+    """Mean and standard deviation by which an original's images are normalised, and where these come from."""
+    given, data = original.given, planned.data_of(original)
+    if planned.study.data.mean is not None:
+        source = "as [data] says"
+    elif original.task.data.get("mean") is not None and given is not None:
+        source = f"as {given.configuration} says"
+    else:
+        source = "of the training images"
+    scale = original.task.data.get("scale") or default_scale(data)
+    mean, std = (", ".join(f"{value / scale:.3g}" for value in values) for values in (data.mean, data.spread))
+    return f"mean {mean} and std {std} of {'pixels' if scale == 1 else f'pixels / {scale:g}'}, {source}"
 
 
 def _reasons(normalisation: str) -> str:

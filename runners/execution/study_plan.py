@@ -93,17 +93,6 @@ class StudyPlan:
             return self.data
         return load_data(**original.task.data)
 
-    def normalisation(self, original: PlannedOriginal) -> str:
-        """Mean and standard deviation by which an original's images are normalised, in words, and their source."""
-        given, data = original.given, self.data_of(original)
-        if self.study.data.mean is not None:
-            source = "as [data] says"
-        elif original.task.data.get("mean") is not None and given is not None:
-            source = f"as {given.configuration} says"
-        else:
-            source = "of the training images"
-        return f"mean {_listed(data.mean)} and std {_listed(data.spread)} of pixels, {source}"
-
 
 def plan_study(study: Study, stored: Sequence[StoredOriginal] = ()) -> StudyPlan:
     """Sample and cost every population of a study; nothing is trained and nothing is stored.
@@ -230,10 +219,6 @@ def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Spac
     rng = derived_rng(study.seed, "sample", original.task.key, band, law)
     with _naming(f"regimes.flops, {regime.flops:g} of {original.task.network}"):
         return sample(space, original.cost, regime, study.population.subnetworks, rng=rng)
-
-
-def _listed(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.3g}" for value in values)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch import nn
 from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import Data
-from prunestats.runners.execution.dense_check import DenseCheck, dense_errors
+from prunestats.runners.execution.dense_check import DenseCheck, dense_errors, normalisation_words
 from prunestats.runners.execution.given_weights import is_given, load_weights, training_recipe
 from prunestats.runners.execution.image_samples import first_images
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
@@ -145,9 +145,8 @@ def _try(planned: StudyPlan, original: PlannedOriginal) -> Trial:
     prepare_s, read = time.perf_counter() - started, original.given.read if original.given else ""
     trial = Trial(original, network, traced, (), layout, read, prepare_s, ())
     diverged = [_try_dense(planned, trial, rng)]
-    trial = replace(
-        trial, dense=dense_errors(planned, original, network, layout), normalisation=planned.normalisation(original)
-    )
+    words, dense = normalisation_words(planned, original), dense_errors(planned, original, network, layout)
+    trial = replace(trial, dense=dense, normalisation=words)
     pruned = []
     for regime, widths in _smallest(planned, original):
         small, problem = _try_subnetwork(planned, trial, regime, widths, rng)

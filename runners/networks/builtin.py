@@ -222,16 +222,11 @@ def collection_module(collection: str, name: str) -> Any:
         ) from error
 
 
-def collection_arguments(collection: str, name: str) -> dict[str, Any]:
-    """Further arguments with which a network of a collection is built."""
-    return _ARGUMENTS.get((collection, name), {})
-
-
 def _from_collection(collection: str, name: str, num_classes: int) -> nn.Module:
     _, function, fresh = _COLLECTIONS[collection]
     create = getattr(collection_module(collection, name), function)
     try:
-        network: nn.Module = create(name, num_classes=num_classes, **fresh, **collection_arguments(collection, name))
+        network: nn.Module = create(name, num_classes=num_classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(f"network '{collection}:{name}': {collection} has no such network ({_line(error)})") from error
     except (AttributeError, OSError, TypeError) as error:

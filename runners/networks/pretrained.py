@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from prunestats.errors import InputError
-from prunestats.runners.networks.builtin import NETWORKS, collection_arguments, collection_module, is_own
+from prunestats.runners.networks.builtin import NETWORKS, collection_module, is_own
 from prunestats.runners.networks.checkpoint import read_weights
 from prunestats.runners.networks.user_errors import described
 from prunestats.runners.networks.user_networks import user_pretrained
 from prunestats.runners.networks.weight_caches import existing, hub_files, torch_file, without_downloads
+
+# Auxiliary classifiers of torchvision's Inception and GoogLeNet.
+_AUXILIARY = ("AuxLogits", "aux1", "aux2")
 
 # torchvision's Inception and GoogLeNet turn images normalised for ImageNet into ones of mean and deviation 0.5 in their
 # forward pass; built with other classes they do not, and take the latter.
@@ -79,7 +82,7 @@ def pretrained_weights(name: str, which: bool | str, num_classes: int) -> FoundW
     """
     if name in NETWORKS:
         raise InputError(
-            f'network {name!r} is built in and has no pretrained weights: name a file, checkpoint = "weights.pth", or '
+            f'network {name!r} is built in, without pretrained weights: name a file, checkpoint = "weights.pth", or '
             'a network of timm or torchvision, such as network = "torchvision:resnet18"'
         )
     collection, _, network = name.partition(":")
@@ -131,8 +134,10 @@ def _torchvision(name: str, which: bool | str) -> FoundWeights:
     full = f"weights='{weights.name}'"
     code = f"from torchvision.models import get_model; get_model('{name}', {full})"
     read_weights(str(existing([torch_file(weights.url)], f"torchvision:{name}, {weights.name}", code)))
-    arguments = {key: value for key, value in collection_arguments("torchvision", name).items() if key == "aux_logits"}
-    network = _built(models.get_model, name, weights=weights, **arguments)
+    network = _built(models.get_model, name, weights=weights)
+    for auxiliary in _AUXILIARY:  # networks are built without them, as they act in training only
+        if hasattr(network, auxiliary):
+            setattr(network, auxiliary, None)
     preset = weights.transforms()
     mean, std = _normalisation({"mean": getattr(preset, "mean", None), "std": getattr(preset, "std", None)})
     if getattr(network, "transform_input", False):
@@ -148,7 +153,7 @@ def _built(create: Callable[..., nn.Module], name: str, **arguments: Any) -> nn.
         raise
     except Exception as error:
         raise InputError(
-            f"pretrained weights of {name} cannot be read ({described(error)}): is their file on this machine damaged?"
+            f"pretrained weights of {name} cannot be read ({described(error)}): is their file here damaged?"
         ) from error
 
 
