@@ -84,7 +84,8 @@ def check_range(data: Data, scale: float | None, whose: str) -> None:
         Whose mean it is, for the message.
     """
     scale = scale or default_scale(data)
-    low, high = (value / scale for value in pixel_range(data))
+    # rounded, as pixels are computed back from normalised ones in float32; + 0.0, so that -0.0 is 0
+    low, high = (round(value / scale, 4) + 0.0 for value in pixel_range(data))
     if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         raise InputError(
             f"data.scale: expected pixels from 0 to 1 after division by {scale:g}, as the mean and std of {whose} are "
