@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
+from prunestats.cli.check_lines import count, data_lines, trial_lines
 from prunestats.cli.options import StudyFile, Workers, app
 from prunestats.cli.terminal import duration, make_folder, say
 from prunestats.errors import InputError, TrialError
@@ -77,18 +77,20 @@ def check(study: StudyFile, workers: Workers = None) -> None:
         planned = plan_study(content)
     except InputError as error:
         raise TrialError(str(error)) from error
-    for line in _data_lines(planned):
+    for line in data_lines(planned):
         say(line)
     trials = try_originals(planned)
     timings = [time_trial(planned, trial) for trial in trials]
     for trial, timing in zip(trials, timings, strict=True):
         say("")
-        for line in _trial_lines(planned, trial, timing):
+        for line in trial_lines(planned, trial, timing):
             say(line)
-    count = default_workers() if workers is None else workers
-    seconds = expected_s(planned, trials, timings, count)
+    processes = default_workers() if workers is None else workers
+    seconds = expected_s(planned, trials, timings, processes)
     say("")
-    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)} on an otherwise idle machine.")
+    say(
+        f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(processes)} on an otherwise idle machine."
+    )
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 
@@ -154,10 +156,10 @@ def _timed(found: Any) -> str:
 
 def _sized(found: Any, file: Path) -> str:
     size, regimes = found.draft.size, len(found.draft.flops)
-    budgets, seeds = _count(regimes, "budget"), _count(size.seeds, "training seed")
+    budgets, seeds = count(regimes, "budget"), count(size.seeds, "training seed")
     product = f"{budgets} x 2 spaces x {size.subnetworks} subnetworks x {seeds}"
     return (
-        f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {_count(size.epochs, 'epoch')}. "
+        f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {count(size.epochs, 'epoch')}. "
         f"`prunestats run` will take about {duration(found.sizing.seconds)} {_workers(found.workers)} on "
         "an otherwise idle machine."
     )
@@ -176,99 +178,9 @@ def _too_long(found: Any, allowed: float) -> str:
     )
 
 
-def _data_lines(planned: Any) -> Iterator[str]:
-    data, table = planned.data, planned.study.data
-    where = "" if table.folder is None else f" from {table.folder}"
-    yield f"study      {planned.study.name}"
-    yield f"data       {table.name}{where}: {data.num_classes} classes, {_shape(data.example_input.shape[1:])}"
-    splits = {"training": data.train, "validation": data.validation, "test": data.test}
-    yield f"images     {', '.join(f'{len(split):,} {name}' for name, split in splits.items())}"
-
-
-def _trial_lines(planned: Any, trial: Any, timing: Any) -> Iterator[str]:
-    original, protocol = trial.original, planned.study.protocol
-    recipe = original.task.recipe
-    seeds = [one.task.seed for one in planned.originals if _same(one.task, original.task)]
-    yield f"network    {original.task.network}" + (f", seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else "")
-    yield f"groups     {_groups(trial.trace.groups)}"
-    yield f"cost       {original.flops:,} multiply-adds (MACs) for one image, {original.params:,} parameters"
-    yield f"weights    {_weights(recipe, trial, timing)}"
-    yield f"pixels     normalised by {trial.normalisation}"
-    yield from _dense_lines(trial)
-    yield f"memory     {_layout(trial.layout)}"
-    for regime, _ in trial.pruned:
-        seconds = _seconds(timing.run_s(regime.flops, protocol))
-        yield f"run        of {_count(protocol.epochs, 'epoch')} at {regime.flops:g} of the FLOPs: about {seconds}"
-    for problem in trial.diverged:
-        yield f"note       {problem}: a run that does so is stored as failed; is the learning rate too high?"
-
-
-def _same(one: Any, other: Any) -> bool:
-    return (one.network, one.recipe) == (other.network, other.recipe)
-
-
-def _weights(recipe: dict[str, Any], trial: Any, timing: Any) -> str:
-    given = trial.original.given
-    if given is None:
-        return f"trained for {_trained(recipe, timing)}"
-    read = trial.checkpoint or "a state dict with the network's own names"
-    what = f"of checkpoint {recipe['checkpoint']}: {read}" if "checkpoint" in recipe else given.origin
-    further = f"fine-tuned for {_trained(recipe['finetune'], timing)}" if "finetune" in recipe else ""
-    return "; ".join(filter(None, (what, given.head_words, further)))
-
-
-def _trained(recipe: dict[str, Any], timing: Any) -> str:
-    return f"{_count(recipe['epochs'], 'epoch')}, about {_seconds(timing.original_s(recipe['epochs']))}"
-
-
-def _dense_lines(trial: Any) -> Iterator[str]:
-    """Errors of the dense network where its weights are given, before it is fine-tuned."""
-    from prunestats.runners.execution.dense_check import trained_on_validation
-
-    found = trial.dense
-    if found is None:
-        return
-    before = ", before fine-tuning" if "finetune" in trial.original.task.recipe else ""
-    errors = f"validation error {found.validation.words}, test error {found.test.words}"
-    yield f"dense      {errors}{before}; by chance {100 * found.validation.chance:.3g} %"
-    if trained_on_validation(found):
-        yield (
-            "note       its validation error is significantly below its test error: were its weights trained on the "
-            "validation images? Then errors of subnetworks there are too low as well: report those on test images"
-        )
-
-
-def _groups(groups: Any) -> str:
-    shown = ", ".join(f"{group.name} {group.size}" for group in groups[:6])
-    return f"{len(groups)} of filters that are pruned together: {shown}" + (", ..." if len(groups) > 6 else "")
-
-
-def _layout(layout: Any) -> str:
-    import torch
-
-    if layout == torch.channels_last:
-        return "channels last, which is faster on a CPU"
-    if torch.cuda.is_available():
-        return "contiguous, as on any GPU"
-    return "contiguous: its forward pass fails with channels last, as `x.view(x.size(0), -1)` does"
-
-
-def _shape(shape: Any) -> str:
-    channels, height, width = shape
-    return f"{_count(channels, 'channel')}, {height} x {width} pixels"
-
-
-def _workers(count: int) -> str:
-    return f"with {_count(count, 'worker process', 'worker processes')}" if count else "in this process"
-
-
-def _count(count: int, one: str, several: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+def _workers(processes: int) -> str:
+    return f"with {count(processes, 'worker process', 'worker processes')}" if processes else "in this process"
 
 
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms"
-
-
-def _seconds(seconds: float) -> str:
-    return duration(seconds) if seconds >= 10 else f"{seconds:.2g} s"

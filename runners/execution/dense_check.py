@@ -122,8 +122,8 @@ def check_dense(name: str, given: GivenWeights, found: DenseCheck, normalisation
     Raises
     ------
     TrialError
-        If the test error is significantly above `given.expected_error`; or, without one, if the validation error is not
-        significantly below chance.
+        If the test error is significantly above `given.expected_error`; or, without one and without fine-tuning, if the
+        validation error is not significantly below chance.
 
     Notes
     -----
@@ -138,7 +138,7 @@ def check_dense(name: str, given: GivenWeights, found: DenseCheck, normalisation
        Biometrika 26, 404-413.
     """
     validation, test, expected = found.validation, found.test, given.expected_error
-    if expected is None and not is_below_chance(validation):
+    if expected is None and not given.is_finetuned and not is_below_chance(validation):
         raise TrialError(
             f"{name}: expected weights that classify better than chance before anything is pruned; found a validation "
             f"error of {validation.words} with the {given.origin}, and {_percent(validation.chance)} by chance: "

@@ -39,6 +39,8 @@ class GivenWeights:
         Which configuration that is.
     expected_error : float or None
         Error of the dense network on the test split, as the study says.
+    is_finetuned : bool
+        Whether they are trained further, so that their classes may be others than the data's, even as many.
     """
 
     origin: str
@@ -49,6 +51,7 @@ class GivenWeights:
     std: tuple[float, ...] | None
     configuration: str
     expected_error: float | None
+    is_finetuned: bool = False
 
     @property
     def head_words(self) -> str:
@@ -93,6 +96,7 @@ def plan_weights(
     given = GivenWeights(
         *(found.origin, found.read, head, num_classes, found.mean, found.std, found.configuration),
         config.expected_error,
+        config.finetune is not None,
     )
     if head is not None and config.finetune is None:
         raise InputError(f"{found.origin}: {given.head_words} and must be trained: add {_EXAMPLE} to [[originals]]")

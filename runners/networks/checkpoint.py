@@ -45,41 +45,33 @@ def checkpoint_sha256(path: str) -> str:
         raise InputError(f"checkpoint {path!r} cannot be read ({error.strerror}): expected its file there") from error
 
 
-def load_checkpoint(network: nn.Module, path: str) -> str:
-    """Load the weights of a file into a network, in place; return what was unwrapped and removed to read them.
+def checkpoint_state(path: str, wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    """State dict of a file.
 
     Parameters
     ----------
-    network : torch.nn.Module
     path : str
         A ``.safetensors`` file, or a file of ``torch.save`` of any other suffix that holds a state dict, by itself or
         under ``"state_dict"``, ``"model"``, ``"net"``, ``"model_state_dict"`` or ``"ema"``, the first that is there.
         Prefixes ``"module."`` and ``"_orig_mod."`` of all names are removed.
+    wanted : set of str
+        Names of the network's own state dict, which decide what is a wrapper's prefix.
 
     Returns
     -------
-    str
+    state : dict of str to Tensor
+    changes : str
         Such as "read under 'state_dict', without the prefix 'module.'"; empty for a file that is the network's state
         dict.
 
     Raises
     ------
     InputError
-        If the file cannot be read as weights or holds those of another network.
+        If the file cannot be read as weights.
 
     Notes
     -----
     ``torch.load`` is called with ``weights_only=True``: a file that would run code is refused.
-    """
-    state, changes = checkpoint_state(path, set(network.state_dict()))
-    load_state(network, state, f"checkpoint {path!r}", changes)
-    return changes
-
-
-def checkpoint_state(path: str, wanted: set[str]) -> tuple[dict[str, Tensor], str]:
-    """State dict of a file, and what was unwrapped and removed to read it, as in `load_checkpoint`.
-
-    `wanted` are the names of the network's own state dict, which decide what is a wrapper's prefix.
     """
     return _state_dict(read_weights(path), path, wanted)
 

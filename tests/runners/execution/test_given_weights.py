@@ -1,4 +1,4 @@
-"""Originals with given weights: fine-tuned, with a new head, normalised as their weights need, checked before pruning."""
+"""Originals with given weights: fine-tuned, with a new head, normalised as the weights need, checked before pruning."""
 
 import sys
 import types
@@ -90,9 +90,7 @@ def test_the_dense_network_is_evaluated_before_anything_is_pruned(study):
 
 def test_a_wrong_normalisation_stops_a_study_before_anything_is_stored(study, tmp_path):
     wrong = study(normalisation="mean = [40.0]\nstd = [0.3]")
-    with pytest.raises(
-        TrialError, match=r"by chance: normalisation is the usual reason \(in use: mean 40 and std 0\.3"
-    ):
+    with pytest.raises(TrialError, match=r"by chance: normalisation is the usual reason \(in use: mean 40 and std"):
         run_study(wrong, tmp_path / "results.db", workers=0)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TrialError, match=r"expected a test error of 1 % \(expected_error;"):
@@ -264,7 +262,7 @@ def test_weights_that_changed_after_planning_are_refused(study, own, monkeypatch
         ("scale = 255", r"data\.scale = 255 makes no sense without mean and std"),
         (
             "mean = [0.4, 0.4]\nstd = [0.3, 0.3]",
-            r"data\.mean and data\.std must have one number for each of the 1 chan",
+            r"data\.mean and data\.std must have one number for each of the 1 ch",
         ),
     ],
 )
@@ -280,15 +278,15 @@ def test_a_normalisation_that_cannot_be_is_refused_in_one_line(study, normalisat
         ('checkpoint = "w.pth"\npretrained = true', "checkpoint and pretrained both give weights: remove one"),
         (
             "epochs = 1\nlearning_rate = 0.1\nfinetune = { epochs = 1, learning_rate = 0.1 }",
-            "finetune makes no sense wi",
+            "finetune makes no sense",
         ),
         (
             "epochs = 1\nlearning_rate = 0.1\nexpected_error = 0.1",
-            "expected_error makes no sense without given weights",
+            "expected_error makes no sense without given",
         ),
         (
             "pretrained = true\nepochs = 1",
-            r"epochs = 1 makes no sense with pretrained.*: to train it, add finetune = \{",
+            r"epochs = 1 makes no sense with pretrained.*: to train it, add finetune",
         ),
         ("pretrained = true\nseeds = [0, 1]", r"seeds = \[0, 1\] makes no sense with pretrained, .* without finetune"),
         ("pretrained = true\nfinetune = { epochs = 1 }", r"originals\.0\.finetune\.learning_rate is missing"),
