@@ -88,9 +88,8 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     processes = default_workers() if workers is None else workers
     seconds = expected_s(planned, trials, timings, processes)
     say("")
-    say(
-        f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(processes)} on an otherwise idle machine."
-    )
+    expected = f"{planned.n_runs:,} runs will take about {duration(seconds)}"
+    say(f"{expected} {_workers(processes)} on an otherwise idle machine.")
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 

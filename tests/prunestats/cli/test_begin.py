@@ -152,9 +152,7 @@ def test_a_check_says_what_is_made_new_and_what_is_finetuned(folder, prunestats)
     torch.save(space["Net"](5).state_dict(), folder / "net.pth")
     study = written(folder, "net.pth")
     refused = prunestats("check", "study.toml", cwd=folder, code=1).stderr
-    assert (
-        "they have a head of 5 classes, the data have 3: the head (fc) is made new and must be trained: add" in refused
-    )
+    assert "a head of 5 classes, the data have 3: the head (fc) is made new and must be trained: add" in refused
     finetune = "finetune = { epochs = 2, learning_rate = 0.01 }"
     study.write_text(study.read_text().replace('"net.pth"', f'"net.pth"\n{finetune}'))
     checked = prunestats("check", "study.toml", cwd=folder).stdout
