@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from prunestats.errors import InputError
 
+# Parts of torch's messages where an embedding or a one-hot code is given real numbers.
+_LOOK_UP = ("argument #1 'indices'", "only applicable to index tensor")
+
 
 class _TokensWantedError(Exception):
     """An embedding was given numbers that are no token ids."""
@@ -28,10 +31,10 @@ def refuse_language_model(name: str, network: nn.Module, example_input: Tensor) 
     Raises
     ------
     InputError
-        If the network is of the package transformers with a vocabulary, or an ``nn.Embedding`` of it is given the
-        image's real numbers in a forward pass.
+        If the network has a configuration with a vocabulary, as those of the package transformers, or if its forward
+        pass looks the image's real numbers up as whole ones, by an ``nn.Embedding`` or otherwise.
     """
-    reason = _vocabulary(network) or _embedding(network, example_input)
+    reason = _vocabulary(network) or _look_up(network, example_input)
     if reason:
         raise InputError(
             f"network {name!r} takes token ids ({reason}): language models are not run here, as data, pruning and "
@@ -45,13 +48,11 @@ def _vocabulary(network: nn.Module) -> str:
     return f"its config has a vocabulary of {size:,}" if isinstance(size, int) else ""
 
 
-def _embedding(network: nn.Module, example_input: Tensor) -> str:
-    """The embedding that is given real numbers in a forward pass; empty where there is none."""
+def _look_up(network: nn.Module, example_input: Tensor) -> str:
+    """What is given real numbers in place of token ids in a forward pass; empty where nothing is."""
     embeddings: dict[nn.Module, str] = {
         module: layer for layer, module in network.named_modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag)
     }
-    if not embeddings:
-        return ""
 
     def inspect(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if inputs and isinstance(inputs[0], Tensor) and inputs[0].is_floating_point():
@@ -64,8 +65,8 @@ def _embedding(network: nn.Module, example_input: Tensor) -> str:
             network.eval()(example_input[:1])
     except _TokensWantedError as error:
         return str(error)
-    except Exception:  # what else fails is said by the trace
-        return ""
+    except Exception as error:  # what else fails is said by the trace
+        return "its forward pass looks up whole numbers" if any(part in str(error) for part in _LOOK_UP) else ""
     finally:
         network.train(training)
         for handle in handles:

@@ -44,6 +44,16 @@ class Classes(nn.Module):
         return self.out(x.flatten(1) + self.positions(torch.arange(64))[:, 0])
 
 
+class Functional(nn.Linear):
+    def forward(self, ids):
+        return nn.functional.embedding(ids, self.weight).mean((1, 2, 3))
+
+
+class OneHot(nn.Linear):
+    def forward(self, ids):
+        return super().forward(nn.functional.one_hot(ids, 10))
+
+
 class Transformer(nn.Linear):
     config = SimpleNamespace(vocab_size=32_000)
 
@@ -55,6 +65,8 @@ class Transformer(nn.Linear):
         (Later(), "layer 'words' is an nn.Embedding"),
         (nn.Sequential(nn.Flatten(), nn.EmbeddingBag(10, 4)), "layer '1' is an nn.EmbeddingBag"),
         (Transformer(4, 2), "its config has a vocabulary of 32,000"),
+        (Functional(4, 10), "its forward pass looks up whole numbers"),
+        (OneHot(10, 10), "its forward pass looks up whole numbers"),
     ],
 )
 def test_networks_of_token_ids_are_refused_in_one_line(network, reason):
