@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import urlparse
 
 import torch
@@ -81,11 +80,23 @@ def without_downloads(network: str) -> Iterator[None]:
             f'{dst}: download {url} to there, or name a file, checkpoint = "weights.pth", in place of pretrained'
         )
 
-    with ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, {"HF_HUB_OFFLINE": "1"}))
-        for module in ("torch.hub", "timm.models._hub"):
-            if hasattr(sys.modules.get(module), "download_url_to_file"):
-                stack.enter_context(patch(f"{module}.download_url_to_file", refuse))
-        if "huggingface_hub.constants" in sys.modules:  # which has read the environment when it was imported
-            stack.enter_context(patch("huggingface_hub.constants.HF_HUB_OFFLINE", True))
+    values = [
+        (torch.hub, "download_url_to_file", refuse),
+        (sys.modules.get("timm.models._hub"), "download_url_to_file", refuse),
+        # read from the variable below when it was imported
+        (sys.modules.get("huggingface_hub.constants"), "HF_HUB_OFFLINE", True),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in values if hasattr(owner, name)]
+    offline = os.environ.get("HF_HUB_OFFLINE")
+    try:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        for owner, name, value in values:
+            if hasattr(owner, name):
+                setattr(owner, name, value)
         yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+        os.environ.pop("HF_HUB_OFFLINE")
+        if offline is not None:
+            os.environ["HF_HUB_OFFLINE"] = offline

@@ -1,5 +1,6 @@
 """Pretrained weights of timm, torchvision and a user's own function, from caches that the tests write; no network."""
 
+import os
 import sys
 import types
 
@@ -240,7 +241,13 @@ def test_the_hubs_folders_follow_its_variables(tmp_path, monkeypatch):
 
 
 def test_downloads_are_possible_again_afterwards(monkeypatch):
+    hub = types.ModuleType("huggingface_hub.constants")
+    hub.HF_HUB_OFFLINE = False
+    monkeypatch.setitem(sys.modules, "huggingface_hub.constants", hub)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     before = torch.hub.download_url_to_file
     with without_downloads("net"):
         assert torch.hub.download_url_to_file is not before
+        assert (hub.HF_HUB_OFFLINE, os.environ["HF_HUB_OFFLINE"]) == (True, "1")
     assert torch.hub.download_url_to_file is before
+    assert (hub.HF_HUB_OFFLINE, "HF_HUB_OFFLINE" in os.environ) == (False, False)
