@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from prunestats.cli import own_training as own
+from prunestats.cli.check_lines import count, data_lines, trial_lines
 from prunestats.cli.options import StudyFile, Workers, app
 from prunestats.cli.terminal import duration, make_folder, say
 from prunestats.errors import InputError, TrialError
@@ -78,7 +78,7 @@ def check(study: StudyFile, workers: Workers = None) -> None:
         planned = plan_study(content)
     except InputError as error:
         raise TrialError(str(error)) from error
-    for line in own.data_lines(planned) if content.data is None else _data_lines(planned):
+    for line in own.data_lines(planned) if content.data is None else data_lines(planned):
         say(line)
     trials = try_originals(planned)
     if content.protocol.train is not None:
@@ -87,12 +87,13 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     timings = [time_trial(planned, trial) for trial in trials]
     for trial, timing in zip(trials, timings, strict=True):
         say("")
-        for line in _trial_lines(planned, trial, timing):
+        for line in trial_lines(planned, trial, timing):
             say(line)
-    count = default_workers() if workers is None else workers
-    seconds = expected_s(planned, trials, timings, count)
+    processes = default_workers() if workers is None else workers
+    seconds = expected_s(planned, trials, timings, processes)
     say("")
-    say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)} on an otherwise idle machine.")
+    expected = f"{planned.n_runs:,} runs will take about {duration(seconds)}"
+    say(f"{expected} {_workers(processes)} on an otherwise idle machine.")
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 
@@ -169,10 +170,10 @@ def _timed(found: Any) -> str:
 
 def _sized(found: Any, file: Path) -> str:
     size, regimes = found.draft.size, len(found.draft.flops)
-    budgets, seeds = _count(regimes, "budget"), _count(size.seeds, "training seed")
+    budgets, seeds = count(regimes, "budget"), count(size.seeds, "training seed")
     product = f"{budgets} x 2 spaces x {size.subnetworks} subnetworks x {seeds}"
     return (
-        f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {_count(size.epochs, 'epoch')}. "
+        f"Wrote {file}: {product}, {found.planned.n_runs:,} different runs of {count(size.epochs, 'epoch')}. "
         f"`prunestats run` will take about {duration(found.sizing.seconds)} {_workers(found.workers)} on "
         "an otherwise idle machine."
     )
@@ -191,74 +192,9 @@ def _too_long(found: Any, allowed: float) -> str:
     )
 
 
-def _data_lines(planned: Any) -> Iterator[str]:
-    data, table = planned.data, planned.study.data
-    where = "" if table.folder is None else f" from {table.folder}"
-    yield f"study      {planned.study.name}"
-    yield f"data       {table.name}{where}: {data.num_classes} classes, {_shape(data.example_input.shape[1:])}"
-    splits = {"training": data.train, "validation": data.validation, "test": data.test}
-    yield f"images     {', '.join(f'{len(split):,} {name}' for name, split in splits.items())}"
-
-
-def _trial_lines(planned: Any, trial: Any, timing: Any) -> Iterator[str]:
-    original, protocol = trial.original, planned.study.protocol
-    recipe = original.task.recipe
-    seeds = [one.task.seed for one in planned.originals if _same(one.task, original.task)]
-    yield f"network    {original.task.network}" + (f", seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else "")
-    yield f"groups     {_groups(trial.trace.groups)}"
-    yield f"cost       {original.flops:,} multiply-adds (MACs) for one image, {original.params:,} parameters"
-    yield f"weights    {_weights(recipe, trial, timing)}"
-    yield f"memory     {_layout(trial.layout)}"
-    for regime, _ in trial.pruned:
-        seconds = _seconds(timing.run_s(regime.flops, protocol))
-        yield f"run        of {_count(protocol.epochs, 'epoch')} at {regime.flops:g} of the FLOPs: about {seconds}"
-    for problem in trial.diverged:
-        yield f"note       {problem}: a run that does so is stored as failed; is the learning rate too high?"
-
-
-def _same(one: Any, other: Any) -> bool:
-    return (one.network, one.recipe) == (other.network, other.recipe)
-
-
-def _weights(recipe: dict[str, Any], trial: Any, timing: Any) -> str:
-    if "checkpoint" not in recipe:
-        seconds = timing.original_s(recipe["epochs"])
-        return f"trained for {_count(recipe['epochs'], 'epoch')}, about {_seconds(seconds)}"
-    read = trial.checkpoint or "a state dict with the network's own names"
-    return f"of checkpoint {recipe['checkpoint']}: {read}"
-
-
-def _groups(groups: Any) -> str:
-    shown = ", ".join(f"{group.name} {group.size}" for group in groups[:6])
-    return f"{len(groups)} of filters that are pruned together: {shown}" + (", ..." if len(groups) > 6 else "")
-
-
-def _layout(layout: Any) -> str:
-    import torch
-
-    if layout == torch.channels_last:
-        return "channels last, which is faster on a CPU"
-    if torch.cuda.is_available():
-        return "contiguous, as on any GPU"
-    return "contiguous: its forward pass fails with channels last, as `x.view(x.size(0), -1)` does"
-
-
-def _shape(shape: Any) -> str:
-    channels, height, width = shape
-    return f"{_count(channels, 'channel')}, {height} x {width} pixels"
-
-
-def _workers(count: int) -> str:
-    return f"with {_count(count, 'worker process', 'worker processes')}" if count else "in this process"
-
-
-def _count(count: int, one: str, several: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+def _workers(processes: int) -> str:
+    return f"with {count(processes, 'worker process', 'worker processes')}" if processes else "in this process"
 
 
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms"
-
-
-def _seconds(seconds: float) -> str:
-    return duration(seconds) if seconds >= 10 else f"{seconds:.2g} s"

@@ -1,8 +1,9 @@
-"""Data sets, split into training, validation and test, normalised by the training split."""
+"""Data sets, split into training, validation and test, normalised by the training split or by given numbers."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prunestats.errors import InputError
+from prunestats.runners.data.normalisation import normalised_by
 from prunestats.runners.data.pixel_moments import moments
 from prunestats.runners.data.readers import READERS, Arrays, stratified
 
@@ -74,7 +76,7 @@ class Data:
     train, validation, test : ImageSplit
     num_classes : int
     digest : str
-        Hash of images, labels and splits, which does not depend on the folder.
+        Hash of images, labels and splits, and of a normalisation that is given; it does not depend on the folder.
     mean, spread : tuple of float, length channels
         Mean of each channel, which is subtracted, and standard deviation, by which it is then divided.
     """
@@ -106,6 +108,9 @@ def load_data(
     split_seed: int = 0,
     image_size: int | None = None,
     resize: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    scale: float | None = None,
 ) -> Data:
     """Load a data set.
 
@@ -125,6 +130,8 @@ def load_data(
     image_size, resize : int, optional
         For a folder of images: side of the central crop in pixels, and length to which the shorter side is resized
         before, by default the same.
+    mean, std, scale : optional
+        Normalisation as in `normalised_by`, by default that of the training split.
 
     Returns
     -------
@@ -137,8 +144,8 @@ def load_data(
 
     Notes
     -----
-    Each channel is normalised by its mean and standard deviation over the training split alone. 1e-8 is added to the
-    standard deviation, so that a channel that never changes becomes 0 instead of NaN.
+    Without `mean` and `std`, each channel is normalised by its mean and standard deviation over the training split
+    alone. 1e-8 is added to the standard deviation, so that a channel that never changes becomes 0 instead of NaN.
 
     Examples
     --------
@@ -152,7 +159,10 @@ def load_data(
         raise InputError(f"data.validation_fraction must be between 0 and 1; found {validation_fraction:g}")
     path = _path(name, folder)
     written = path.stat().st_mtime_ns if path.is_file() else 0
-    return _load(name, path, (validation_fraction, split_seed), (image_size, resize), written)
+    data = _load(name, path, (validation_fraction, split_seed), (image_size, resize), written)
+    if mean is not None and std is not None:
+        data = normalised_by(data, mean, std, scale)
+    return data
 
 
 # A study has one data set; four serve a process that runs several studies in turn without reading them again.

@@ -58,8 +58,8 @@ class PlannedNetwork:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it is trained from its initial weights, and not loaded from a checkpoint."""
-        return "sha256" not in self.recipe
+        """Whether its initial weights count: all where it is trained from them, or those of a new head."""
+        return "sha256" not in self.recipe or "new_head" in self.recipe
 
     def key(self, seed: int, stored: Sequence[StoredOriginal]) -> str:
         """Key of the stored original that this is with a training seed, or a new key.
@@ -81,7 +81,7 @@ class PlannedNetwork:
         return content_key({"network": network, "data": self.digest, "recipe": self.recipe, "seed": seed})
 
     def _is_trained_as(self, row: StoredOriginal, seed: int) -> bool:
-        recipe = {name: value for name, value in row.recipe.items() if name != "checkpoint"}
+        recipe = {name: value for name, value in row.recipe.items() if name not in ("checkpoint", "pretrained")}
         same = (row.dataset, row.seed) == (self.dataset, seed)
         return same and content_key(recipe) == content_key(dict(self.recipe))
 

@@ -51,7 +51,7 @@ def own_training(study: Study) -> OwnTraining | None:
 
 def own_training_of(study: Study, config: OriginalConfig) -> OwnTraining | None:
     """The functions by which an original is trained or evaluated, where they are the user's own."""
-    evaluate = evaluating(study, config) if config.checkpoint else None
+    evaluate = evaluating(study, config) if config.is_given else None
     if config.train is None and evaluate is None:
         return None
     return OwnTraining(config.train, evaluate, study.measured)

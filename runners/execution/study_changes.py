@@ -87,7 +87,7 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _names_original(key: str) -> bool:
-    return key.startswith("originals.") and key.endswith((".network", ".checkpoint"))
+    return key.startswith("originals.") and key.endswith((".network", ".checkpoint", ".pretrained"))
 
 
 def _shown(value: Any) -> str:

@@ -16,6 +16,8 @@ from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.data.no_data import load_any
+from prunestats.runners.data.normalisation import check_range
+from prunestats.runners.execution.given_weights import GivenWeights, plan_weights
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
 from prunestats.runners.execution.own_identity import (
     evaluation_identity,
@@ -27,8 +29,8 @@ from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
+from prunestats.runners.networks.language_models import refuse_language_model
 from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
@@ -42,10 +44,11 @@ from prunestats.spaces.space import Regime, Space
 
 @dataclass(frozen=True)
 class PlannedOriginal:
-    """An original to be trained: its task, and its network with the cost of its subnetworks."""
+    """An original to be trained: its task, its network with the cost of its subnetworks, and weights it is given."""
 
     task: OriginalTask
     network: PlannedNetwork
+    given: GivenWeights | None = None
 
     @property
     def cost(self) -> CostModel:
@@ -98,6 +101,10 @@ class StudyPlan:
         distinct = {key for population in self.populations for key in population.keys}
         return len(distinct) * len(self.study.protocol.seeds)
 
+    def data_of(self, original: PlannedOriginal) -> Data:
+        """The data, normalised as an original's weights need them."""
+        return self.data if original.task.data == self.study.data_table else load_any(original.task.data)
+
 
 def plan_study(study: Study, stored: Sequence[StoredOriginal] = ()) -> StudyPlan:
     """Sample and cost every population of a study; nothing is trained and nothing is stored.
@@ -143,30 +150,37 @@ def plan_originals(study: Study, stored: Sequence[StoredOriginal] = ()) -> tuple
         data = load_any(study.data_table)
     originals = []
     for number, config in enumerate(study.originals):
-        network, recipe = _plan_network(study, number, data)
+        network, recipe, given = _plan_network(study, number, data)
         probe = probe_of(config.network, network.flops, network.fingerprint)
+        table = study.data_table | _normalisation(study, given)
         for seed in config.seeds:
             key, own = network.key(seed, stored), own_training_of(study, config)
-            task = OriginalTask(key, config.network, study.data_table, recipe, seed, probe, own)
-            originals.append(PlannedOriginal(task, network))
+            task = OriginalTask(key, config.network, table, recipe, seed, probe, own)
+            originals.append(PlannedOriginal(task, network, given))
+    if study.data and study.data.scale and all(original.task.data.get("mean") is None for original in originals):
+        raise StudyError(
+            f"data.scale = {study.data.scale:g} makes no sense without mean and std: those of the training split fit "
+            "any scale"
+        )
     if len({original.task.key for original in originals}) < len(originals):
         raise StudyError("originals must differ in network, recipe or seed; found the same one twice")
     return data, originals
 
 
-def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork, dict[str, Any]]:
+def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork, dict[str, Any], GivenWeights | None]:
     """Build, trace and probe a network; return it with the recipe by which a worker makes or loads its weights."""
     config, example = study.originals[number], data.example_input
     with _naming(f"originals.{number}.network"):
         network = build_network(config.network, num_classes=data.num_classes, seed=0)
+        refuse_language_model(config.network, network, example)
         traced = trace(network, example)
         # a training of the user's own may take outputs of any kind
         classifies = config.train is None and study.protocol.train is None
         if classifies:
             check_outputs(config.network, network, example, data.num_classes)
         found = _fingerprint(config.network, network, data, traced.flops, classifies)
-    with _naming(f"originals.{number}.{'train' if config.train else 'checkpoint'}"):
-        identity, recipe = _recipe(study, config, network)
+    with _naming(f"originals.{number}.{_weights_key(config)}"):
+        identity, recipe, given = _recipe(study, config, network, data)
     if study.protocol.train is not None:
         with _naming("protocol.train"):
             protocol_parameters(study)
@@ -176,7 +190,28 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
         f"{study.data.name}-{data.digest[:8]}" if study.data else f"input-{'x'.join(map(str, config.input or ()))}"
     )
     costs = traced.cost, traced.flops, traced.params
-    return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
+    return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe, given
+
+
+def _normalisation(study: Study, given: GivenWeights | None) -> dict[str, Any]:
+    """Keys of `[data]` by which images are normalised as the weights' configuration says, unless the study says how."""
+    if study.data is None or study.data.mean is not None or given is None or given.mean is None:
+        return {}
+    return {"mean": given.mean, "std": given.std}
+
+
+def _normalised(study: Study, data: Data, given: GivenWeights) -> dict[str, Any]:
+    """Part of an original's identity: the normalisation by its weights' configuration, in units of the pixels.
+
+    It is no part of the data's digest, so that originals of different configurations have the same data set and are
+    compared.
+    """
+    table = _normalisation(study, given)
+    if not table:
+        return {}
+    check_range(data, study.data_table.get("scale"), given.configuration)
+    found = load_any(study.data_table | table)
+    return {"normalisation": {"mean": list(found.mean), "spread": list(found.spread)}}
 
 
 def _fingerprint(name: str, network: nn.Module, data: Data, flops: int, classifies: bool) -> Fingerprint:
@@ -196,14 +231,23 @@ def _fingerprint(name: str, network: nn.Module, data: Data, flops: int, classifi
     return found[0]
 
 
-def _recipe(study: Study, config: OriginalConfig, network: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Identity of an original's weights, and the recipe by which a worker makes or loads them."""
-    if config.checkpoint is None:
-        own = training_identity(study, config)
-        return (config.recipe, config.recipe) if own is None else (own, own)
-    identity = {"sha256": checkpoint_sha256(config.checkpoint), **evaluation_identity(study, config)}
-    load_checkpoint(network, config.checkpoint)
-    return identity, {"checkpoint": config.checkpoint, **identity}
+def _recipe(
+    study: Study, config: OriginalConfig, network: nn.Module, data: Data
+) -> tuple[dict[str, Any], dict[str, Any], GivenWeights | None]:
+    """Identity of an original's weights, the recipe by which a worker makes or loads them, and what is given."""
+    if not config.is_given:
+        own = training_identity(study, config) or config.recipe
+        return own, own, None
+    identity, recipe, given = plan_weights(config, network, data.example_input, data.num_classes)
+    made = _normalised(study, data, given) | evaluation_identity(study, config)
+    return identity | made, recipe | made, given
+
+
+def _weights_key(config: OriginalConfig) -> str:
+    """The key of an original that says where its weights come from."""
+    if config.train is not None:
+        return "train"
+    return "checkpoint" if config.checkpoint is not None or not config.is_given else "pretrained"
 
 
 def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Space) -> Sample:

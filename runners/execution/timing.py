@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from prunestats.runners.execution.dask_cluster import default_workers
+from prunestats.runners.execution.given_weights import training_recipe
+from prunestats.runners.execution.image_samples import first_images
 from prunestats.runners.execution.study_plan import StudyPlan
-from prunestats.runners.execution.trial import Trial, as_worker, first_images, kind
+from prunestats.runners.execution.trial import Trial, as_worker, kind
 from prunestats.runners.study.duration import Pace, Splits, Timing, study_s
 from prunestats.runners.training.device import device, place_data
 from prunestats.runners.training.loop import evaluate, train
@@ -44,11 +46,11 @@ def time_trial(planned: StudyPlan, trial: Trial) -> Timing:
         The networks are not changed.
     """
     data, protocol = planned.data, PruningProtocol.from_parameters(planned.study.protocol.parameters)
-    recipe = trial.original.task.recipe
+    recipe = training_recipe(trial.original.task.recipe) or protocol.recipe
     with as_worker():
         return Timing(
             Splits(len(data.train), len(data.validation), len(data.test)),
-            _pace(planned, trial, trial.network, protocol.recipe if "checkpoint" in recipe else Recipe(**recipe)),
+            _pace(planned, trial, trial.network, recipe),
             {regime.flops: _pace(planned, trial, one, protocol.recipe) for regime, one in trial.pruned},
             _prune_s(planned, trial, protocol),
             trial.prepare_s,
@@ -59,7 +61,9 @@ def expected_s(planned: StudyPlan, trials: Sequence[Trial], timings: Sequence[Ti
     """Seconds that a study takes with a number of workers, by default one a GPU, or else one a core."""
     workers = default_workers() if workers is None else workers
     of = {kind(trial.original): timing for trial, timing in zip(trials, timings, strict=True)}
-    originals = [of[kind(one)].original_s(one.task.recipe.get("epochs")) for one in planned.originals]
+    trained = [training_recipe(one.task.recipe) for one in planned.originals]
+    epochs = [recipe.epochs if recipe else None for recipe in trained]
+    originals = [of[kind(one)].original_s(count) for one, count in zip(planned.originals, epochs, strict=True)]
     runs, counted = 0.0, set[str]()
     for population in planned.populations:
         new = set(population.keys) - counted

@@ -17,13 +17,15 @@ from torch import nn
 
 from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Data, ImageSplit
+from prunestats.runners.data.datasets import Data
+from prunestats.runners.execution.dense_check import DenseCheck, dense_errors, normalisation_words
+from prunestats.runners.execution.given_weights import is_given, load_weights, training_recipe
+from prunestats.runners.execution.image_samples import first_images
 from prunestats.runners.execution.own_trial import OwnStep, try_own_functions
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.execution.worker import layout_of
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.training.device import device, place_data, place_network
@@ -61,6 +63,10 @@ class Trial:
         Memory format in which it is trained.
     checkpoint : str
         What was unwrapped and removed to read its checkpoint; empty where nothing was.
+    dense : DenseCheck or None
+        Errors with the weights that it is given; None where it is trained, or its head is new.
+    normalisation : str
+        Mean and standard deviation by which its images are normalised, in words.
     prepare_s : float
         Seconds to build and trace it, as each worker does once.
     diverged : tuple of str
@@ -78,6 +84,8 @@ class Trial:
     prepare_s: float
     diverged: tuple[str, ...]
     own: tuple[OwnStep, ...] = ()
+    dense: DenseCheck | None = None
+    normalisation: str = ""
 
 
 def try_originals(planned: StudyPlan, *, only_short: bool = False) -> tuple[Trial, ...]:
@@ -97,7 +105,8 @@ def try_originals(planned: StudyPlan, *, only_short: bool = False) -> tuple[Tria
     Raises
     ------
     TrialError
-        In one line: what failed, the line of the user's own file where there is one, and the error.
+        In one line: what failed, the line of the user's own file where there is one, and the error; or that given
+        weights are near chance, or worse than the study says.
 
     Notes
     -----
@@ -137,9 +146,11 @@ def _try(planned: StudyPlan, original: PlannedOriginal, only_short: bool) -> Tri
     network = build_network(task.network, num_classes=planned.data.num_classes, seed=torch_seed(rng))
     traced = trace(network, planned.data.example_input)
     layout = layout_of(network, planned.data, original.task.own)
-    read = load_checkpoint(network, task.recipe["checkpoint"]) if "checkpoint" in task.recipe else ""
+    if is_given(task.recipe):
+        load_weights(network, task.network, task.recipe, planned.data.num_classes)
     network = place_network(network, layout)
-    trial = Trial(original, network, traced, (), layout, read, time.perf_counter() - started, ())
+    prepare_s, read = time.perf_counter() - started, original.given.read if original.given else ""
+    trial = Trial(original, network, traced, (), layout, read, prepare_s, ())
     smallest = list(_smallest(planned, original))
     by_own = planned.study.protocol.train is not None
     if by_own or original.task.own is not None:
@@ -148,6 +159,8 @@ def _try(planned: StudyPlan, original: PlannedOriginal, only_short: bool) -> Tri
         )
         trial = replace(trial, own=own)
     diverged = [] if original.task.own is not None else [_try_dense(planned, trial, rng)]
+    words, dense = normalisation_words(planned, original), dense_errors(planned, original, network, layout)
+    trial = replace(trial, dense=dense, normalisation=words)
     if by_own:
         return replace(trial, diverged=tuple(filter(None, diverged)))
     pruned = []
@@ -159,7 +172,7 @@ def _try(planned: StudyPlan, original: PlannedOriginal, only_short: bool) -> Tri
 
 
 def _try_dense(planned: StudyPlan, trial: Trial, rng: np.random.Generator) -> str:
-    recipe = None if "checkpoint" in trial.original.task.recipe else Recipe(**trial.original.task.recipe)
+    recipe = training_recipe(trial.original.task.recipe)
     batch_size = recipe.batch_size if recipe else planned.study.protocol.batch_size
     data, images = _batch(planned, trial, batch_size)
     log: list[EpochMetric] = []
@@ -219,25 +232,9 @@ def _batch(planned: StudyPlan, trial: Trial, batch_size: int) -> tuple[Data, int
     images = batch_size
     if device().type == "cpu":
         images = min(batch_size, max(_FEWEST_IMAGES, _MOST_FLOPS // max(trial.original.flops, 1)))
-    data = planned.data
+    data = planned.data_of(trial.original)
     alone = len(data.train) > 1 and len(data.train) % batch_size == 1
     return place_data(first_images(data, train=images + alone, evaluation=images), trial.layout), images
-
-
-def first_images(data: Data, *, train: int, evaluation: int) -> Data:
-    """The data with the first images of the training split, and of validation and test."""
-    return replace(
-        data,
-        train=_first(data.train, train),
-        validation=_first(data.validation, evaluation),
-        test=_first(data.test, evaluation),
-    )
-
-
-def _first(split: ImageSplit, images: int) -> ImageSplit:
-    if split.rows is not None:
-        return replace(split, labels=split.labels[:images], rows=split.rows[:images])
-    return replace(split, labels=split.labels[:images], pixels=split.pixels[:images])
 
 
 def _one_epoch(recipe: Recipe, batch_size: int) -> Recipe:

@@ -22,6 +22,7 @@ from torch import nn
 from prunestats.outcome import EpochMetric, Outcome
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.data.no_data import load_any
+from prunestats.runners.execution.given_weights import is_given, load_weights, training_recipe
 from prunestats.runners.execution.keep_limit import KeepLimit
 from prunestats.runners.execution.own_runs import (
     OwnRun,
@@ -36,7 +37,6 @@ from prunestats.runners.execution.own_runs import (
 from prunestats.runners.execution.run_folders import RunFolders, original_name, run_name
 from prunestats.runners.execution.stale_workers import StaleWorkerError, refuse_another_network
 from prunestats.runners.networks.builtin import build_network
-from prunestats.runners.networks.checkpoint import load_checkpoint
 from prunestats.runners.networks.weights import named_bytes, safetensors_bytes
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
@@ -48,7 +48,6 @@ from prunestats.runners.training.loop import DivergedError, evaluate, train
 from prunestats.runners.training.own_training import OwnTraining, columns
 from prunestats.runners.training.protocol import PruningProtocol, prune_and_train
 from prunestats.runners.training.proxies import proxy_errors
-from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import derived_rng, torch_seed
 
 
@@ -162,7 +161,7 @@ def training_key(protocol: dict[str, Any]) -> str:
 
 
 def train_original(task: OriginalTask, folders: RunFolders | None = None) -> TrainedOriginal:
-    """Train an original from its seed, or load its checkpoint, and evaluate it."""
+    """Train an original from its seed, or load and fine-tune the weights that it is given, and evaluate it."""
     started = time.perf_counter()
     saved = (folders or RunFolders()).checkpoint(original_name(task.key))
     with _TORCH_LOCK:
@@ -173,16 +172,17 @@ def train_original(task: OriginalTask, folders: RunFolders | None = None) -> Tra
         refuse_another_network(task.network, task.probe, data)
         layout = layout_of(network, data, task.own)
         network, data = place_network(network, layout), place_data(data, layout)
-        if "checkpoint" in task.recipe:
-            load_checkpoint(network, task.recipe["checkpoint"], task.recipe["sha256"])
+        if is_given(task.recipe):
+            load_weights(network, task.network, task.recipe, data.num_classes)
+        recipe = training_recipe(task.recipe)
+        if recipe is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
+                train(network, data.train, data.validation, recipe, rng=rng, checkpoint=saved)
         if task.own is not None:
             with (folders or RunFolders()).opened(original_name(task.key)) as folder:
                 metrics = _train_by_own_function(network, task, data, folder)
-        elif "checkpoint" not in task.recipe:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(torch_seed(derived_rng(task.seed, task.key, "training")))
-                train(network, data.train, data.validation, Recipe(**task.recipe), rng=rng, checkpoint=saved)
-        if task.own is None:
+        else:
             metrics = dict(zip(("val_error", "val_loss"), evaluate(network, data.validation), strict=True))
             metrics |= dict(zip(("test_error", "test_loss"), evaluate(network, data.test), strict=True))
     wall_s = time.perf_counter() - started + saved.before_s

@@ -208,10 +208,10 @@ _ARGUMENTS = {
 }
 
 
-def _from_collection(collection: str, name: str, **classes: int) -> nn.Module:
-    module, function, fresh = _COLLECTIONS[collection]
+def collection_module(collection: str, name: str) -> Any:
+    """The module of timm or torchvision that builds networks by name; `name` is the network's, for the message."""
     try:
-        create = getattr(import_module(module), function)
+        return import_module(_COLLECTIONS[collection][0])
     except ModuleNotFoundError as error:
         raise InputError(
             f"network '{collection}:{name}' needs {collection}, which is not installed ({error}): "
@@ -222,6 +222,11 @@ def _from_collection(collection: str, name: str, **classes: int) -> nn.Module:
             f"network '{collection}:{name}' needs {collection}, which cannot be imported ({_line(error)}): is it a "
             f"version that fits torch {torch.__version__}?"
         ) from error
+
+
+def _from_collection(collection: str, name: str, **classes: int) -> nn.Module:
+    _, function, fresh = _COLLECTIONS[collection]
+    create = getattr(collection_module(collection, name), function)
     try:
         network: nn.Module = create(name, **classes, **fresh, **_ARGUMENTS.get((collection, name), {}))
     except (KeyError, RuntimeError, ValueError) as error:

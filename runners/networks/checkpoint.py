@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,54 +45,81 @@ def checkpoint_sha256(path: str) -> str:
         raise InputError(f"checkpoint {path!r} cannot be read ({error.strerror}): expected its file there") from error
 
 
-def load_checkpoint(network: nn.Module, path: str, sha256: str | None = None) -> str:
-    """Load the weights of a file into a network, in place; return what was unwrapped and removed to read them.
+def checkpoint_state(path: str, wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    """State dict of a file.
 
     Parameters
     ----------
-    network : torch.nn.Module
     path : str
         A ``.safetensors`` file, or a file of ``torch.save`` of any other suffix that holds a state dict, by itself or
         under ``"state_dict"``, ``"model"``, ``"net"``, ``"model_state_dict"`` or ``"ema"``, the first that is there.
         Prefixes ``"module."`` and ``"_orig_mod."`` of all names are removed.
-    sha256 : str, optional
-        Expected SHA-256 of the file.
+    wanted : set of str
+        Names of the network's own state dict, which decide what is a wrapper's prefix.
 
     Returns
     -------
-    str
+    state : dict of str to Tensor
+    changes : str
         Such as "read under 'state_dict', without the prefix 'module.'"; empty for a file that is the network's state
         dict.
 
     Raises
     ------
     InputError
-        If the hash differs, or the file cannot be read as weights or holds those of another network.
+        If the file cannot be read as weights.
 
     Notes
     -----
     ``torch.load`` is called with ``weights_only=True``: a file that would run code is refused.
     """
-    if sha256 is not None and checkpoint_sha256(path) != sha256:
-        raise InputError(
-            f"checkpoint {path!r} has changed since the study was planned: restore it or run the study again"
-        )
-    wanted = network.state_dict()
-    state, changes = _state_dict(_read(Path(path).expanduser(), path), path, set(wanted))
-    _check_names(path, changes, list(wanted), list(state))
+    return _state_dict(read_weights(path), path, wanted)
+
+
+def load_state(
+    network: nn.Module, state: Mapping[str, Tensor], origin: str, changes: str = "", head: Sequence[str] = ()
+) -> None:
+    """Load a state dict into a network, in place; nothing is loaded where a name or a shape differs.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    state : mapping of str to Tensor
+    origin : str
+        Begins the messages: where the weights come from.
+    changes : str
+        What was unwrapped and removed to read them, for the messages.
+    head : sequence of str
+        Layers that keep the network's own weights, as the new head of other classes does.
+
+    Raises
+    ------
+    InputError
+        If a name or a shape is another than the network's, or a weight is not finite.
+    """
+    own = network.state_dict()
+    wanted = {name: value for name, value in own.items() if layer_of(name) not in head}
+    state = {name: value for name, value in state.items() if layer_of(name) not in head}
+    _check_names(origin, changes, list(wanted), list(state))
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise InputError(
-                f"checkpoint {path!r}: {name} has shape {tuple(value.shape)}, the network's has "
+                f"{origin}: {name} has shape {tuple(value.shape)}, the network's has "
                 f"{tuple(wanted[name].shape)}: was it trained with this network, number of classes and image shape?"
             )
         if not torch.isfinite(value).all():
-            raise InputError(f"checkpoint {path!r}: expected finite weights; found NaN or infinity in {name}")
-    network.load_state_dict({**wanted, **state})
-    return changes
+            raise InputError(f"{origin}: expected finite weights; found NaN or infinity in {name}")
+    network.load_state_dict({**own, **state})
 
 
-def _read(file: Path, path: str) -> Any:
+def layer_of(name: str) -> str:
+    """Name of the layer that owns a tensor of a state dict."""
+    return name.rpartition(".")[0]
+
+
+def read_weights(path: str) -> Any:
+    """Content of a file of weights, read without running code from it."""
+    file = Path(path).expanduser()
     try:
         if file.suffix == ".safetensors":
             return safetensors.torch.load_file(file)
@@ -156,13 +183,13 @@ def _kind(found: Any) -> str:
     return f"other values under {_first([str(name) for name, value in found.items() if not isinstance(value, Tensor)])}"
 
 
-def _check_names(path: str, changes: str, wanted: list[str], found: list[str]) -> None:
+def _check_names(origin: str, changes: str, wanted: list[str], found: list[str]) -> None:
     # the counter of batches has no effect in evaluation, and files of old versions of torch lack it
     lacking = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
     unknown = [name for name in found if name not in wanted]
     if lacking or unknown:
         raise InputError(
-            f"checkpoint {path!r}{f' ({changes})' if changes else ''} belongs to another network: expected "
+            f"{origin}{f' ({changes})' if changes else ''} belongs to another network: expected "
             f"{_first(lacking) or 'no other names than the network has'}; found {_first(unknown) or 'no such names'}: "
             "name the network that it was trained with, as your own function if need be"
         )

@@ -65,6 +65,44 @@ def user_network(name: str) -> Callable[..., nn.Module]:
     return build
 
 
+def user_pretrained(name: str) -> Callable[[bool | str, int], nn.Module]:
+    """The builder of a user's network with pretrained weights, from ``"module:name"`` of a function or class.
+
+    Returns
+    -------
+    callable
+        It takes which weights, True or their name, and the number of classes. The former are passed on as `pretrained`,
+        or else as `weights`, where True becomes ``"DEFAULT"``; the latter only where it has no default, as weights are
+        of a number of their own.
+
+    Raises
+    ------
+    InputError
+        If the function has neither keyword; when called, if what it returns is not a network.
+    """
+    found = import_named(name, "network")
+    takes = _keywords(found) if callable(found) and not isinstance(found, nn.Module) else {}
+    key = next((one for one in ("pretrained", "weights") if one in takes), "")
+    if not key:
+        raise InputError(
+            f"network {name!r} must be a function or class with an argument pretrained or weights, as the study says "
+            'pretrained; found neither: add one, or name a file, checkpoint = "weights.pth"'
+        )
+    required = takes.get("num_classes", "") is inspect.Parameter.empty
+
+    def build(which: bool | str, num_classes: int) -> nn.Module:
+        value = "DEFAULT" if which is True and key == "weights" else which
+        with locating(f"building network {name!r} with {key}={value!r}"):
+            network = found(**{key: value}, **({"num_classes": num_classes} if required else {}))
+        if not isinstance(network, nn.Module):
+            raise InputError(
+                f"network {name!r} must return a torch.nn.Module; found a {type(network).__name__}: return the network"
+            )
+        return network
+
+    return build
+
+
 def check_outputs(name: str, network: nn.Module, example_input: Tensor, num_classes: int) -> None:
     """Refuse a network that does not return one logit for each class.
 
@@ -143,6 +181,15 @@ def _file(module: Any) -> str:
 def _suggestion(attribute: str, module: Any) -> str:
     near = difflib.get_close_matches(attribute, vars(module), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _keywords(build: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments that a builder takes by keyword, with their defaults."""
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except ValueError:  # compiled functions may have no signature
+        return {}
+    return {one.name: one.default for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
 
 
 def _takes_num_classes(name: str, build: Callable[..., Any]) -> bool:

@@ -24,6 +24,7 @@ from pydantic import (
 from prunestats.errors import InputError, StudyError
 from prunestats.metric import ERROR, Metric
 from prunestats.runners.study.own_training import check_own_training, with_own_training
+from prunestats.runners.study.study_table import StudyTable
 from prunestats.runners.study.tables import (
     CallbacksConfig,
     Count,
@@ -34,7 +35,6 @@ from prunestats.runners.study.tables import (
     ProtocolConfig,
     Seed,
     StorageConfig,
-    StudyTable,
     nearest,
 )
 from prunestats.spaces.space import Regime, Space

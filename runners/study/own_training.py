@@ -23,7 +23,7 @@ def with_own_training(table: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(table: dict[str, Any]) -> dict[str, Any]:
     """A table with neither recipe, training nor checkpoint: its training is asked for."""
-    known = {"train", "checkpoint", *RecipeConfig.model_fields}
+    known = {"train", "checkpoint", "pretrained", *RecipeConfig.model_fields}
     return table if known & {key for key, value in table.items() if value is not None} else {**table, "train": ASK}
 
 
@@ -50,9 +50,12 @@ def check_own_training(
             )
         if data is None and one.input != originals[0].input:
             raise ValueError(f"{where}.input must be that of the first original; found {one.input}: one input a study")
-        if foreign and one.train is None and one.checkpoint is None:
+        if foreign and (one.finetune or one.expected_error is not None):
+            key = "finetune" if one.finetune else "expected_error"
+            raise ValueError(f"{where}.{key} makes no sense beside [metric] or without data, as it is of top-1 error")
+        if foreign and one.train is None and not one.is_given:
             raise ValueError(f"{where}.train is missing: {_WHY}, or give a checkpoint")
-        if foreign and one.checkpoint and not (one.evaluate or protocol.evaluate) and protocol.train != ASK:
+        if foreign and one.is_given and not (one.evaluate or protocol.evaluate) and protocol.train != ASK:
             raise ValueError(f"protocol.evaluate is missing: {_WHY}, which measures the checkpoint of {where}")
     if foreign and protocol.train is None:
         raise ValueError(f"protocol.train is missing: {_WHY}")

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from prunestats.metric import Metric
 from prunestats.runners.networks.builtin import NETWORKS
+from prunestats.runners.study.study_table import StudyTable
 
 Part = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 # Names stand in titles and tables of reports; 200 characters still fit on a few lines.
@@ -37,41 +29,13 @@ def _own_function(name: str) -> str:
 OwnFunction = Annotated[str, AfterValidator(_own_function)]
 
 
-class StudyTable(BaseModel):
-    """A table of a study file.
+class DataConfig(StudyTable):
+    """``[data]``: the data set and its split.
 
-    Keys in `later_keys` were added after studies had been stored. At their defaults they are omitted from the content
-    by which studies, originals and runs are identified, so that earlier results are found again. Therefore these
-    defaults must never change.
+    Images are normalised by (pixels / `scale` - `mean`) / `std` for each channel where these are given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    later_keys: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _dump(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in dump(self).items() if key not in self.omitted_keys}
-
-    @property
-    def omitted_keys(self) -> frozenset[str]:
-        """Keys that are omitted from the content that identifies the table."""
-        return frozenset(key for key in self.later_keys if not self.changes(key))
-
-    def changes(self, key: str) -> bool:
-        """Whether the value of a key differs from its default."""
-        return bool(getattr(self, key) != type(self).model_fields[key].default)
-
-    def refuse(self, keys: Iterable[str], reason: str) -> None:
-        """Refuse keys whose value differs from the default, as they have no effect beside the other keys."""
-        for key in keys:
-            if self.changes(key):
-                raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
-
-
-class DataConfig(StudyTable):
-    """``[data]``: the data set and its split."""
-
-    later_keys = frozenset({"image_size", "resize"})
+    later_keys = frozenset({"image_size", "resize", "mean", "std", "scale"})
 
     name: Literal["digits", "cifar10", "cifar100", "images", "npz"] = "digits"
     folder: str | None = None
@@ -79,6 +43,18 @@ class DataConfig(StudyTable):
     split_seed: Seed = 0
     image_size: Count | None = None
     resize: Count | None = None
+    mean: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
+    std: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    scale: Positive | None = None
+
+    @model_validator(mode="after")
+    def _normalises(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            there, missing = ("mean", "std") if self.std is None else ("std", "mean")
+            raise ValueError(f"{missing} is missing beside {there}: images are normalised by both, or give neither")
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise ValueError(f"mean and std must have one number a channel; found {len(self.mean)} and {len(self.std)}")
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -152,13 +128,22 @@ _COMPLETED: dict[str, Any] = {"epochs": 0, "learning_rate": 1.0}
 
 
 class OriginalConfig(RecipeConfig):
-    """``[[originals]]``: a network that is trained once for each seed, or loaded from a checkpoint."""
+    """``[[originals]]``: a network that is trained once for each seed, or whose weights are given.
 
-    later_keys = RecipeConfig.later_keys | {"checkpoint", "input", "train", "evaluate", "version"}
+    Weights are those of a file, `checkpoint`, or those that the network's package has on this machine, `pretrained`;
+    with `finetune` they are trained further.
+    """
+
+    later_keys = RecipeConfig.later_keys | {
+        "checkpoint", "pretrained", "finetune", "input", "train", "evaluate", "version",
+    }  # fmt: skip
 
     network: str
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     checkpoint: Annotated[str, Field(min_length=1)] | None = None
+    pretrained: bool | Annotated[str, Field(min_length=1)] = False
+    finetune: RecipeConfig | None = None
+    expected_error: Annotated[float, Field(ge=0, lt=1)] | None = None
     input: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     train: OwnFunction | None = None
     evaluate: OwnFunction | None = None
@@ -169,25 +154,37 @@ class OriginalConfig(RecipeConfig):
     def _not_trained(cls, table: Any) -> Any:
         if not isinstance(table, dict):
             return table
-        if table.get("checkpoint") is None:
+        weights = _weights_key(table)
+        if not weights:
+            for key in ("finetune", "expected_error"):
+                if table.get(key) is not None:
+                    raise ValueError(f"{key} makes no sense without given weights, checkpoint or pretrained")
             return trained_elsewhere(table)
-        if table.get("train") is not None:
+        key = next((key for key in table if key in RecipeConfig.model_fields), "")
+        if key or table.get("train") is not None:
             raise ValueError(
-                f"train = {table['train']!r} makes no sense with a checkpoint, which is not trained further"
+                f"{key or 'train'} = {table[key or 'train']!r} makes no sense with {weights}, which is not trained "
+                "further: to train it, add finetune = { epochs = 5, learning_rate = 0.01 }"
             )
-        if set(table) & set(RecipeConfig.model_fields):
-            key = next(key for key in table if key in RecipeConfig.model_fields)
-            raise ValueError(f"{key} = {table[key]!r} makes no sense with a checkpoint, which is not trained further")
-        if table.get("seeds", [0]) != [0] and len(table["seeds"]) != 1:
-            raise ValueError(f"seeds = {table['seeds']} makes no sense with a checkpoint, which is one original")
+        one_seed = table.get("seeds", [0]) == [0] or len(table["seeds"]) == 1
+        if not one_seed and table.get("finetune") is None:
+            raise ValueError(
+                f"seeds = {table['seeds']} makes no sense with {weights}, which is one original without finetune"
+            )
         # required keys of a recipe, without effect here and omitted from the identity
         return {**table, "epochs": 0, "learning_rate": 1.0}
 
     @property
+    def is_given(self) -> bool:
+        """Whether its weights are given, and not trained from their initial values."""
+        return self.checkpoint is not None or self.pretrained is not False
+
+    @property
     def omitted_keys(self) -> frozenset[str]:
         """Keys that are omitted from the content that identifies the original."""
-        elsewhere = self.checkpoint or self.train
-        return super().omitted_keys | (frozenset(RecipeConfig.model_fields) if elsewhere else frozenset())
+        # what is only checked changes no result
+        omitted = super().omitted_keys | {"expected_error"}
+        return omitted | (frozenset(RecipeConfig.model_fields) if self.is_given or self.train else frozenset())
 
     @field_validator("network")
     @classmethod
@@ -198,8 +195,20 @@ class OriginalConfig(RecipeConfig):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The training recipe; empty for a checkpoint or a training of the user's own."""
-        return self.model_dump(exclude={"network", "seeds", "checkpoint", "input", "train", "evaluate", "version"})
+        """The training recipe; empty where weights are given, or trained by the user's own function."""
+        return self.model_dump(exclude=_NO_RECIPE)
+
+
+# Keys of an original that are no part of its training recipe.
+_NO_RECIPE = {"network", "seeds", "checkpoint", "pretrained", "finetune", "input", "train", "evaluate", "version"}
+
+
+def _weights_key(table: dict[str, Any]) -> str:
+    """The key of `[[originals]]` that gives weights, in words; empty where none does."""
+    checkpoint, pretrained = table.get("checkpoint") is not None, table.get("pretrained", False) is not False
+    if checkpoint and pretrained:
+        raise ValueError("checkpoint and pretrained both give weights: remove one of them")
+    return "a checkpoint" if checkpoint else "pretrained" if pretrained else ""
 
 
 # Keys of a protocol that steer the built-in training.

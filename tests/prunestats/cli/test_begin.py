@@ -130,9 +130,34 @@ def test_a_check_says_what_was_removed_from_a_checkpoint(folder, prunestats):
     exec(compile(NETWORK, "mynet", "exec"), space)
     weights = {f"module.{name}": value for name, value in space["Net"](3).state_dict().items()}
     torch.save({"epoch": 3, "state_dict": weights}, folder / "net.pth")
-    written(folder, "net.pth")
+    study = written(folder, "net.pth")
+    for command in ("check", "run"):
+        refused = prunestats(command, "study.toml", cwd=folder, code=1).stderr
+        assert re.fullmatch(
+            r"error: mynet:Net: expected weights that classify better than chance .* 66\.7 % by chance: normalis.*",
+            refused.strip(),
+        )
+    study.write_text(study.read_text().replace('"net.pth"', '"net.pth"\nexpected_error = 0.67'))
     checked = prunestats("check", "study.toml", cwd=folder).stdout
     assert "of checkpoint net.pth: read under 'state_dict', without the prefix 'module.'" in checked
+    assert re.search(r"pixels     normalised by mean \S+ and std \S+ of pixels, of the training images\n", checked)
+    assert re.search(r"dense      validation error \S+ % \(75 images\), test error .*; by chance 66\.7 %\n", checked)
+
+
+def test_a_check_says_what_is_made_new_and_what_is_finetuned(folder, prunestats):
+    import torch
+
+    space: dict = {}
+    exec(compile(NETWORK, "mynet", "exec"), space)
+    torch.save(space["Net"](5).state_dict(), folder / "net.pth")
+    study = written(folder, "net.pth")
+    refused = prunestats("check", "study.toml", cwd=folder, code=1).stderr
+    assert "a head of 5 classes, the data have 3: the head (fc) is made new and must be trained: add" in refused
+    finetune = "finetune = { epochs = 2, learning_rate = 0.01 }"
+    study.write_text(study.read_text().replace('"net.pth"', f'"net.pth"\n{finetune}'))
+    checked = prunestats("check", "study.toml", cwd=folder).stdout
+    assert re.search(r"names; they have a head of 5 classes, .* is made new; fine-tuned for 2 epochs, about ", checked)
+    assert "dense " not in checked
 
 
 @pytest.mark.parametrize(

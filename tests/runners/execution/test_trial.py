@@ -233,7 +233,8 @@ def test_a_checkpoint_says_what_was_removed_to_read_it(study, tmp_path):
     wrapped = {"state_dict": {f"module.{name}": value for name, value in Net(4).state_dict().items()}}
     torch.save(wrapped, tmp_path / "net.pth")
     training = "epochs = 2\nlearning_rate = 0.1\nbatch_size = 16"
-    (trial,) = try_originals(plan_study(study(Net, weights=(training, f'checkpoint = "{tmp_path / "net.pth"}"'))))
+    given = f'checkpoint = "{tmp_path / "net.pth"}"\nexpected_error = 0.75'
+    (trial,) = try_originals(plan_study(study(Net, weights=(training, given))))
     assert trial.checkpoint == "read under 'state_dict', without the prefix 'module.'"
 
 

@@ -12,7 +12,7 @@ from prunestats.errors import InputError, StudyError
 from prunestats.runners import build_network
 from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.execution.worker import train_original
-from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
+from prunestats.runners.networks.checkpoint import checkpoint_sha256, checkpoint_state, load_state
 from prunestats.runners.study.file import demo_study_file, parse_study
 
 DEMO = demo_study_file().read_text()
@@ -22,6 +22,11 @@ TRAINED = DEMO[DEMO.index("seeds = [0, 1]") : DEMO.index("# Pruning regimes")]
 @pytest.fixture
 def weights():
     return build_network("resnet_digits", seed=5).state_dict()
+
+
+def load_checkpoint(network, path):
+    state, changes = checkpoint_state(path, set(network.state_dict()))
+    load_state(network, state, f"checkpoint {path!r}", changes)
 
 
 def saved(path, content):

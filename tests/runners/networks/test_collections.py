@@ -1,13 +1,8 @@
 """Networks of torchvision and timm, as these packages define them.
 
 No build of torchvision may fit the torch that the tests run with, and networks need nothing of what is compiled in it.
-So `make test` puts both packages in a folder of their own, where no other test finds them.
+So `make test` puts both packages in a folder of their own, where no other test finds them (the fixture `collections`).
 """
-
-import importlib
-import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +14,7 @@ from prunestats.runners import build_network, prune, trace
 from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
 from prunestats.runners.run import run_study
 
-FOLDER = Path(sys.prefix) / "collections"
+pytestmark = pytest.mark.usefixtures("collections")
 
 FOLLOWED = (
     "torchvision:resnet18",
@@ -52,27 +47,6 @@ REFUSED = {
     "timm:test_vit": "the network itself, a VisionTransformer owns parameters",
     "timm:ghostnet_050": "'blocks.0.0.ghost2.primary_conv.1' cannot be traced",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def collections():
-    if not FOLDER.is_dir():
-        pytest.skip(
-            f"expected torchvision and timm in {FOLDER.name} of the virtual environment: make test puts them there"
-        )
-    before = set(sys.modules)
-    missing = torch.library.Library("torchvision", "FRAGMENT")
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        patch.setattr(sys, "path", [*sys.path, str(FOLDER)])
-        for operator in ("nms", "qnms"):
-            missing.define(f"{operator}(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-        importlib.import_module("torchvision")
-        importlib.import_module("timm")
-        yield
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("torchvision", "timm"):
-            del sys.modules[name]
 
 
 def counted(network, image):

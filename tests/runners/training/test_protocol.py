@@ -248,7 +248,7 @@ def test_defaults_agree_between_the_study_and_the_training():
         assert RecipeConfig.model_fields[name].default == of_recipe[name]
     for name in ProtocolConfig.later_keys - RecipeConfig.later_keys - {"latency", "proxies"}:
         assert ProtocolConfig.model_fields[name].default == of_protocol[name]
-    assert OriginalConfig.later_keys - RecipeConfig.later_keys == {"checkpoint"}
+    assert OriginalConfig.later_keys - RecipeConfig.later_keys == {"checkpoint", "pretrained", "finetune"}
 
 
 def test_results_stored_before_later_keys_were_added_are_found_again():
