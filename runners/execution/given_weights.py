@@ -139,9 +139,8 @@ def is_given(recipe: Mapping[str, Any]) -> bool:
 
 def training_recipe(recipe: Mapping[str, Any]) -> Recipe | None:
     """Recipe by which an original is trained or fine-tuned; None for given weights that are not trained."""
-    if not is_given(recipe):
-        return Recipe(**recipe)
-    return Recipe(**recipe["finetune"]) if "finetune" in recipe else None
+    found = recipe.get("finetune") if is_given(recipe) else recipe
+    return None if found is None else Recipe(**found)
 
 
 def _read(name: str, recipe: Mapping[str, Any], network: nn.Module, num_classes: int) -> FoundWeights:
