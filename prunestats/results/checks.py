@@ -200,6 +200,6 @@ def _check_unique(frame: pd.DataFrame, costs: Sequence[str]) -> None:
     different = frame.groupby(unit, sort=False)[list(costs)].nunique().max(axis=1)
     if (different > 1).any():
         raise ResultsError(
-            f"a subnetwork has one cost; found several in {different.index[different > 1][0]}: give each subnetwork its "
-            "own key"
+            f"a subnetwork has one cost; found several in {different.index[different > 1][0]}: give each subnetwork "
+            "its own key"
         )

@@ -61,8 +61,8 @@ def results_frame(
     metric_name : str, optional
         Name of that metric, and of its column in the frame; by default the name of its column in the table.
     direction : {"minimize", "maximize"}, optional
-        Whether lower or higher values of `metric` are better. Required unless its name is known, as that of a perplexity,
-        mIoU, PSNR, BLEU or mean squared error.
+        Whether lower or higher values of `metric` are better. Required unless its name is known, as perplexity, mIoU,
+        PSNR, BLEU and mean squared error are.
     unit : str, optional
         Unit of `metric`: "fraction" for values that are printed as percentages.
     metric_range : (float or None, float or None), optional

@@ -31,11 +31,13 @@ as a correlation does.
 """
 
 RESERVED = frozenset(
-    ("study", "original", "network", "dataset", "original_seed", "original_flops", "original_params", "original_ratio")
-    + ("space", "regime", "tolerance", "draw", "subnetwork", "widths", "layer_params", "flops", "params")
-    + ("flops_fraction", "buckets", "ratio", "protocol", "protocol_key", "planned", "seed", "state", "epochs", "wall_s")
-    + ("failure", "host", "platform", "python", "versions", "created_at", "flops_convention", "latency_ms_1")
-    + ("latency_ms_64", "speedup_1", "speedup_64", "metric", "metrics", "val_metric", "test_metric")
+    (
+        *("study", "original", "network", "dataset", "original_seed", "original_flops", "original_params"),
+        *("original_ratio", "space", "regime", "tolerance", "draw", "subnetwork", "widths", "layer_params", "flops"),
+        *("params", "flops_fraction", "buckets", "ratio", "protocol", "protocol_key", "planned", "seed", "state"),
+        *("epochs", "wall_s", "failure", "host", "platform", "python", "versions", "created_at", "flops_convention"),
+        *("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64", "metric", "metrics", "val_metric", "test_metric"),
+    )
 )
 """Columns of a results frame or of an export, whose names a metric cannot have."""
 
@@ -97,13 +99,14 @@ def _check_name(name: object) -> None:
 def _error(direction: str | None, unit: str | None, bounds: object) -> Metric:
     if direction not in (None, "minimize"):
         raise InputError(
-            f"expected error to be minimised, as it is 1 - top-1 accuracy; found {direction!r}: name the metric accuracy"
+            f"expected error to be minimised, as it is 1 - top-1 accuracy; found {direction!r}: name the metric "
+            "accuracy"
         )
     if unit not in (None, "fraction") or bounds is not None:
         found = "another range" if unit in (None, "fraction") else f"the unit {unit!r}"
         raise InputError(
-            f"expected error as a fraction between 0 and 1, as it is stored; found {found}: leave it out, and say by the "
-            "unit of errors whether the table has percentages"
+            f"expected error as a fraction between 0 and 1, as it is stored; found {found}: leave it out, and say by "
+            "the unit of errors whether the table has percentages"
         )
     return ERROR
 

@@ -82,8 +82,8 @@ def metric_values(values: pd.Series[Any], metric: Metric, error_unit: str) -> pd
     whole = choice(error_unit, ERROR_UNITS, "error_unit")
     if whole != 1 and not metric.is_fraction:
         raise InputError(
-            f"error_unit='percent' is for fractions; found {metric.name} with the unit {metric.unit or 'none'!r}: leave "
-            "it out, or pass unit='fraction'"
+            f"error_unit='percent' is for fractions; found {metric.name} with the unit {metric.unit or 'none'!r}: "
+            "leave it out, or pass unit='fraction'"
         )
     return numbers(values, metric.name) / whole
 
