@@ -93,11 +93,13 @@ def summarise(
     for run in runs:
         population = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
         members.setdefault(population, set()).add((run["original"], run["subnetwork"]))
-    ranges = {}
+    found: dict[str, list[float]] = {}
     for column in _RANGED:
-        values = [run[column] for run in runs if run.get(column) is not None]
-        if values:
-            ranges[column.replace("metric", meaning.metric.name)] = (min(values), max(values))
+        for run in runs:
+            if run.get(column) is not None:
+                own = column.endswith("metric")
+                name = column.replace("metric", run["metric"]["name"]) if own else column
+                found.setdefault(name, []).append(run[column])
     return ImportSummary(
         name=name,
         rows=rows,
@@ -106,7 +108,7 @@ def summarise(
         subnetworks=len({(run["original"], run["subnetwork"]) for run in runs}),
         populations=tuple((*population, len(found)) for population, found in members.items()),
         seeds=(min(seeds, default=0), max(seeds, default=0), len(seeds)),
-        ranges=ranges,
+        ranges={name: (min(values), max(values)) for name, values in found.items()},
         refused=tuple(refused),
         new_runs=stored.new_runs,
         new_subnetworks=stored.new_subnetworks,
