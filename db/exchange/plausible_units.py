@@ -91,7 +91,8 @@ def _check_frame(runs: Sequence[Run]) -> None:
         response = {"metric": value, "metric_name": own.name, "direction": own.direction, "unit": own.unit}
         response["metric_range"] = (own.low, own.high)
     keys = {"subnetwork": "subnetwork", "original": "original", "protocol": "protocol_key", "seed": "seed"}
-    results_frame(frame, **keys, **dict(zip(costs, costs, strict=True)), **response)
+    roles: dict[str, Any] = {**keys, **{cost: cost for cost in costs}, **response}
+    results_frame(frame, **roles)
 
 
 def check_fractions(

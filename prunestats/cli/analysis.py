@@ -96,7 +96,7 @@ class LoadedRuns:
                 if len(values):
                     yield regime, space, values
 
-    def regimes(self) -> Iterator[tuple[float | None, pd.DataFrame]]:
+    def regimes(self) -> Iterator[tuple[Any, pd.DataFrame]]:
         """Yield each regime with its runs, the largest regime first; None for results without FLOPs."""
         yield from _by_regime(self.frame)
 

@@ -26,7 +26,7 @@ def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     refuse_mixed_runs(frame)
     runs = drop_repeats(frame)
     # without FLOPs, costs are compared by parameters alone
-    absent = {"original": "all", "flops": float("nan")}
+    absent: dict[str, Any] = {"original": "all", "flops": float("nan")}
     return runs.assign(**{name: value for name, value in absent.items() if name not in runs.columns})
 
 
