@@ -97,9 +97,8 @@ def summarise(
     for column in _RANGED:
         for run in runs:
             if run.get(column) is not None:
-                own = column.endswith("metric")
-                name = column.replace("metric", run["metric"]["name"]) if own else column
-                found.setdefault(name, []).append(run[column])
+                shown = column.replace("metric", run["metric"]["name"]) if column.endswith("metric") else column
+                found.setdefault(shown, []).append(run[column])
     return ImportSummary(
         name=name,
         rows=rows,
@@ -108,7 +107,7 @@ def summarise(
         subnetworks=len({(run["original"], run["subnetwork"]) for run in runs}),
         populations=tuple((*population, len(found)) for population, found in members.items()),
         seeds=(min(seeds, default=0), max(seeds, default=0), len(seeds)),
-        ranges={name: (min(values), max(values)) for name, values in found.items()},
+        ranges={shown: (min(values), max(values)) for shown, values in found.items()},
         refused=tuple(refused),
         new_runs=stored.new_runs,
         new_subnetworks=stored.new_subnetworks,

@@ -169,7 +169,7 @@ def test_the_page_on_importing_runs(typed, tmp_path):
     for name, content in re.findall(r"`([\w.]+)`:\n\n```(?:json|text)\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).write_text(content)
     commands = re.findall(r"```console\n\$ ((?:.*\\\n)*.*)\n((?:(?!```).*\n)*)```", text)
-    assert len(commands) == text.count("```console") == 4
+    assert len(commands) == text.count("```console") == 6
     for command, expected in commands:
         name, *arguments = shlex.split(command.replace("\\\n", " "))
         assert name == "prunestats"
