@@ -53,9 +53,7 @@ def import_(
     ] = None,
     original: Annotated[
         str | None,
-        typer.Option(
-            help="Name of the original network. Required unless a column holds it; with --metric, default: the file's."
-        ),
+        typer.Option(help="Name of the original network. Required unless a column holds it, or --metric is given."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set. Default: not recorded.")] = None,
     study: Annotated[
