@@ -12,16 +12,23 @@ import numpy as np
 import pandas as pd
 
 from prunestats.db.connection.plain_values import LARGEST
-from prunestats.db.exchange.column_roles import METRICS, SEEDED, Meaning
+from prunestats.db.exchange.column_roles import LOSSES, METRICS, Meaning, metric_roles
 from prunestats.db.exchange.refused_rows import RefusedError
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import short
+from prunestats.metric import ERROR, Metric
 from prunestats.results.units import ERROR_UNITS, FLOPS_PER_MULTIPLY_ADD, SCALE
 
 _NAMES = ("study", "space", "original", "network", "dataset", "protocol", "protocol_key", "subnetwork")
 _TEXT = (*_NAMES, "state", "failure", "host", "platform", "python", "flops_convention")
 
+_OF_ROWS = ("val_metric", "test_metric")
+
 Convert = Callable[[str, Any], Any]
+
+
+_LARGEST_METRIC = 1e300
+"""Values beyond it are refused as infinite, as the checks of the tables do."""
 
 
 def converters(meaning: Meaning) -> dict[str, Convert]:
@@ -29,12 +36,17 @@ def converters(meaning: Meaning) -> dict[str, Convert]:
     per_multiply_add = FLOPS_PER_MULTIPLY_ADD[meaning.flops_convention]
     convert: dict[str, Convert] = dict.fromkeys(_TEXT, _text)
     convert |= dict.fromkeys(("seed", "draw", "epochs", "original_seed"), _integer)
-    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *SEEDED, *OPTIONAL_METRICS), _float)
+    convert |= dict.fromkeys(("regime", "tolerance", "wall_s", *LOSSES, *_OF_ROWS, *OPTIONAL_METRICS), _float)
     convert |= dict.fromkeys(("flops", "original_flops"), _scaled(SCALE[meaning.flops_unit], per_multiply_add, "flops"))
     convert |= dict.fromkeys(("params", "original_params"), _scaled(SCALE[meaning.params_unit], 1, "params"))
     whole = ERROR_UNITS[meaning.error_unit]
-    convert |= dict.fromkeys(METRICS, lambda role, value: _error(role, value, whole))
-    return convert | {"versions": _versions, "planned": _boolean, "created_at": _timestamp}
+    if meaning.metric == ERROR:
+        convert |= dict.fromkeys(METRICS, lambda role, value: _error(role, value, whole))
+    else:
+        own = lambda role, value: _own_metric(role, value, meaning.metric, whole)  # noqa: E731
+        convert |= dict.fromkeys(metric_roles(meaning.metric), own)
+    convert |= {"metric": _metric_fields, "metrics": _metrics_by_split}
+    return convert | {"versions": _json_object, "planned": _boolean, "created_at": _timestamp}
 
 
 def _missing(value: Any) -> bool:
@@ -110,6 +122,56 @@ def _error(role: str, value: Any, whole: int) -> float | None:
     return error
 
 
+def _own_metric(role: str, value: Any, metric: Metric, whole: int) -> float | None:
+    number = _float(role, value)
+    if number is None:
+        return None
+    found = number / whole
+    low = -_LARGEST_METRIC if metric.low is None else metric.low
+    high = _LARGEST_METRIC if metric.high is None else metric.high
+    if not low <= found <= high:
+        percent = whole == 1 and metric.is_fraction and 1 < number <= 100
+        raise RefusedError(_range(role, metric, whole), f"{number:g}{': pass --error-unit percent?' * percent}")
+    return found
+
+
+def _range(role: str, metric: Metric, whole: int) -> str:
+    """What is expected of a value: the range of the metric, in the unit of the table."""
+    low, high = (None if bound is None else f"{bound * whole:g}" for bound in (metric.low, metric.high))
+    if low is not None and high is not None:
+        return f"{role} between {low} and {high}"
+    if low is not None:
+        return f"{role} of {low} or more"
+    return f"{role} that is finite" if high is None else f"{role} of at most {high}"
+
+
+def _metric_fields(role: str, value: Any) -> dict[str, Any] | None:
+    fields = _json_object(role, value)
+    if fields is None:
+        return None
+    try:
+        return Metric(**fields).to_dict()
+    except TypeError:
+        raise RefusedError("name, direction, unit, low and high of a metric", short(value)) from None
+
+
+def _metrics_by_split(role: str, value: Any) -> dict[str, dict[str, float]] | None:
+    splits = _json_object(role, value)
+    if splits is None:
+        return None
+    for metrics in splits.values():
+        if not isinstance(metrics, dict) or not all(type(number) in (int, float) for number in metrics.values()):
+            raise RefusedError("numbers by metric and split", short(value))
+    return splits
+
+
+def _json_object(role: str, value: Any) -> dict[str, Any] | None:
+    found = None if _missing(value) else _decoded(value)
+    if found is not None and not isinstance(found, dict):
+        raise RefusedError(f"{role} as a JSON object", short(value))
+    return found
+
+
 def seed_values(values: list[Any]) -> list[Any]:
     """Return the values of a metric, one per seed, from several columns or from one cell that may hold a list."""
     if len(values) > 1:
@@ -142,13 +204,6 @@ def parse_widths(values: list[Any]) -> list[int] | None:
     found = [width for width in widths if width is not None and width >= 1]
     if len(found) < len(widths):
         raise RefusedError("widths of 1 or more", short(listed))
-    return found
-
-
-def _versions(role: str, value: Any) -> dict[str, Any] | None:
-    found = None if _missing(value) else _decoded(value)
-    if found is not None and not isinstance(found, dict):
-        raise RefusedError("versions as a JSON object", short(value))
     return found
 
 

@@ -1,16 +1,14 @@
-"""Roles of the columns of an external table (error, FLOPs, seed, ...), and how columns are mapped to them."""
+"""Roles of the columns of an external table (error, FLOPs, seed, ...), and the units of these columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from prunestats.db.exchange.digit_widths import DigitWidths
-from prunestats.db.exchange.table_files import KEY_COLUMN
 from prunestats.db.schema import tables as schema
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric
 from prunestats.results.units import ERROR_UNITS, SCALE, FlopsConvention, Unit, check_convention
 
 ROLES = {
@@ -53,17 +51,22 @@ ROLES = {
     "created_at": "time of storing, UTC",
     "planned": "whether the plan of the study contains the run",
     "flops_convention": "'multiply-adds' in every row",
+    "metric": "name, direction, unit and range of the study's metric, a JSON object; empty for error",
+    "val_metric": "that metric on the validation split",
+    "test_metric": "that metric on the test split",
+    "metrics": "all metrics by split, a JSON object",
 }
 """Meaning of a column by its role."""
+
+OF_EXPORTS = ("metric", "val_metric", "test_metric", "metrics")
+"""Roles of an export of studies with a metric of their own; a column of such a name is taken where all are there."""
 
 OPTIONAL_ROLES = {name: str(schema.run.c[name].comment) for name in schema.OPTIONAL_METRICS}
 """Roles of latencies and proxies, named as the columns of the table `run`."""
 
 METRICS = ("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy")
 LOSSES = ("loss", "val_loss", "test_loss", "train_loss")
-SEEDED = (*METRICS, *LOSSES)
-"""Roles with one value per seed: several columns, or a column of lists."""
-_SEVERAL = (*SEEDED, "widths")
+_BARE = ("error", "accuracy", "loss")
 
 SplitName = Literal["validation", "test"]
 
@@ -84,6 +87,9 @@ class Meaning:
         Split on which `error`, `accuracy` and `loss` were measured.
     digits : DigitWidths or None
         What the digits of the column of widths stand for.
+    metric : Metric
+        The metric of the table. Another than the error has the roles of its name, with "val_" and "test_" before it, in
+        place of those of errors and accuracies.
     """
 
     columns: dict[str, tuple[str, ...]]
@@ -93,88 +99,58 @@ class Meaning:
     error_unit: Literal["fraction", "percent"] = "fraction"
     split: SplitName | None = None
     digits: DigitWidths | None = None
+    metric: Metric = ERROR
+
+    @property
+    def has_flops(self) -> bool:
+        """Whether the table has FLOPs."""
+        return "flops" in self.columns
 
     def of_split(self, role: str) -> str:
         """Return the database column of a metric."""
+        if self.metric != ERROR and role in metric_roles(self.metric):
+            named = role.removesuffix(self.metric.name)
+            return f"{named or self._prefix}metric"
         for prefix in ("val_", "test_", "train_"):
             if role.startswith(prefix):
                 return role.replace("accuracy", "error")
-        return ("val_" if self.split == "validation" else "test_") + role.replace("accuracy", "error")
+        return self._prefix + role.replace("accuracy", "error")
+
+    @property
+    def _prefix(self) -> str:
+        return "val_" if self.split == "validation" else "test_"
 
     @property
     def selects_by_test(self) -> bool:
-        """Whether the table lacks a validation error, so that selection can only use the test error."""
-        return not any(role in self.columns and self.of_split(role) == "val_error" for role in METRICS)
+        """Whether the table lacks a validation metric, so that selection can only use that of the test split."""
+        roles = [role for role in metric_roles(self.metric) if role in self.columns]
+        return not any(self.of_split(role) in ("val_error", "val_metric") for role in roles)
 
 
-def find_columns(names: Sequence[str], given: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each role: the given ones, else the column of the same name.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Columns of the table.
-    given : mapping
-        By role, one column or several; in a string, commas separate several.
-
-    Raises
-    ------
-    InputError
-        For an unknown role, a missing column, or roles that contradict one another.
+def metric_roles(metric: Metric) -> tuple[str, ...]:
+    """Roles of the metric of a table.
 
     Examples
     --------
-    >>> find_columns(["arch", "flops", "params", "acc_0", "acc_1"], {"subnetwork": "arch", "accuracy": "acc_0,acc_1"})
-    {'subnetwork': ('arch',), 'accuracy': ('acc_0', 'acc_1'), 'flops': ('flops',), 'params': ('params',)}
+    >>> metric_roles(Metric("perplexity"))
+    ('perplexity', 'val_perplexity', 'test_perplexity')
     """
-    found = {role: _columns_of(role, value, names) for role, value in given.items()}
-    used = {name for columns in found.values() for name in columns}
-    skipped = set(METRICS) if any(role in found for role in METRICS) else set()
-    skipped |= set(LOSSES) if any(role in found for role in LOSSES) else set()
-    for role in (*ROLES, *OPTIONAL_ROLES):
-        if role not in found and role not in skipped and role in names and role not in used:
-            found[role] = (role,)
-    if not {"subnetwork", "widths"} & set(found) and KEY_COLUMN in names:
-        found["subnetwork"] = (KEY_COLUMN,)
-    _check_roles(found, names)
-    return found
+    if metric == ERROR:
+        return METRICS
+    return (metric.name, f"val_{metric.name}", f"test_{metric.name}")
 
 
-def _columns_of(role: str, value: str | Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    if role not in ROLES and role not in OPTIONAL_ROLES:
-        near = get_close_matches(role, ROLES, n=1)
-        hint = f"do you mean {near[0]}?" if near else f"use one of {', '.join(ROLES)}"
-        raise InputError(f"expected a role of a column; found {role!r}: {hint}")
-    listed: list[str] = []
-    for part in [value] if isinstance(value, str) else value:
-        listed += [part] if part in names else [piece.strip() for piece in part.split(",")]
-    for name in listed:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            shown = f"do you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, names[:12]))}"
-            raise InputError(f"expected a column for {role}; found none called {name!r}: {shown}")
-    if len(listed) > 1 and role not in _SEVERAL:
-        raise InputError(
-            f"expected one column for {role}; found {len(listed)}: only {', '.join(_SEVERAL)} take several"
-        )
-    return tuple(listed)
+def seeded_roles(metric: Metric) -> tuple[str, ...]:
+    """Roles with one value per seed: several columns, or a column of lists."""
+    return tuple(dict.fromkeys((*metric_roles(metric), *LOSSES)))
 
 
-def _check_roles(found: dict[str, tuple[str, ...]], names: Sequence[str]) -> None:
-    for role in ("flops", "params"):
-        if role not in found:
-            raise InputError(
-                f"expected a column for {role}; found none among {', '.join(map(repr, names[:12]))}: map it: "
-                f"{role}=NAME"
-            )
-    if not {"subnetwork", "widths"} & set(found):
-        raise InputError(
-            "expected a column that identifies the subnetworks; found none: map a column to subnetwork or to widths"
-        )
-    if not any(role in found for role in METRICS):
-        raise InputError("expected an error or an accuracy; found neither: map a column, for example accuracy=NAME")
-    if "seed" in found and any(len(found.get(role, ())) > 1 for role in SEEDED):
-        raise InputError("expected one row per seed or one column per seed; found both: leave one of them out")
+def roles_of(metric: Metric) -> tuple[str, ...]:
+    """Every role that a column of a table with this metric can have."""
+    if metric == ERROR:
+        return (*ROLES, *OPTIONAL_ROLES)
+    others = (role for role in (*ROLES, *OPTIONAL_ROLES) if role not in (*METRICS, *OF_EXPORTS))
+    return tuple(dict.fromkeys((*metric_roles(metric), *others)))
 
 
 def check_meaning(meaning: Meaning) -> None:
@@ -185,12 +161,17 @@ def check_meaning(meaning: Meaning) -> None:
         if getattr(meaning, name) not in known:
             choice = ", ".join(map(str, known))
             raise InputError(f"{name} must be one of {choice}; found {getattr(meaning, name)!r}: pass one of these")
-    bare = [role for role in ("error", "accuracy", "loss") if role in meaning.columns]
+    bare = [role for role in (meaning.metric.name, *_BARE) if role in meaning.columns]
     if bare and meaning.split is None:
         raise InputError(
             f"expected the split on which the {bare[0]} was measured; found none: pass --split validation or test"
         )
-    targets = [meaning.of_split(role) for role in SEEDED if role in meaning.columns]
+    if meaning.error_unit == "percent" and not meaning.metric.is_fraction:
+        raise InputError(
+            f"expected --error-unit percent for a metric that is a fraction; found {meaning.metric.name} with the unit "
+            f"{meaning.metric.unit!r}: leave it out, or pass --unit fraction"
+        )
+    targets = [meaning.of_split(role) for role in seeded_roles(meaning.metric) if role in meaning.columns]
     for target in targets:
         if targets.count(target) > 1:
             raise InputError(f"expected one column for {target}; found several roles that map to it: leave one out")

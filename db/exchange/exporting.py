@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, bindparam, select, text
 
+from prunestats.db.connection.plain_values import json_text
 from prunestats.db.exchange.table_files import check_suffix, write_table
 from prunestats.db.reading.selection import SAME_TARGET, check_names
+from prunestats.db.schema import tables as schema
 from prunestats.db.schema.opening import Source, reading
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.schema.types import Json, utc
@@ -54,6 +57,9 @@ COLUMNS = {
 }
 """Type of each column of a file; names are the roles of an import."""
 
+_OF_OWN_METRICS = {"metric": "json", "val_metric": "float", "test_metric": "float", "metrics": "json"}
+"""Columns that a file has where a study has a metric of its own."""
+
 # Columns that the view `results` lacks; every other column is one of the view.
 _EXPRESSIONS = {
     "flops_convention": "o.flops_convention",
@@ -62,12 +68,14 @@ _EXPRESSIONS = {
     "platform": "e.platform",
     "python": "e.python",
     "versions": "e.versions",
-    **{name: f"u.{name}" for name in OPTIONAL_METRICS},
+    "metric": "q.metric",
+    **{name: f"u.{name}" for name in (*OPTIONAL_METRICS, "val_metric", "test_metric", "metrics")},
 }
 _ORDER = ("p.study_id", "sp.position", "p.id", "r.draw", "r.protocol_key", "r.seed")
 _JOINED = """
 FROM results r
 JOIN population p ON p.id = r.population_id
+JOIN study q ON q.id = p.study_id
 JOIN original o ON o.id = p.original_id
 JOIN regime g ON g.id = p.regime_id
 JOIN space sp ON sp.id = p.space_id
@@ -129,12 +137,18 @@ def export_results(
     given = {name: _listed(value) for name, value in filters.items() if value is not None}
     with reading(source) as connection:
         check_names(connection, given)
-        rows = _select(connection, given, state)
-    write_table(file, COLUMNS, rows)
+        own = connection.scalar(select(schema.study.c.id).where(schema.study.c.metric.is_not(None)).limit(1))
+        columns = COLUMNS if own is None else {**COLUMNS, **_OF_OWN_METRICS}
+        rows = _select(connection, given, state, columns)
+    if own is not None and not any(row[len(COLUMNS)] for row in rows):
+        columns, rows = COLUMNS, [row[: len(COLUMNS)] for row in rows]
+    write_table(file, columns, rows)
     return len(rows)
 
 
-def _select(connection: Connection, given: dict[str, list[Any]], state: str | None) -> list[list[Any]]:
+def _select(
+    connection: Connection, given: dict[str, list[Any]], state: str | None, names: Mapping[str, str]
+) -> list[list[Any]]:
     conditions: list[str] = []
     values: dict[str, Any] = {}
     for name, wanted in given.items():
@@ -149,19 +163,24 @@ def _select(connection: Connection, given: dict[str, list[Any]], state: str | No
     if state is not None:
         conditions.append("r.state = :state")
         values["state"] = state
-    columns = [f"{_EXPRESSIONS.get(name, f'r.{name}')} AS {name}" for name in COLUMNS]
+    columns = [f"{_EXPRESSIONS.get(name, f'r.{name}')} AS {name}" for name in names]
     columns += [f"{key} AS order_{number}" for number, key in enumerate(_ORDER)]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     query = text(f"SELECT {', '.join(columns)} {_JOINED} {where}")
     query = query.bindparams(*(bindparam(name, expanding=True) for name in given if name != "regime"))
-    typed = query.columns(widths=Json(), versions=Json(), created_at=utc())
+    nested = {name: Json() for name, kind in names.items() if kind in ("widths", "json")}
+    typed = query.columns(**nested, created_at=utc())
     # sorted here: SQLite and PostgreSQL collate text differently
-    found = sorted(connection.execute(typed, values), key=lambda row: tuple(row)[len(COLUMNS) :])
-    planned, created = list(COLUMNS).index("planned"), list(COLUMNS).index("created_at")
-    rows = [list(row)[: len(COLUMNS)] for row in found]
+    found = sorted(connection.execute(typed, values), key=lambda row: tuple(row)[len(names) :])
+    planned, created = list(names).index("planned"), list(names).index("created_at")
+    rows = [list(row)[: len(names)] for row in found]
+    # SQLite keeps the order of keys in which they were stored, PostgreSQL does not
+    by_key = [list(names).index(name) for name in ("metric", "metrics") if name in names]
     for row in rows:
         row[planned] = bool(row[planned])
         row[created] = str(row[created])
+        for column in by_key:
+            row[column] = json.loads(json_text(row[column]))
     return rows
 
 

@@ -9,10 +9,12 @@ from typing import Any, Literal
 import pandas as pd
 
 from prunestats.db.exchange.cell_values import converters
-from prunestats.db.exchange.column_roles import Meaning, SplitName, check_meaning, find_columns
+from prunestats.db.exchange.column_mapping import find_columns
+from prunestats.db.exchange.column_roles import Meaning, SplitName, check_meaning
 from prunestats.db.exchange.digit_widths import DigitWidths, digit_widths
 from prunestats.db.exchange.refused_rows import RefusedError
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric
 from prunestats.results.units import FlopsConvention, Unit, check_convention
 
 ANY_FLOPS = (1.0, 1.0)
@@ -42,6 +44,7 @@ class ImportOptions:
     widths_digits: str | None
     digit_widths: Mapping[Any, Any] | None
     original_widths: Sequence[int] | None
+    metric: Metric
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -52,18 +55,20 @@ class ImportOptions:
         """Return the columns of the table by role, with their units; refuse options that contradict them."""
         digits = digit_widths(self.widths_digits, self.digit_widths, self.original_widths)
         names = list(table.columns)
-        found = find_columns(names, self.columns if digits is None else _with_digits(self.columns, digits, names))
+        given = self.columns if digits is None else _with_digits(self.columns, digits, names)
+        found = find_columns(names, given, self.metric)
         _check_options(found, self)
-        convention = _convention(table, found, self.flops_convention)
+        convention = _convention(table, found, self.flops_convention) if "flops" in found else "multiply-adds"
         units = (self.flops_unit, self.params_unit, self.error_unit)
-        meaning = Meaning(found, convention, *units, self.split, digits)
+        split = self.split if self.metric == ERROR else self.split or "test"
+        meaning = Meaning(found, convention, *units, split, digits, self.metric)
         check_meaning(meaning)
         return meaning
 
     def defaults(self, meaning: Meaning, table_name: str) -> dict[str, Any]:
         """Return the values of roles for which a row has none."""
         values = {
-            "original": self.original,
+            "original": self.original if self.metric == ERROR else self.original or table_name,
             "dataset": self.dataset or "not recorded",
             "study": self.study or table_name,
             "space": self.space or "outside",
@@ -71,6 +76,7 @@ class ImportOptions:
             "protocol_parameters": _protocol(meaning),
             "state": "done",
             "tolerance": self.tolerance,
+            "metric": None if self.metric == ERROR else self.metric.to_dict(),
             **_original_costs(meaning, self.original_flops, self.original_params),
         }
         return {role: value for role, value in values.items() if value is not None}
@@ -94,7 +100,9 @@ def _with_digits(
 
 def _check_options(found: Mapping[str, tuple[str, ...]], options: ImportOptions) -> None:
     regimes, tolerance = options.regimes, options.tolerance
-    if options.original is None and "original" not in found:
+    if "flops" not in found:
+        _refuse_flops_options(found, options)
+    if options.original is None and "original" not in found and options.metric == ERROR:
         raise InputError("expected the name of the original; found none: pass --original, or map a column to it")
     if regimes and "regime" in found:
         raise InputError(f"expected regimes once; found --regime and the column {found['regime'][0]!r}: leave one out")
@@ -113,6 +121,20 @@ def _check_options(found: Mapping[str, tuple[str, ...]], options: ImportOptions)
         raise InputError(f"expected a relative tolerance between 0 and 1; found {tolerance:g}: divide by 100?")
 
 
+def _refuse_flops_options(found: Mapping[str, tuple[str, ...]], options: ImportOptions) -> None:
+    """Refuse options about FLOPs for a table without."""
+    for given, name in (
+        (bool(options.regimes), "--regime, a band of FLOPs"),
+        ("regime" in found, "a column of regimes, bands of FLOPs"),
+        (options.original_flops is not None, "--original-flops"),
+        ("original_flops" in found, "a column of the original's FLOPs"),
+    ):
+        if given:
+            raise InputError(
+                f"expected a column for flops beside {name}; found none: map it, flops=NAME, or leave it out"
+            )
+
+
 def _convention(read: pd.DataFrame, found: Mapping[str, tuple[str, ...]], given: str | None) -> FlopsConvention:
     stated = set(read[found["flops_convention"][0]]) if "flops_convention" in found else set()
     if len(stated) == 1 and given is None:
@@ -123,8 +145,11 @@ def _convention(read: pd.DataFrame, found: Mapping[str, tuple[str, ...]], given:
 def _protocol(meaning: Meaning) -> dict[str, str]:
     # The key of the protocol is a hash of these words: other words would make another protocol of an earlier import.
     parameters = {"source": "results from outside"}
+    metric = meaning.metric
+    if metric != ERROR:
+        parameters |= {"metric": metric.name, "direction": metric.direction, "unit": metric.unit}
     if meaning.selects_by_test:
-        parameters["choices look at"] = "the test split, as there is no other error"
+        parameters["choices look at"] = f"the test split, as there is no other {metric.name}"
     return parameters
 
 

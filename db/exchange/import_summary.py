@@ -9,7 +9,7 @@ from prunestats.db.exchange.column_roles import Meaning
 from prunestats.db.exchange.refused_rows import Refusal, Run
 from prunestats.db.exchange.storing import Stored
 
-_RANGED = ("flops", "params", "val_error", "test_error", "val_loss", "test_loss")
+_RANGED = ("flops", "params", "val_error", "test_error", "val_loss", "test_loss", "val_metric", "test_metric")
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ class ImportSummary:
         Distinct runs in the rows that can be stored.
     subnetworks : int
         Distinct subnetworks of these runs.
-    populations : tuple of (str, str, str, float, float, int)
-        Study, network, space, regime (fraction of the original's FLOPs), relative tolerance, number of subnetworks.
+    populations : tuple of (str, str, str, float or None, float, int)
+        Study, network, space, regime (fraction of the original's FLOPs; None without FLOPs), relative tolerance, number
+        of subnetworks.
     seeds : tuple of int
         Lowest seed, highest seed, number of distinct seeds.
     ranges : dict of str to (float, float)
-        Lowest and highest value of flops, params, errors (fractions) and losses (nats), in the units of the database.
+        Lowest and highest value of flops, params, errors (fractions), losses (nats) and the table's own metric, in the
+        units of the database.
     refused : tuple of Refusal
         Rows that cannot be stored.
     new_runs, new_subnetworks : int
@@ -52,7 +54,7 @@ class ImportSummary:
     meaning: Meaning
     runs: int
     subnetworks: int
-    populations: tuple[tuple[str, str, str, float, float, int], ...]
+    populations: tuple[tuple[str, str, str, float | None, float, int], ...]
     seeds: tuple[int, int, int]
     ranges: dict[str, tuple[float, float]]
     refused: tuple[Refusal, ...]
@@ -69,7 +71,8 @@ def assumed_costs(
     """Return the costs of originals that are neither among the roles `given` nor of originals that are `known`."""
     new = {run["original"]: run for run in runs if run["original"] not in known}
     roles = [role for role in ("flops", "params") if f"original_{role}" not in given]
-    return tuple((run["network"], role, run[f"original_{role}"]) for run in new.values() for role in roles)
+    costs = [(run["network"], role, run[f"original_{role}"]) for run in new.values() for role in roles]
+    return tuple(cost for cost in costs if cost[2] is not None)
 
 
 def summarise(
@@ -86,15 +89,16 @@ def summarise(
 ) -> ImportSummary:
     """Return the summary of an import from its runs and the outcome of storing them."""
     seeds = {run["seed"] for run in runs}
-    members: dict[tuple[str, str, str, float, float], set[tuple[str, str]]] = {}
+    members: dict[tuple[str, str, str, float | None, float], set[tuple[str, str]]] = {}
     for run in runs:
         population = (run["study"], run["network"], run["space"], run["regime"], run["tolerance"])
         members.setdefault(population, set()).add((run["original"], run["subnetwork"]))
-    ranges = {}
+    found: dict[str, list[float]] = {}
     for column in _RANGED:
-        values = [run[column] for run in runs if run.get(column) is not None]
-        if values:
-            ranges[column] = (min(values), max(values))
+        for run in runs:
+            if run.get(column) is not None:
+                shown = column.replace("metric", run["metric"]["name"]) if column.endswith("metric") else column
+                found.setdefault(shown, []).append(run[column])
     return ImportSummary(
         name=name,
         rows=rows,
@@ -103,7 +107,7 @@ def summarise(
         subnetworks=len({(run["original"], run["subnetwork"]) for run in runs}),
         populations=tuple((*population, len(found)) for population, found in members.items()),
         seeds=(min(seeds, default=0), max(seeds, default=0), len(seeds)),
-        ranges=ranges,
+        ranges={shown: (min(values), max(values)) for shown, values in found.items()},
         refused=tuple(refused),
         new_runs=stored.new_runs,
         new_subnetworks=stored.new_subnetworks,

@@ -26,6 +26,8 @@ from prunestats.db.exchange.table_files import read_table
 from prunestats.db.exchange.table_runs import parse_runs
 from prunestats.db.schema import tables as schema
 from prunestats.db.schema.opening import open_database
+from prunestats.metric import Direction
+from prunestats.results.known_metrics import named_metric
 from prunestats.results.units import FlopsConvention, Unit
 
 
@@ -52,6 +54,10 @@ def import_results(
     widths_digits: str | None = None,
     digit_widths: Mapping[str, float] | None = None,
     original_widths: Sequence[int] | None = None,
+    metric: str = "error",
+    direction: Direction | None = None,
+    unit: str | None = None,
+    metric_range: tuple[float | None, float | None] | None = None,
     skip_bad: bool = False,
     dry_run: bool = False,
 ) -> ImportSummary:
@@ -65,24 +71,27 @@ def import_results(
         ``.csv``, ``.json`` (records, or a dictionary of dictionaries) or ``.parquet``.
     columns : mapping, optional
         Columns by role (`prunestats.db.exchange.column_roles.ROLES`); a role that is not given takes the column of its
-        name. Errors and losses may have several columns, or hold lists: one value per seed.
+        name. Metrics and losses may have several columns, or hold lists: one value per seed.
     original, dataset, study, space, protocol : str, optional
         Names, where the table has no column for them. The original is required; the study defaults to the name of the
-        file, space and protocol to "outside".
+        file, space and protocol to "outside". With another metric than the error, the original defaults to the name of
+        the file, too.
     regimes : sequence of float, optional
         FLOPs targets as fractions of the original's: each run is put into every regime whose band contains it. By
         default all runs are put into the regime 1 ± 1, which contains everything up to twice the original's FLOPs.
     tolerance : float, optional
         Relative tolerance of the regimes.
     split : {"validation", "test"}, optional
-        Split on which the roles `error`, `accuracy` and `loss` were measured. Without a validation error, the test
-        error is stored as both, and the protocol records that.
+        Split on which the roles `error`, `accuracy` and `loss`, or that of the metric's name, were measured. Without a
+        validation metric, that of the test split is stored as both, and the protocol records that. With another metric
+        than the error, the default is the test split.
     flops_convention : {"multiply-adds", "multiplications-and-additions"}
-        What one FLOP is in the table; FLOPs of the latter are halved. Required, unless a column states it.
+        What one FLOP is in the table; FLOPs of the latter are halved. Required, unless a column states it or the table
+        has no FLOPs.
     flops_unit, params_unit : {"counts", "thousands", "millions", "billions"}
         Units of FLOPs and of parameters.
     error_unit : {"fraction", "percent"}
-        Unit of errors and accuracies.
+        Unit of errors and accuracies, and of another metric that is a fraction.
     original_flops, original_params : float, optional
         Cost of the original, in the units and convention of the table; by default that of its largest subnetwork.
     any_fraction : bool
@@ -95,6 +104,16 @@ def import_results(
         What a digit stands for: with `original_widths` a fraction of the original's filters, else filters.
     original_widths : sequence of int, optional
         Filters of the original in each group, in the order of the digits.
+    metric : str
+        Name of the metric. With another than "error" the roles are its name, for the split that `split` names, and its
+        name after "val_" and "test_"; and a table needs no FLOPs.
+    direction : {"minimize", "maximize"}, optional
+        Whether lower or higher values of the metric are better; required unless its name is known
+        (`prunestats.results.known_metrics.KNOWN`).
+    unit : str, optional
+        Unit of the metric: "fraction" for values that are printed as percentages.
+    metric_range : (float or None, float or None), optional
+        Lowest and highest possible value of the metric; rows with others are refused.
     skip_bad : bool
         Whether to leave out and report rows that cannot be stored, instead of refusing the table.
     dry_run : bool
@@ -147,6 +166,7 @@ def import_results(
         widths_digits=widths_digits,
         digit_widths=digit_widths,
         original_widths=original_widths,
+        metric=named_metric(metric, direction, unit, metric_range),
     )
     return _import(target, table, options, skip_bad=skip_bad, dry_run=dry_run)
 
@@ -200,7 +220,7 @@ def _read(table: pd.DataFrame | str | os.PathLike[str]) -> tuple[pd.DataFrame, s
     return read, path.stem, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _stored_costs(connection: Connection) -> dict[str, tuple[int, int]]:
+def _stored_costs(connection: Connection) -> dict[str, tuple[int | None, int]]:
     table = schema.original
     rows = connection.execute(select(table.c.key, table.c.flops, table.c.params))
     return {key: (flops, params) for key, flops, params in rows}

@@ -13,10 +13,12 @@ import pandas as pd
 from prunestats.db.exchange.column_roles import Meaning
 from prunestats.db.exchange.refused_rows import COSTS, RefusedError, Run
 from prunestats.errors import InputError, UnitWarning
+from prunestats.metric import as_metric
 from prunestats.results.frame import results_frame
 from prunestats.results.units import FLOPS_PER_MULTIPLY_ADD, SCALE
 
-Costs = Mapping[str, tuple[int, int]]
+Costs = Mapping[str, tuple[int | None, int]]
+"""FLOPs, None where they are not known, and parameters of originals, by key."""
 
 RUN_KEY = ("original", "subnetwork", "protocol_key", "seed")
 """Key of a run; with study, space and regime it identifies the copy of a run in one population."""
@@ -66,23 +68,31 @@ def check_units(runs: Sequence[Run]) -> tuple[str, ...]:
         As `prunestats.results_frame`.
     """
     done = {tuple(run[name] for name in RUN_KEY): run for run in runs if run["state"] == "done"}
-    if done:
-        columns = ["original", "subnetwork", "protocol_key", "seed", "flops", "params", "val_error"]
-        frame = pd.DataFrame([[run[name] for name in columns] for run in done.values()], columns=columns)
-        with warnings.catch_warnings(record=True) as doubts:
-            warnings.simplefilter("always", UnitWarning)
-            results_frame(
-                frame,
-                subnetwork="subnetwork",
-                flops="flops",
-                params="params",
-                error="val_error",
-                original="original",
-                protocol="protocol_key",
-                seed="seed",
-            )
-        return tuple(str(doubt.message) for doubt in doubts)
-    return ()
+    groups: dict[tuple[bool, str], list[Run]] = {}
+    for run in done.values():
+        groups.setdefault((run["flops"] is not None, str(run.get("metric"))), []).append(run)
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always", UnitWarning)
+        for mine in groups.values():
+            _check_frame(mine)
+    return tuple(dict.fromkeys(str(doubt.message) for doubt in doubts))
+
+
+def _check_frame(runs: Sequence[Run]) -> None:
+    """Check the units of runs of one metric, all with FLOPs or all without."""
+    costs = ["params"] if runs[0]["flops"] is None else ["flops", "params"]
+    metric = runs[0].get("metric")
+    value = "val_error" if metric is None else "val_metric"
+    columns = [*RUN_KEY, *costs, value]
+    frame = pd.DataFrame([[run[name] for name in columns] for run in runs], columns=columns)
+    response: dict[str, Any] = {"error": value}
+    if metric is not None:
+        own = as_metric(metric)
+        response = {"metric": value, "metric_name": own.name, "direction": own.direction, "unit": own.unit}
+        response["metric_range"] = (own.low, own.high)
+    keys = {"subnetwork": "subnetwork", "original": "original", "protocol": "protocol_key", "seed": "seed"}
+    roles: dict[str, Any] = {**keys, **{cost: cost for cost in costs}, **response}
+    results_frame(frame, **roles)
 
 
 def check_fractions(
@@ -107,6 +117,8 @@ def check_fractions(
         the original's.
     """
     for role, words in COSTS.items():
+        if any(run[role] is None for _, run in records):
+            continue
         fractions = [_fraction(run, role) for _, run in records]
         far = [place for place, fraction in enumerate(fractions) if not LEAST <= fraction <= MOST]
         if not far:
@@ -133,7 +145,7 @@ def _largest(role: str, run: Run, records: Sequence[tuple[int, Run]]) -> str:
 def check_fraction(run: Run) -> None:
     """Refuse a row whose cost is an implausible fraction of the original's."""
     for role, words in COSTS.items():
-        if not LEAST <= _fraction(run, role) <= MOST:
+        if run[role] is not None and not LEAST <= _fraction(run, role) <= MOST:
             found = f"{_fraction(run, role):.3g} of it; if it is meant, pass --any-fraction"
             raise RefusedError(f"{words} between {LEAST} and {MOST} of the original's", found)
 

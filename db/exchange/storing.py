@@ -22,6 +22,7 @@ from prunestats.db.storing.study import (
     store_study,
 )
 from prunestats.errors import InputError
+from prunestats.metric import as_metric
 
 
 class Stored(NamedTuple):
@@ -65,7 +66,7 @@ def store_runs(connection: Connection, runs: Sequence[Run], origin: str) -> Stor
     closed = _closed_studies(connection, runs)
     before = _row_counts(connection, closed)
     subnetworks_before = _count(connection, schema.subnetwork)
-    studies = {name: _study(connection, name, origin) for name in _first(runs, "study")}
+    studies = {name: _study(connection, run, origin) for name, run in _first(runs, "study").items()}
     originals = {key: _original(connection, run) for key, run in _first(runs, "original").items()}
     protocols = {key: _protocol(connection, run) for key, run in _first(runs, "protocol_key").items()}
     subnetworks = _subnetworks(connection, runs, originals)
@@ -82,9 +83,9 @@ def store_runs(connection: Connection, runs: Sequence[Run], origin: str) -> Stor
     return Stored(new_runs, _count(connection, schema.subnetwork) - subnetworks_before, conflicts)
 
 
-def imported_fingerprint(name: str) -> str:
-    """Return the fingerprint of an imported study: a hash of its name, so that further imports can extend it."""
-    return content_hash(["imported", name])
+def imported_fingerprint(name: str, metric: Mapping[str, Any] | None = None) -> str:
+    """Return the fingerprint of an imported study: a hash of its name and metric, so that further imports extend it."""
+    return content_hash(["imported", name] if metric is None else ["imported", name, metric])
 
 
 def _first(runs: Sequence[Run], *names: str) -> dict[Any, Run]:
@@ -102,9 +103,13 @@ def _count(connection: Connection, table: Table) -> int:
 def _closed_studies(connection: Connection, runs: Sequence[Run]) -> list[str]:
     """Return the studies that were run, not imported: an import must not add to them."""
     table = schema.study
-    rows = connection.execute(select(table.c.name, table.c.fingerprint)).all()
+    rows = connection.execute(select(table.c.name, table.c.fingerprint, table.c.metric)).all()
     mine = _first(runs, "study")
-    return [name for name, fingerprint in rows if name in mine and fingerprint != imported_fingerprint(name)]
+    return [name for name, fingerprint, metric in rows if name in mine and not _is_imported(name, fingerprint, metric)]
+
+
+def _is_imported(name: str, fingerprint: str, metric: Mapping[str, Any] | None) -> bool:
+    return fingerprint == imported_fingerprint(name, metric)
 
 
 def _row_counts(connection: Connection, studies: Sequence[str]) -> list[int]:
@@ -119,17 +124,29 @@ def _row_counts(connection: Connection, studies: Sequence[str]) -> list[int]:
     return counts
 
 
-def _study(connection: Connection, name: str, origin: str) -> int:
-    table = schema.study
+def _study(connection: Connection, run: Run, origin: str) -> int:
+    table, name, metric = schema.study, run["study"], run.get("metric")
     known = connection.execute(
-        select(table.c.id, table.c.text, table.c.fingerprint).where(table.c.name == name)
+        select(table.c.id, table.c.text, table.c.fingerprint, table.c.metric).where(table.c.name == name)
     ).first()
     if known is None:
-        return store_study(connection, name=name, text=origin, fingerprint=imported_fingerprint(name), seed=0)
-    row, stored, fingerprint = known
-    if fingerprint == imported_fingerprint(name) and origin not in stored:
+        fingerprint = imported_fingerprint(name, metric)
+        return store_study(connection, name=name, text=origin, fingerprint=fingerprint, seed=0, metric=metric)
+    row, stored, fingerprint, its_metric = known
+    if as_metric(its_metric) != as_metric(metric):
+        raise InputError(
+            f"expected results with the metric of the study {short(name)} as it is stored, {_words(its_metric)}; found "
+            f"{_words(metric)}: give the import another name with --study"
+        )
+    if _is_imported(name, fingerprint, its_metric) and origin not in stored:
         connection.execute(update(table).where(table.c.id == row).values(text=stored + origin))
     return int(row)
+
+
+def _words(fields: Mapping[str, Any] | None) -> str:
+    metric = as_metric(fields)
+    bounds = " to ".join("none" if bound is None else f"{bound:g}" for bound in (metric.low, metric.high))
+    return f"{metric.name} ({metric.better} is better, unit {metric.unit or 'none'}, range {bounds})"
 
 
 def _original(connection: Connection, run: Run) -> int:
@@ -190,7 +207,7 @@ def _populations(
     subnetworks: Mapping[tuple[str, str], int],
 ) -> None:
     """Store regimes, spaces and populations; append each subnetwork to its populations."""
-    members: dict[tuple[str, str, str, float], dict[int, int | None]] = {}
+    members: dict[tuple[str, str, str, float | None], dict[int, int | None]] = {}
     for run in runs:
         population = (run["study"], run["original"], run["space"], run["regime"])
         drawn = members.setdefault(population, {})

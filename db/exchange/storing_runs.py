@@ -33,7 +33,7 @@ def store_external_runs(
         result = tuple(run.get(name) for name in RESULT)
         if key not in known:
             row: dict[str, Any] = dict(zip(("subnetwork_id", "protocol_id", "seed"), key, strict=True))
-            row |= {name: run.get(name) for name in (*RESULT, "wall_s", *schema.OPTIONAL_METRICS)}
+            row |= {name: run.get(name) for name in (*RESULT, "metrics", "wall_s", *schema.OPTIONAL_METRICS)}
             row["created_at"] = run.get("created_at") or now()
             rows[key] = row | {"environment_id": environments[_machine(run)]}
         elif known[key] != result:

@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from prunestats.db.exchange.cell_values import converters, parse_widths, seed_values
-from prunestats.db.exchange.column_roles import SEEDED, Meaning
-from prunestats.db.exchange.plausible_units import RUN_KEY, Costs, check_fraction, check_fractions
+from prunestats.db.exchange.column_roles import Meaning, seeded_roles
+from prunestats.db.exchange.consistency import Consistency
+from prunestats.db.exchange.plausible_units import Costs, check_fraction, check_fractions
 from prunestats.db.exchange.refused_rows import Refusal, RefusedError, Run
 from prunestats.db.schema.tables import OPTIONAL_METRICS
 from prunestats.db.storing.insert_once import content_hash, short
-from prunestats.db.storing.records import RESULT
 
-_MEMBER_RUN = ("study", "space", "regime", *RUN_KEY)
 _KEY_LENGTH = 500
 """Characters of a key: an index entry of PostgreSQL holds at most 2,700 bytes; the tables check the same length."""
 
@@ -25,7 +24,8 @@ _LARGEST_METRIC = 1e300
 _BAND_ROUNDING = 1e-9
 """Relative slack at the edge of a band: many times the rounding error of a quotient, far below one FLOP."""
 
-_ORIGINAL = ("network", "dataset", "original_seed", "original_flops", "original_params")
+ANY_COST = 1.0
+"""Relative tolerance of the regime of a table without FLOPs, which has no target: the largest one."""
 
 
 def parse_runs(
@@ -74,21 +74,22 @@ def parse_runs(
         try:
             shared, metrics = read(record)
             shared = {**defaults, **{name: value for name, value in shared.items() if value is not None}}
-            _identify(shared)
+            _identify(shared, meaning)
         except RefusedError as refused:
             refusals.append(Refusal(row, *refused.args))
             continue
         records.append((row, shared, metrics))
-    costs = {**_largest_costs([shared for _, shared, _ in records]), **stored}
+    largest = _largest_costs([shared for _, shared, _ in records])
     for _, shared, _ in records:
-        flops, params = costs[shared["original"]]
-        shared.setdefault("original_flops", flops)
-        shared.setdefault("original_params", params)
+        flops, params = largest[shared["original"]]
+        known = stored.get(shared["original"], (None, params))
+        shared.setdefault("original_flops", flops if known[0] is None else known[0])
+        shared.setdefault("original_params", known[1])
     # an export was checked when its runs were first stored
     plausible = not any_fraction and "planned" not in meaning.columns
     if plausible:
         check_fractions([(row, shared) for row, shared, _ in records], meaning, defaults, stored)
-    consistency = _Consistency()
+    consistency = Consistency()
     runs: list[Run] = []
     for row, shared, metrics in records:
         for values in metrics:
@@ -109,8 +110,9 @@ def parse_runs(
 
 def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]]]:
     """Return a function that splits a record into the values that its runs share, and seed and metrics of each run."""
-    single = {role: columns[0] for role, columns in meaning.columns.items() if role not in (*SEEDED, "widths")}
-    seeded = {role: meaning.columns[role] for role in SEEDED if role in meaning.columns}
+    several = seeded_roles(meaning.metric)
+    single = {role: columns[0] for role, columns in meaning.columns.items() if role not in (*several, "widths")}
+    seeded = {role: meaning.columns[role] for role in several if role in meaning.columns}
     convert = converters(meaning)
     widths = meaning.columns.get("widths", ())
 
@@ -135,9 +137,14 @@ def _reader(meaning: Meaning) -> Callable[[dict[str, Any]], tuple[Run, list[Run]
     return read
 
 
-def _identify(shared: Run) -> None:
+def _identify(shared: Run, meaning: Meaning) -> None:
     """Refuse a record without cost or name; derive missing keys by hashing the content that they stand for."""
+    # an export may hold studies with FLOPs and others without
+    without = not meaning.has_flops or ("planned" in meaning.columns and shared.get("metric") is not None)
     for name in ("flops", "params"):
+        if name == "flops" and without and shared.get(name) is None:
+            shared[name] = None
+            continue
         if shared.get(name) is None:
             raise RefusedError(f"{name} in every row", "none")
         if shared[name] < 1:
@@ -158,16 +165,20 @@ def _identify(shared: Run) -> None:
             raise RefusedError(f"a key of at most {_KEY_LENGTH} characters for {name}", f"{len(shared[name])}")
 
 
-def _largest_costs(records: Sequence[Run]) -> dict[str, tuple[int, int]]:
+def _largest_costs(records: Sequence[Run]) -> dict[str, tuple[int | None, int]]:
     """Return the largest FLOPs and parameters among the subnetworks of each original: its default cost."""
     found: dict[str, tuple[int, int]] = {}
     for shared in records:
         flops, params = found.get(shared["original"], (0, 0))
-        found[shared["original"]] = max(flops, shared["flops"]), max(params, shared["params"])
-    return found
+        found[shared["original"]] = max(flops, shared["flops"] or 0), max(params, shared["params"])
+    return {original: (flops or None, params) for original, (flops, params) in found.items()}
 
 
-def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float | None, float]]:
+    if run["flops"] is None:
+        if run.get("regime") is not None:
+            raise RefusedError("no regime without FLOPs, as it is a band of them", f"{run['regime']:g}")
+        return [(None, ANY_COST)]
     if run.get("regime") is not None:
         if not 0 < run["regime"] <= 1:
             raise RefusedError("regime as a fraction above 0 and at most 1", f"{run['regime']:g}")
@@ -175,7 +186,9 @@ def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float
             raise RefusedError("the relative tolerance of every regime", f"{run.get('tolerance')}: pass --tolerance")
         return [(run["regime"], run["tolerance"])]
     fraction = run["flops"] / run["original_flops"]
-    inside = [band for band in bands if abs(fraction - band[0]) <= band[0] * band[1] * (1 + _BAND_ROUNDING)]
+    inside: list[tuple[float | None, float]] = [
+        band for band in bands if abs(fraction - band[0]) <= band[0] * band[1] * (1 + _BAND_ROUNDING)
+    ]
     if not inside:
         raise RefusedError("FLOPs inside one of the regimes", f"{fraction:.4g} of the original's")
     return inside
@@ -183,12 +196,11 @@ def _regimes(run: Run, bands: Sequence[tuple[float, float]]) -> list[tuple[float
 
 def _checked(run: Run, selects_by_test: bool) -> Run:
     if selects_by_test:
-        for name in ("error", "loss"):
+        for name in ("error", "loss", "metric"):
             run.setdefault(f"val_{name}", run.get(f"test_{name}"))
     if run["state"] not in ("done", "failed"):
         raise RefusedError("state 'done' or 'failed'", short(run["state"]))
-    if run["state"] == "done" and run.get("val_error") is None:
-        raise RefusedError("an error for every completed run", "none")
+    _check_metric(run)
     if run["state"] == "done" and run.get("failure") is not None:
         raise RefusedError("no failure of a completed run", short(run["failure"]))
     if run["state"] == "failed" and not run.get("failure"):
@@ -199,28 +211,15 @@ def _checked(run: Run, selects_by_test: bool) -> Run:
     return run
 
 
-class _Consistency:
-    """Consistency of the rows: one result per run, one cost per subnetwork, one description per original."""
-
-    def __init__(self) -> None:
-        self.row_of: dict[tuple[Any, ...], int] = {}
-        self.known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-
-    def check(self, copies: Sequence[Run]) -> None:
-        """Refuse runs that repeat or contradict an earlier row."""
-        for run in copies:
-            original, subnetwork = (run["original"],), (run["original"], run["subnetwork"])
-            self._same(
-                original, [run.get(name) for name in _ORIGINAL], "one name, data set, seed and cost of an original"
-            )
-            self._same(subnetwork, [run["flops"], run["params"]], "one cost of every subnetwork")
-            member = tuple(run[name] for name in _MEMBER_RUN)
-            if member in self.row_of:
-                raise RefusedError("each run once", f"that of row {self.row_of[member]} again")
-            self.row_of[member] = run["row"]
-            result = [run.get(name) for name in RESULT]
-            self._same(tuple(run[name] for name in RUN_KEY), result, "one result of every run")
-
-    def _same(self, key: tuple[Any, ...], value: list[Any], expected: str) -> None:
-        if self.known.setdefault(key, tuple(value)) != tuple(value):
-            raise RefusedError(expected, f"{short(value[:3])} after {short(list(self.known[key][:3]))}")
+def _check_metric(run: Run) -> None:
+    """Refuse a completed run without its study's metric; gather its metrics by split."""
+    metric = run.get("metric")
+    if metric is None and run.get("val_metric") is not None:
+        raise RefusedError("the study's metric beside val_metric", "none")
+    column, words = ("val_error", "an error") if metric is None else ("val_metric", metric["name"])
+    if run["state"] == "done" and run.get(column) is None:
+        raise RefusedError(f"{words} for every completed run", "none")
+    if metric is not None and run.get("metrics") is None:
+        values = {"validation": run.get("val_metric"), "test": run.get("test_metric")}
+        found = {split: {metric["name"]: value} for split, value in values.items() if value is not None}
+        run["metrics"] = found or None

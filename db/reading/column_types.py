@@ -1,4 +1,4 @@
-"""Types of the columns of a query, and conversion of their values."""
+"""Types of the columns of a query, and conversion of their values; whole numbers of which one is missing are floats."""
 
 from __future__ import annotations
 
@@ -28,4 +28,6 @@ def typed(values: tuple[Any, ...], kind: Kind) -> pd.Series[Any]:
     """Return the values of a column as a series of its type."""
     if kind == "text":
         return pd.Series(values, dtype=TEXT)
-    return pd.Series(np.array(values, dtype=np.int64 if kind == "integer" else np.float64))
+    if kind == "float" or None in values:
+        return pd.Series(np.array(values, dtype=np.float64))
+    return pd.Series(np.array(values, dtype=np.int64))

@@ -120,7 +120,7 @@ def check_names(connection: Connection, given: dict[str, list[Any]]) -> None:
                         select(schema.study.c.id).where(schema.study.c.name.in_(given["study"]))
                     )
                 )
-            names += [name for name in connection.scalars(query) if name not in names]
+            names += [name for name in connection.scalars(query) if name is not None and name not in names]
         for name in wanted:
             if not any(_is_same(name, known) for known in names):
                 raise unknown_name("data set" if kind == "dataset" else kind, name, names)

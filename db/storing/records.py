@@ -29,8 +29,8 @@ class OriginalRow:
         Names.
     seed : int or None
         Training seed; None where an import does not state it.
-    flops : int
-        FLOPs for one input, by `flops_convention`.
+    flops : int or None
+        FLOPs for one input, by `flops_convention`; None where an import does not state them.
     params : int
         Number of parameters.
     recipe : mapping
@@ -65,7 +65,7 @@ class OriginalRow:
     network: str
     dataset: str
     seed: int | None
-    flops: int
+    flops: int | None
     params: int
     recipe: Mapping[str, Any] = field(default_factory=dict)
     group_names: Sequence[str] | None = None
@@ -95,15 +95,15 @@ class SubnetworkRow:
         Hash of the original's key and the widths; the name in an import.
     widths : tuple of int or None
         Kept filters in each group; None where an import does not state them.
-    flops : int
-        Multiply-adds for one input.
+    flops : int or None
+        Multiply-adds for one input; None where an import has none.
     params : int
         Number of parameters.
     """
 
     key: str
     widths: tuple[int, ...] | None
-    flops: int
+    flops: int | None
     params: int
 
 

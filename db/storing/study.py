@@ -66,7 +66,7 @@ def study_id(connection: Connection, name: str) -> int | None:
     return find_row(connection, schema.study, {"name": name})
 
 
-def store_regime(connection: Connection, *, study_id: int, flops_fraction: float, tolerance: float) -> int:
+def store_regime(connection: Connection, *, study_id: int, flops_fraction: float | None, tolerance: float) -> int:
     """Store a regime (a band of FLOPs) of a study; return its id.
 
     Parameters
@@ -75,8 +75,9 @@ def store_regime(connection: Connection, *, study_id: int, flops_fraction: float
         From `write`.
     study_id : int
         Row number of the study.
-    flops_fraction : float
-        Target: FLOPs as a fraction of the original's, in (0, 1].
+    flops_fraction : float or None
+        Target: FLOPs as a fraction of the original's, in (0, 1]; None for results without FLOPs. A study has one such
+        regime.
     tolerance : float
         Relative tolerance, in [0, 1].
 
@@ -89,6 +90,9 @@ def store_regime(connection: Connection, *, study_id: int, flops_fraction: float
     DatabaseError
         If the study has a regime with this target and another tolerance.
     """
+    if flops_fraction is None:
+        # a unique constraint does not hold for NULL: writers of PostgreSQL take turns, as those of SQLite always do
+        connection.execute(select(schema.study.c.id).where(schema.study.c.id == study_id).with_for_update())
     regime_id = get_or_insert(
         connection, schema.regime, {"study_id": study_id, "flops_fraction": flops_fraction}, {"tolerance": tolerance}
     )

@@ -145,7 +145,7 @@ def delete_populations(connection: Connection, populations: Sequence[int]) -> Re
     )
     names = connection.execute(select(*columns).select_from(joined).where(p.c.id.in_(populations)).order_by(p.c.id))
     described = tuple(
-        f"study {study!r}, space {name!r}, regime {flops:g}, original {network!r} ({key})"
+        f"study {study!r}, space {name!r}, regime {_target(flops)}, original {network!r} ({key})"
         for study, name, flops, network, key in names
     )
     rows = {
@@ -153,6 +153,10 @@ def delete_populations(connection: Connection, populations: Sequence[int]) -> Re
         "population": delete_rows(connection, p, p.c.id, populations),
     }
     return Removed(rows, populations=described)
+
+
+def _target(flops: float | None) -> str:
+    return "none" if flops is None else f"{flops:g}"
 
 
 def delete_studies(connection: Connection, studies: Sequence[int]) -> Removed:

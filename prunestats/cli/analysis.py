@@ -82,21 +82,31 @@ class LoadedRuns:
         return str(self.parameters["response"])
 
     def populations(self, response: str) -> Iterator[tuple[float | None, str, pd.Series[float]]]:
-        """Yield regime, space and seed averages of every population: largest regime first, then the study's order."""
+        """Yield regime, space and seed averages of every population: largest regime first, then the study's order.
+
+        The regime is None in results without FLOPs.
+        """
         from prunestats.results.means import subnetwork_means
 
         means = subnetwork_means(self.frame, response)
         order = list(dict.fromkeys(self.frame["space"]))
-        for regime in sorted(means["regime"].unique(), reverse=True):
+        for regime, inside in _by_regime(means):
             for space in order:
-                values = means[(means["regime"] == regime) & (means["space"] == space)][response]
+                values = inside[inside["space"] == space][response]
                 if len(values):
-                    yield float(regime), space, values
+                    yield regime, space, values
 
-    def regimes(self) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield each regime with its runs, the largest regime first."""
-        for regime in sorted(self.frame["regime"].unique(), reverse=True):
-            yield float(regime), self.frame[self.frame["regime"] == regime]
+    def regimes(self) -> Iterator[tuple[Any, pd.DataFrame]]:
+        """Yield each regime with its runs, the largest regime first; None for results without FLOPs."""
+        yield from _by_regime(self.frame)
+
+
+def _by_regime(frame: pd.DataFrame) -> Iterator[tuple[float | None, pd.DataFrame]]:
+    if bool(frame["regime"].isna().all()):
+        yield None, frame
+        return
+    for regime in sorted(frame["regime"].unique(), reverse=True):
+        yield float(regime), frame[frame["regime"] == regime]
 
 
 def load_runs(

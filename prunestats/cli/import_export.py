@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from prunestats.cli.analysis import Regimes, Spaces
+from prunestats.cli.import_lines import import_lines
 from prunestats.cli.options import Db, app
 from prunestats.cli.terminal import complain, say
 from prunestats.errors import InputError
 
 _UNIT = Literal["counts", "thousands", "millions", "billions"]
-_SHOWN = 5
-"""Refused rows that are printed one by one: enough to see a pattern; the reasons are counted over all rows."""
 
 
 @app.command("import")
@@ -31,8 +29,31 @@ def import_(
             help="ROLE=NAME: column that holds a role, or one column per seed (accuracy=acc_0,acc_1); once per role."
         ),
     ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="Metric of the table. With another than error, NAME, val_NAME and test_NAME are roles, and FLOPs are "
+            "optional."
+        ),
+    ] = "error",
+    direction: Annotated[
+        Literal["minimize", "maximize"] | None,
+        typer.Option(
+            help="Whether lower or higher values of --metric are better. Required unless its name is known, such as "
+            "perplexity, miou or psnr."
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of --metric; `fraction` for values that are printed as percentages. Default: none."),
+    ] = None,
+    range_: Annotated[
+        str | None,
+        typer.Option("--range", help="LOW:HIGH, possible values of --metric; either may be left out. Default: all."),
+    ] = None,
     original: Annotated[
-        str | None, typer.Option(help="Name of the original network. Required unless a column holds it.")
+        str | None,
+        typer.Option(help="Name of the original network. Required unless a column holds it, or --metric is given."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set. Default: not recorded.")] = None,
     study: Annotated[
@@ -55,16 +76,22 @@ def import_(
     ] = None,
     split: Annotated[
         Literal["validation", "test"] | None,
-        typer.Option(help="Split that the columns error, accuracy and loss were measured on."),
+        typer.Option(
+            help="Split that the columns error, accuracy and loss were measured on, or that of --metric. Default with "
+            "--metric: test."
+        ),
     ] = None,
     flops_convention: Annotated[
         Literal["multiply-adds", "multiplications-and-additions"] | None,
-        typer.Option(help="What the file counts as FLOPs; multiplications and additions counted apart are halved."),
+        typer.Option(
+            help="What the file counts as FLOPs; multiplications and additions counted apart are halved. Required "
+            "where the table has FLOPs."
+        ),
     ] = None,
     flops_unit: Annotated[_UNIT, typer.Option(help="Unit of the FLOPs.")] = "counts",
     params_unit: Annotated[_UNIT, typer.Option(help="Unit of the parameters.")] = "counts",
     error_unit: Annotated[
-        Literal["fraction", "percent"], typer.Option(help="Unit of errors and accuracies.")
+        Literal["fraction", "percent"], typer.Option(help="Unit of errors and accuracies, or of --metric.")
     ] = "fraction",
     original_flops: Annotated[
         float | None,
@@ -131,12 +158,17 @@ def import_(
         widths_digits=widths_digits,
         digit_widths=None if digit_widths is None else _digits(digit_widths),
         original_widths=None if original_widths is None else _counts(original_widths),
+        metric=metric,
+        direction=direction,
+        unit=unit,
+        metric_range=None if range_ is None else _range(range_),
         dry_run=dry_run,
         skip_bad=skip_bad,
     )
     for doubt in summary.doubts:
         complain(doubt, "doubt")
-    for line in [*_understood(summary), *_refused(summary), _outcome(summary, skip_bad)]:
+    given = {"direction": direction, "split": split, "original": original}
+    for line in [*import_lines(summary, given), _outcome(summary, skip_bad)]:
         say(line)
     if dry_run and summary.refused and not skip_bad:
         raise typer.Exit(1)
@@ -194,47 +226,16 @@ def _counts(text: str) -> list[int]:
         ) from None
 
 
-def _understood(summary: Any) -> list[str]:
-    meaning = summary.meaning
-    units = {"flops": f", {meaning.flops_convention}", "params": ""}
-    units = {name: f" ({getattr(meaning, f'{name}_unit')}{convention})" for name, convention in units.items()}
-    errors = dict.fromkeys(("error", "accuracy", "val_error", "val_accuracy", "test_error", "test_accuracy"))
-    units |= {role: f" ({meaning.error_unit}, stored as {meaning.of_split(role)})" for role in errors}
-    units["widths"] = "" if meaning.digits is None else f" (digits: {meaning.digits.words})"
-    lines = [f"{summary.rows:,} rows in {summary.name}"]
-    for role, columns in meaning.columns.items():
-        lines.append(f"  {role}: {', '.join(map(repr, columns))}{units.get(role, '')}")
-    if meaning.selects_by_test:
-        lines.append("  no validation error: the test error is used for selection, and the protocol records that")
-    lines += _assumed(summary.assumed)
-    first, last, n = summary.seeds
-    lines.append(f"{summary.runs:,} runs of {summary.subnetworks:,} subnetworks, {n} seeds from {first} to {last}")
-    for study, network, space, regime, tolerance, n in summary.populations:
-        lines.append(
-            f"  study {study!r}, {network!r}, space {space!r}, regime {regime:g} ± {tolerance:g}: {n:,} subnetworks"
-        )
-    lines += [f"  {name} from {low:.6g} to {high:.6g}" for name, (low, high) in summary.ranges.items()]
-    return lines
-
-
-def _assumed(costs: Sequence[tuple[str, str, int]]) -> list[str]:
-    words = {"flops": "FLOPs", "params": "parameters"}
-    lines = [
-        f"  {words[role]} of the original {network!r}: {value:,}, the largest in the table (change: --original-{role})"
-        for network, role, value in costs[:_SHOWN]
-    ]
-    return [*lines, f"  and of {len(costs) - _SHOWN:,} more originals"] if len(costs) > _SHOWN else lines
-
-
-def _refused(summary: Any) -> list[str]:
-    from prunestats.db.exchange.refused_rows import counted_reasons
-
-    if not summary.refused:
-        return []
-    lines = [f"{len(summary.refused):,} rows or runs cannot be stored: {counted_reasons(summary.refused)}"]
-    lines += [f"  {refusal}" for refusal in summary.refused[:_SHOWN]]
-    rest = len(summary.refused) - _SHOWN
-    return [*lines, f"  and {rest:,} more"] if rest > 0 else lines
+def _range(text: str) -> tuple[float | None, float | None]:
+    low, sign, high = text.partition(":")
+    try:
+        if not sign:
+            raise ValueError
+        return (float(low) if low.strip() else None, float(high) if high.strip() else None)
+    except ValueError:
+        raise InputError(
+            f"expected --range LOW:HIGH, two numbers; found {text!r}: write, for example, 0:1, or 0: without a bound"
+        ) from None
 
 
 def _outcome(summary: Any, skip_bad: bool) -> str:

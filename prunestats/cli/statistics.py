@@ -185,7 +185,7 @@ def noise(
     populations: dict[str, list[str]] = {}
     for (fraction, name), one in found.items():
         for sentence in _noise_sentences(one, half_width):
-            populations.setdefault(sentence, []).append(f"{fraction:g} {name}")
+            populations.setdefault(sentence, []).append(name if fraction is None else f"{fraction:g} {name}")
     for sentence, names in populations.items():
         print_note(sentence if len(names) == len(found) else f"{', '.join(names)}: {sentence}", form)
     for sentence in second_seed_notes(loaded, ("sd_subnetworks", "sd_seeds", "icc")):

@@ -43,7 +43,7 @@ class BinnedDifference:
     Parameters
     ----------
     difference : Interval
-        a - b; nan where no bin holds two subnetworks of each population.
+        a - b; nan where no bin holds two subnetworks of each population, and without FLOPs.
     p : float
         Two-sided permutation p-value, labels permuted within bins.
     n : int
@@ -103,6 +103,8 @@ def binned_difference(
 def _binned(one: WithFlops, other: WithFlops) -> list[tuple[Floats, Floats]]:
     """Return the values of both samples in each bin that holds two of each."""
     pooled = np.concatenate([one.flops, other.flops])
+    if np.isnan(pooled).any():
+        return []
     count = int(np.clip(pooled.size // _PER_BIN, 1, _MAX_BINS))
     cuts = np.quantile(pooled, np.arange(1, count) / count)
     bins = [np.searchsorted(cuts, part.flops, side="right") for part in (one, other)]
@@ -128,7 +130,9 @@ def _permuted_p(bins: tuple[Stratum, ...], observed: float, rng: np.random.Gener
 
 
 def flops_overlap(pairs: Sequence[tuple[WithFlops, WithFlops]]) -> float:
-    """Common support in FLOPs: the share of a within the range of b, or of b within that of a, the smaller of both.
+    """Common support in FLOPs: the share of a within the range of b, or of b within that of a; the smaller of both.
+
+    It is nan without FLOPs.
 
     Notes
     -----
@@ -142,6 +146,8 @@ def flops_overlap(pairs: Sequence[tuple[WithFlops, WithFlops]]) -> float:
     0.5
     """
     inside = np.zeros(2)
+    if any(np.isnan(one.flops).any() for pair in pairs for one in pair):
+        return float("nan")
     for pair in pairs:
         for side, (mine, other) in enumerate((pair, pair[::-1])):
             inside[side] += np.count_nonzero((mine.flops >= other.flops.min()) & (mine.flops <= other.flops.max()))

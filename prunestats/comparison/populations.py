@@ -27,7 +27,7 @@ class Cell:
     Parameters
     ----------
     values, flops : ndarray, shape (n,)
-        Mean response and FLOPs of each subnetwork.
+        Mean response and FLOPs of each subnetwork; FLOPs are nan where the results have none.
     keys : frozenset of str
         Keys of the subnetworks.
     quantile_distributions : mapping of float to DiscreteDistribution
@@ -49,7 +49,7 @@ class Cell:
         """Build the cell from the means of its subnetworks."""
         values = part[response].to_numpy(dtype=float)
         order = np.argsort(values, kind="stable")
-        flops = part["flops"].to_numpy(dtype=float)[order]
+        flops = part["flops"].to_numpy(dtype=float)[order] if "flops" in part.columns else np.full(len(part), np.nan)
         distributions = {q: bootstrap_distribution(values[order], q) for q in quantiles}
         return cls(values[order], flops, frozenset(part["subnetwork"].astype(str)), distributions)
 
@@ -116,7 +116,7 @@ def strata_with(cells: Cells, a: str, b: str) -> tuple[list[StratumKey], list[st
 
 
 def flops_difference(pairs: Sequence[tuple[Cell, Cell]]) -> float:
-    """Relative difference of mean FLOPs, a / b - 1, averaged over strata by their subnetworks."""
+    """Relative difference of mean FLOPs, a / b - 1, averaged over strata by their subnetworks; nan without FLOPs."""
     sizes = [one.n + other.n for one, other in pairs]
     ratios = [one.flops.mean() / other.flops.mean() for one, other in pairs]
     return float(np.dot(ratios, sizes) / sum(sizes) - 1)
@@ -129,6 +129,11 @@ def notes(a: str, b: str, flops: float, overlap: float, shared: int, left_out: S
         found.append(
             f"Subnetworks of {a} cost {100 * abs(flops):.1f} % {'more' if flops > 0 else 'fewer'} FLOPs than those of "
             f"{b} on average: part of the difference may be due to FLOPs."
+        )
+    if np.isnan(flops):
+        found.append(
+            "The results have no FLOPs, so there is no difference at equal FLOPs: part of the difference may be due to "
+            "the sizes of the subnetworks."
         )
     if overlap < _NOTED_OVERLAP:
         found.append(

@@ -170,7 +170,7 @@ def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> 
     tied = int((ranked[response] == ranked[response].iloc[0]).sum())
     if tied > 1:
         first, second = ranked.iloc[0], ranked.iloc[1]
-        differ = [name for name in ranked.columns if first[name] != second[name]]
+        differ = [name for name in ranked.columns if first[name] != second[name] and pd.notna(first[name])]
         decided = _TIE_BREAKS[differ[0]] if differ else _BY_KEY
         missing = response == "error" and "cross_entropy" not in ranked.columns
         unknown = "; cross-entropy is not recorded" if missing else ""

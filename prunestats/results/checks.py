@@ -20,9 +20,9 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per run, with at least subnetwork, flops, params and the metric: error, or the one that the frame is
-        marked with (`prunestats.metric.metric_of`). A subnetwork may belong to several spaces and regimes; its runs are
-        then repeated in each.
+        One row per run, with at least subnetwork, params and the metric: error, or the one that the frame is marked
+        with (`prunestats.metric.metric_of`). A subnetwork may belong to several spaces and regimes; its runs are then
+        repeated in each. FLOPs are in all runs or in none; what needs them refuses a frame without.
 
     Returns
     -------
@@ -45,7 +45,8 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
     """
     check_columns(frame)
     metrics = [one["name"] for one in frame.attrs.get("metrics", [])] or [metric_of(frame).name]
-    required = ("subnetwork", *_COSTS, *metrics)
+    costs = _COSTS if has_flops(frame) else ("params",)
+    required = ("subnetwork", "params", *metrics)
     missing = [name for name in required if name not in frame.columns]
     if missing:
         raise ResultsError(
@@ -54,16 +55,44 @@ def check_results(frame: pd.DataFrame) -> pd.DataFrame:
         )
     if frame.empty:
         raise ResultsError("a results frame needs at least one run; found none: check the filters it was loaded with")
-    for name in (*_COSTS, *metrics):
+    for name in (*costs, *metrics):
         _check_numbers(frame, name)
-        if name in _COSTS or len(metrics) == 1:
+        if name in costs or len(metrics) == 1:
             check_finite(frame, name)
     _check_keys(frame)
     for name in metrics:
         _check_metric(frame, metric_of(frame, name))
-    _check_costs(frame)
-    _check_unique(frame)
+    _check_costs(frame, costs)
+    _check_unique(frame, costs)
     return frame
+
+
+def has_flops(frame: pd.DataFrame) -> bool:
+    """Whether the subnetworks of a frame have FLOPs: a table of language models may have parameters alone.
+
+    Examples
+    --------
+    >>> has_flops(pd.DataFrame({"flops": [9.0]})), has_flops(pd.DataFrame({"flops": [float("nan")]}))
+    (True, False)
+    """
+    return "flops" in frame.columns and bool(frame["flops"].notna().any())
+
+
+def require_flops(frame: pd.DataFrame, what: str) -> None:
+    """Refuse a frame without FLOPs; `what` is a noun phrase for what needs them.
+
+    Examples
+    --------
+    >>> require_flops(pd.DataFrame({"params": [9]}), "the ratio of FLOPs to parameters")
+    Traceback (most recent call last):
+    prunestats.errors.ResultsError: the ratio of FLOPs to parameters needs FLOPs; found results without: import them \
+with a column of FLOPs, or use an analysis that needs none
+    """
+    if not has_flops(frame):
+        raise ResultsError(
+            f"{what} needs FLOPs; found results without: import them with a column of FLOPs, or use an analysis that "
+            "needs none"
+        )
 
 
 def check_columns(frame: pd.DataFrame) -> None:
@@ -141,8 +170,8 @@ def _check_metric(frame: pd.DataFrame, metric: Metric) -> None:
         )
 
 
-def _check_costs(frame: pd.DataFrame) -> None:
-    for name in _COSTS:
+def _check_costs(frame: pd.DataFrame, costs: Sequence[str]) -> None:
+    for name in costs:
         low = frame[name].to_numpy(dtype=float) < 1
         if low.any():
             raise ResultsError(
@@ -157,7 +186,7 @@ def _check_costs(frame: pd.DataFrame) -> None:
             )
 
 
-def _check_unique(frame: pd.DataFrame) -> None:
+def _check_unique(frame: pd.DataFrame, costs: Sequence[str]) -> None:
     keys = [name for name in RUN_KEY if name in frame.columns]
     twice = frame.duplicated(keys)
     if twice.any():
@@ -168,8 +197,9 @@ def _check_unique(frame: pd.DataFrame) -> None:
             f"subnetwork {row['subnetwork']}: {remedy}"
         )
     unit = [name for name in ("original", "subnetwork") if name in frame.columns]
-    costs = frame.groupby(unit, sort=False)[["flops", "params"]].nunique().max(axis=1)
-    if (costs > 1).any():
+    different = frame.groupby(unit, sort=False)[list(costs)].nunique().max(axis=1)
+    if (different > 1).any():
         raise ResultsError(
-            f"a subnetwork has one cost; found several in {costs.index[costs > 1][0]}: give each subnetwork its own key"
+            f"a subnetwork has one cost; found several in {different.index[different > 1][0]}: give each subnetwork "
+            "its own key"
         )

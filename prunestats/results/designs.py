@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
+from prunestats.results.checks import require_flops
 
 _COSTS = ("original_flops", "original_params")
 _BUCKETS = "original_buckets"
@@ -168,6 +169,8 @@ def _check(frame: pd.DataFrame, bucket: int) -> None:
             f"optima of several originals need the columns {', '.join(needed)}; not found: {', '.join(missing)}: "
             "load_results gives all but original_buckets, or add them"
         )
+    if bool(frame["original_flops"].isna().all()):
+        require_flops(frame.drop(columns="flops", errors="ignore"), "the ratio of an original")
     for name in needed[1:]:
         values = pd.to_numeric(frame[name], errors="coerce")
         if not (values > 0).all():

@@ -25,7 +25,9 @@ def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     one_value(frame, "regime")
     refuse_mixed_runs(frame)
     runs = drop_repeats(frame)
-    return runs if "original" in runs.columns else runs.assign(original="all")
+    # without FLOPs, costs are compared by parameters alone
+    absent: dict[str, Any] = {"original": "all", "flops": float("nan")}
+    return runs.assign(**{name: value for name, value in absent.items() if name not in runs.columns})
 
 
 def drop_repeats(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from prunestats.cost.buckets import check_bucket, filled_buckets
 from prunestats.errors import InputError
 from prunestats.numeric.arrays import Floats
+from prunestats.results.checks import require_flops
 
 
 def ratio(frame: pd.DataFrame, bucket: int) -> Floats:
@@ -27,6 +28,8 @@ def ratio(frame: pd.DataFrame, bucket: int) -> Floats:
 
     Raises
     ------
+    ResultsError
+        For a frame without FLOPs.
     InputError
         As `bucket_counts`.
 
@@ -35,6 +38,7 @@ def ratio(frame: pd.DataFrame, bucket: int) -> Floats:
     >>> ratio(pd.DataFrame({"flops": [30], "params": [3]}), 1)
     array([10.])
     """
+    require_flops(frame, "the ratio of FLOPs to parameters")
     ratios: Floats = frame["flops"].to_numpy(dtype=float) / bucket_counts(frame, bucket)
     return ratios
 

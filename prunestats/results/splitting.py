@@ -47,7 +47,7 @@ def split_population(frame: pd.DataFrame, *, rng: np.random.Generator) -> tuple[
     """
     check_results(frame)
     identity = [name for name in ("original", "subnetwork") if name in frame.columns]
-    population = [name for name in ("space", "regime") if name in frame.columns]
+    population = [name for name in ("space", "regime") if name in frame.columns and frame[name].notna().any()]
     each = frame[[*identity, *population]].astype(str).drop_duplicates()
     membership = each[population].agg("|".join, axis=1) if population else pd.Series("", index=each.index)
     memberships = membership.groupby([each[name] for name in identity]).agg(lambda names: " ".join(sorted(names)))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError, UnitWarning
+from prunestats.metric import Metric
 
 Unit = Literal["counts", "thousands", "millions", "billions"]
 SCALE: dict[str, int] = {"counts": 1, "thousands": 10**3, "millions": 10**6, "billions": 10**9}
@@ -76,6 +77,17 @@ def numbers(values: pd.Series[Any], name: str) -> pd.Series[float]:
         raise InputError(f"{name} must be numbers; found {values.dtype} ({error}): convert the column") from None
 
 
+def metric_values(values: pd.Series[Any], metric: Metric, error_unit: str) -> pd.Series[float]:
+    """Return a column of a metric in its unit; percentages of a fraction are divided by 100."""
+    whole = choice(error_unit, ERROR_UNITS, "error_unit")
+    if whole != 1 and not metric.is_fraction:
+        raise InputError(
+            f"error_unit='percent' is for fractions; found {metric.name} with the unit {metric.unit or 'none'!r}: "
+            "leave it out, or pass unit='fraction'"
+        )
+    return numbers(values, metric.name) / whole
+
+
 def log_of(values: pd.Series[Any], name: str) -> pd.Series[float]:
     """Return the logarithm of a column of finite numbers above 0."""
     found = numbers(values, name)
@@ -135,7 +147,7 @@ def _whole(row: Any, name: str, least: int) -> tuple[int, ...]:
 
 def check_plausible(frame: pd.DataFrame) -> None:
     """Refuse FLOPs and parameters whose ratio no network has: one of them is in another unit."""
-    uses = frame["flops"] / frame["params"].clip(lower=1)
+    uses = frame["flops"] / frame["params"].clip(lower=1) if "flops" in frame.columns else pd.Series(1.0, frame.index)
     for strange, words in ((uses < _FEWEST_USES, "far below"), (uses > _MOST_USES, "ten million times the")):
         if strange.any():
             row = frame[strange].iloc[0]
@@ -154,15 +166,17 @@ def check_plausible(frame: pd.DataFrame) -> None:
             )
 
 
-def warn_of_units(error: pd.Series[float], unit: str, flops: pd.Series[float], convention: FlopsConvention) -> None:
-    """Warn of values that suggest another unit but do not prove it."""
-    if unit == "percent" and error.max() < 1:
+def warn_of_units(
+    error: pd.Series[float] | None, unit: str, flops: pd.Series[float] | None, convention: FlopsConvention
+) -> None:
+    """Warn of values that suggest another unit but do not prove it; None where the table has no such column."""
+    if error is not None and unit == "percent" and error.max() < 1:
         _warn(
             f"every error is below 1 % (largest {error.max():g} %): if they are fractions, pass error_unit='fraction'"
         )
-    if unit == "fraction" and error.min() > _HIGH_ERROR:
+    if error is not None and unit == "fraction" and error.min() > _HIGH_ERROR:
         _warn(f"every error is above 0.5 (least {error.min():g}): if these are accuracies, give 1 - accuracy")
-    if FLOPS_PER_MULTIPLY_ADD[convention] == 2 and bool((flops % 2 == 1).any()):
+    if flops is not None and FLOPS_PER_MULTIPLY_ADD[convention] == 2 and bool((flops % 2 == 1).any()):
         _warn(
             "FLOPs that count multiplications and additions separately are even; found odd ones: if a multiplication "
             "and its addition count as one, pass flops_convention='multiply-adds'"

@@ -169,7 +169,7 @@ def test_the_page_on_importing_runs(typed, tmp_path):
     for name, content in re.findall(r"`([\w.]+)`:\n\n```(?:json|text)\n(.*?)```", text, re.DOTALL):
         (tmp_path / name).write_text(content)
     commands = re.findall(r"```console\n\$ ((?:.*\\\n)*.*)\n((?:(?!```).*\n)*)```", text)
-    assert len(commands) == text.count("```console") == 4
+    assert len(commands) == text.count("```console") == 6
     for command, expected in commands:
         name, *arguments = shlex.split(command.replace("\\\n", " "))
         assert name == "prunestats"
@@ -189,3 +189,50 @@ def test_every_command_of_db_is_documented():
     names = typer.main.get_command(app).commands["db"].commands
     assert len(names) == 6
     assert [name for name in names if f"`prunestats db {name}" not in page] == []
+
+
+def test_any_metric_is_imported_and_exported(typed, tmp_path):
+    rows = "model,params,ppl\n" + "".join(f"m{k},{10**6 + k},{9 - k / 10}\n" for k in range(20))
+    (tmp_path / "t.csv").write_text(rows)
+    options = ["--metric", "perplexity", "--column", "perplexity=ppl", "--column", "subnetwork=model"]
+    told = typed("import", "t.csv", *options, "--direction", "minimize", "--unit", "", "--db", "r.db").stdout
+    for line in (
+        "  perplexity: 'ppl' (no unit, stored as test_metric)",
+        "  lower values of perplexity are better",
+        "  split of perplexity: test, as none is given (change: --split)",
+        "  the original has the name of the file, as none is given (change: --original)",
+        "  no FLOPs: there are no regimes, and the budget of `prunestats best` is --params or --speedup",
+        "  study 't', 't', space 'outside': 20 subnetworks",
+        "  test_perplexity from 7.1 to 9",
+        "Stored 20 new runs and 20 new subnetworks",
+    ):
+        assert line in told.splitlines()
+    known = typed("import", "t.csv", *options, "--split", "test", "--original", "t", "--db", "r.db").stdout
+    assert "  lower values of perplexity are better, as is usual for its name (change: --direction)" in known
+    assert "All runs were stored already" in known
+    typed("export", "one.csv", "--db", "r.db")
+    assert "test_perplexity from 7.1 to 9" in typed("import", "one.csv", "--db", "copy.db").stdout
+    typed("export", "two.csv", "--db", "copy.db")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert (
+        "space 'outside', regime none, original 't'" in typed("remove", "--study", "t", "--db", "r.db", "--yes").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--metric", "ppl"], "expected the direction of ppl, minimize or maximize; found none"),
+        (["--metric", "perplexity", "--range", "1"], "expected --range LOW:HIGH, two numbers; found '1'"),
+        (["--metric", "perplexity", "--range", "a:b"], "expected --range LOW:HIGH, two numbers; found 'a:b'"),
+        (["--metric", "perplexity", "--range", "1:8"], "found 10 that cannot"),
+        (["--metric", "perplexity", "--range", ":nan"], "expected numbers as the range of perplexity; found nan"),
+    ],
+)
+def test_options_on_a_metric_that_contradict_are_one_line(typed, tmp_path, options, complaint):
+    rows = "model,params,ppl\n" + "".join(f"m{k},{10**6 + k},{9 - k / 10}\n" for k in range(19))
+    (tmp_path / "t.csv").write_text(rows)
+    columns = ["--column", f"{options[1]}=ppl", "--column", "subnetwork=model"]
+    refused = typed("import", "t.csv", *options, *columns, "--db", "r.db", code=2)
+    assert complaint in refused
+    assert len(refused.splitlines()) == 1
