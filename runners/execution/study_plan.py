@@ -21,7 +21,7 @@ from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
-from prunestats.runners.networks.user_errors import locating
+from prunestats.runners.user_code.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace

@@ -5,16 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-import sysconfig
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
-# Folders of the standard library and of installed packages: what lies there is not the user's own.
-_INSTALLED = tuple({Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")})
-
+from prunestats.runners.user_code.own_modules import is_own_module, syntax_tree, without_docstrings
 
 def layers(network: nn.Module) -> list[str]:
     """Every module without submodules, with its name and hyperparameters, in order."""
@@ -34,13 +30,12 @@ def definitions(built_as: str, network: nn.Module) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for module in _own_modules(built_as.partition(":")[0], network):
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        for node in tree.body:
+        for node in syntax_tree(module).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             name = getattr(node, "name", "statements outside of functions and classes")
             key = f"{module.__name__}: {name}"
-            content = found.get(key, "") + ast.dump(_without_docstrings(node))
+            content = found.get(key, "") + ast.dump(without_docstrings(node))
             found[key] = hashlib.sha256(content.encode()).hexdigest()[:16]
     return found
 
@@ -50,7 +45,7 @@ def _own_modules(builder: str, network: nn.Module) -> list[ModuleType]:
     todo, found = sorted(names), {}
     while todo:
         module = sys.modules.get(todo.pop())
-        if module is None or module.__name__ in found or not _is_own(module):
+        if module is None or module.__name__ in found or not is_own_module(module):
             continue
         found[module.__name__] = module
         todo += _imported_by(module)
@@ -62,18 +57,3 @@ def _imported_by(module: ModuleType) -> Iterator[str]:
         name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
         if isinstance(name, str):
             yield name
-
-
-def _is_own(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    if not file or not str(file).endswith(".py") or module.__name__.partition(".")[0] == "prunestats":
-        return False
-    path = Path(file).resolve()
-    return path.is_file() and not any(path.is_relative_to(folder) for folder in _INSTALLED)
-
-
-def _without_docstrings(node: ast.AST) -> ast.AST:
-    for each in ast.walk(node):
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(each):
-            each.body = each.body[1:] or [ast.Pass()]
-    return node

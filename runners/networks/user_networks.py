@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable
-from importlib import import_module, invalidate_caches
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from prunestats.errors import InputError
-from prunestats.runners.networks.user_errors import locating, where
+from prunestats.runners.user_code.importing import imported
 
-# Any constant: weights that a module draws while it is imported are then the same in every process.
-_IMPORT_SEED = 0
+_FORM = "MODULE:NAME, a module and a function, class or instance in it: as 'mynet:Net' for the class Net in mynet.py"
 
 
 def user_network(name: str) -> Callable[..., nn.Module]:
@@ -39,7 +36,7 @@ def user_network(name: str) -> Callable[..., nn.Module]:
         If the name cannot be imported, is neither callable nor a network, or requires other arguments; when called, if
         what it returns is not a network.
     """
-    found = _imported(name)
+    found = imported(name, "network", _FORM)
     if isinstance(found, nn.Module):
         return lambda num_classes: copy.deepcopy(found)
     if not callable(found):
@@ -87,40 +84,6 @@ def check_outputs(name: str, network: nn.Module, example_input: Tensor, num_clas
             f"network {name!r} must return logits of shape (1, {num_classes}) for one image, one for each class of the "
             f"data; found {found}: give its last layer {num_classes} outputs, or its function an argument num_classes"
         )
-
-
-def _imported(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    if not attribute.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
-        raise InputError(
-            f"network {name!r} must be MODULE:NAME, a module and a function, class or instance in it: as 'mynet:Net' "
-            "for the class Net in mynet.py"
-        )
-    # written a moment ago, as in a notebook, a module may be missing from the cached listing of its folder
-    invalidate_caches()
-    with torch.random.fork_rng(devices=[]), locating(f"importing network {name!r}"):
-        torch.manual_seed(_IMPORT_SEED)
-        try:
-            found = import_module(module)
-        except ImportError as error:
-            file = f"{module.partition('.')[0]}.py"
-            reason = where(error) or f"expected {file} in this folder, beside the study file or on PYTHONPATH"
-            raise InputError(f"network {name!r} cannot be imported ({error}): {reason}") from error
-    if not hasattr(found, attribute):
-        raise InputError(
-            f"network {name!r} cannot be imported: expected {attribute!r} in {_file(found)}"
-            f"{_suggestion(attribute, found)}"
-        )
-    return getattr(found, attribute)
-
-
-def _file(module: Any) -> str:
-    return getattr(module, "__file__", None) or f"module {module.__name__!r}"
-
-
-def _suggestion(attribute: str, module: Any) -> str:
-    near = difflib.get_close_matches(attribute, vars(module), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _takes_num_classes(name: str, build: Callable[..., Any]) -> bool:
