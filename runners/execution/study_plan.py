@@ -13,7 +13,8 @@ from torch import nn
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.data.datasets import Data, load_data
+from prunestats.runners.data.datasets import load_data
+from prunestats.runners.data.splits import Data
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
 from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
@@ -21,13 +22,13 @@ from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
-from prunestats.runners.user_code.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import Study, content_key
 from prunestats.runners.study.tables import OriginalConfig
 from prunestats.runners.training.seeds import derived_rng
+from prunestats.runners.user_code.user_errors import locating
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.spaces.space import Regime, Space
 
@@ -152,7 +153,8 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
         identity, recipe = _recipe(config, network)
     with _naming("protocol.criterion"):
         check_criterion(traced, study.protocol.criterion)
-    dataset = f"{study.data.name}-{data.digest[:8]}"
+    # a function of the user's own by its name alone: where it is defined does not change its images
+    dataset = f"{study.data.name.rpartition(':')[2]}-{data.digest[:8]}"
     costs = traced.cost, traced.flops, traced.params
     return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Data, ImageSplit
+from prunestats.runners.data.splits import Data
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.networks.builtin import build_network
@@ -212,16 +212,10 @@ def first_images(data: Data, *, train: int, evaluation: int) -> Data:
     """The data with the first images of the training split, and of validation and test."""
     return replace(
         data,
-        train=_first(data.train, train),
-        validation=_first(data.validation, evaluation),
-        test=_first(data.test, evaluation),
+        train=data.train.first(train),
+        validation=data.validation.first(evaluation),
+        test=data.test.first(evaluation),
     )
-
-
-def _first(split: ImageSplit, images: int) -> ImageSplit:
-    if split.rows is not None:
-        return replace(split, labels=split.labels[:images], rows=split.rows[:images])
-    return replace(split, labels=split.labels[:images], pixels=split.pixels[:images])
 
 
 def _one_epoch(recipe: Recipe, batch_size: int) -> Recipe:

@@ -12,6 +12,7 @@ from torch import nn
 
 from prunestats.runners.user_code.own_modules import is_own_module, syntax_tree, without_docstrings
 
+
 def layers(network: nn.Module) -> list[str]:
     """Every module without submodules, with its name and hyperparameters, in order."""
     return [
