@@ -129,8 +129,9 @@ def is_random(dataset: Any, what: str) -> bool:
     found = False
     for index in _probes(len(dataset)):
         (first, moved), (second, moved_again) = (_read_seeded(dataset, index, what, seed) for seed in (0, 1))
-        # states that agree after different seeds were set by the data set itself, to the same seed each time
-        if _same(first, second) and (not moved or moved == moved_again):
+        # a state that is the same after different seeds was set by the data set itself, to the same seed each time
+        draws = any(one and one != other for one, other in zip(moved, moved_again, strict=True))
+        if _same(first, second) and not draws:
             continue
         if not _same(first, _read_seeded(dataset, index, what, 0)[0]):
             raise InputError(
@@ -154,17 +155,18 @@ def _probes(count: int) -> list[int]:
     return sorted({int(index) for index in np.linspace(0, count - 1, min(count, _PROBES)).round()})
 
 
-def _read_seeded(dataset: Any, index: int, what: str, seed: int) -> tuple[Item, str]:
-    """An item, and the states of the generators after it was read, or an empty text where none was moved."""
+def _read_seeded(dataset: Any, index: int, what: str, seed: int) -> tuple[Item, list[str]]:
+    """An item, and the state of each generator after it was read, or an empty text where it was not moved."""
     with seeds_of(index, seed):
         before = _shown(_states())
         item = read_item(dataset, index, what)
         after = _shown(_states())
-    return item, "" if after == before else after
+    return item, ["" if now == then else now for then, now in zip(before, after, strict=True)]
 
 
-def _shown(states: tuple[torch.Tensor, Any, Any]) -> str:
-    return repr((states[0].numpy().tobytes(), states[1][1].tobytes(), states[1][2:], states[2]))
+def _shown(states: tuple[torch.Tensor, Any, Any]) -> list[str]:
+    of_torch, of_numpy, of_python = states
+    return [repr(of_torch.numpy().tobytes()), repr((of_numpy[1].tobytes(), of_numpy[2:])), repr(of_python)]
 
 
 def _same(first: Item, second: Item) -> bool:

@@ -69,6 +69,11 @@ def read_idx(place: Path) -> tuple[Bytes, Bytes, Bytes, Bytes]:
     return parts[0], parts[1], parts[2], parts[3]
 
 
+def is_idx(path: Path) -> bool:
+    """Whether a file has the name of an IDX file."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def idx_prefixes(folder: Path) -> list[str]:
     """What the names of a folder's IDX files begin with, once for each set: empty for those of MNIST."""
     return sorted({found["prefix"] for path in folder.iterdir() if (found := _NAME.fullmatch(path.name))})

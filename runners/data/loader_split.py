@@ -67,17 +67,17 @@ class LoaderSplit:
         number of processes nor on which of them reads it.
         """
         seed = int(rng.integers(2**63))
-        loader: DataLoader[Any] = DataLoader(
-            _SeededItems(self.name, self.num_classes),
-            batch_sampler=[[(index, seed) for index in group.tolist()] for group in groups],
-            num_workers=self.workers,
-            collate_fn=_as_is,
-            pin_memory=self.device.type == "cuda" and self.workers > 0,
-            # torch draws a seed for its workers from a generator, which must not be that of the training
-            generator=torch.Generator(),
-            multiprocessing_context=_context() if self.workers else None,
-        )
         with _may_start_processes():
+            loader: DataLoader[Any] = DataLoader(
+                _SeededItems(self.name, self.num_classes),
+                batch_sampler=[[(index, seed) for index in group.tolist()] for group in groups],
+                num_workers=self.workers,
+                collate_fn=_as_is,
+                pin_memory=self.device.type == "cuda" and self.workers > 0,
+                # torch draws a seed for its workers from a generator, which must not be that of the training
+                generator=torch.Generator(),
+                multiprocessing_context=_context() if self.workers else None,
+            )
             found = iter(loader)
         return map(self._moved, found)
 
@@ -158,6 +158,8 @@ def _may_start_processes() -> Iterator[None]:
     config["daemon"] = False
     try:
         with warnings.catch_warnings():
+            # how many processes read is for the study to say
+            warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
             # threads of a worker of Dask wait while a run computes, and hold no lock that a reader of images needs
             warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
             yield

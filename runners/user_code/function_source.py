@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from prunestats.errors import InputError
 from prunestats.runners.user_code.own_modules import is_own_module, syntax_tree, without_docstrings
 
 
@@ -27,6 +28,11 @@ def source_key(name: str) -> str:
     str
         16 hexadecimal digits.
 
+    Raises
+    ------
+    InputError
+        If the function is not in a file of the user's own.
+
     Notes
     -----
     Hashed are the syntax trees of the function, and of the functions, classes and variables at the top of the user's
@@ -34,6 +40,11 @@ def source_key(name: str) -> str:
     not change the hash; what installed packages do, and what is found by a name that is computed, is not followed.
     """
     trees = sorted(ast.dump(node) for node in _used(name))
+    if not trees:
+        raise InputError(
+            f"{name} must be in a file of Python of your own, by whose source it is known; found none: give it a "
+            "version"
+        )
     # 64 bits, as keys of studies have
     return hashlib.sha256("\n".join(trees).encode()).hexdigest()[:16]
 
