@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from prunestats.runners.data.splits import Data, ImageSplit
+from prunestats.runners.data.datasets import Data, ImageSplit
 from prunestats.runners.pruning.tracing import Trace
 
 

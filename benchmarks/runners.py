@@ -23,7 +23,7 @@ from benchmarks.plain import run_plainly
 from prunestats.db import open_database, read
 from prunestats.db.schema.tables import subnetwork
 from prunestats.runners import prune
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import executor
 from prunestats.runners.execution.study_plan import network_depth, plan_originals
 from prunestats.runners.execution.worker import OriginalTask, PreparedOriginal, prepare_original

@@ -13,7 +13,7 @@ from prunestats.errors import StudyError
 from prunestats.noise.choice import rank_subnetworks
 from prunestats.noise.confirmation import confirm
 from prunestats.results.means import subnetwork_means
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.executors import Executor, lazy_executor
 from prunestats.runners.execution.study_plan import PlannedOriginal, network_depth, plan_originals, plan_populations
 from prunestats.runners.originals import known_originals

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from prunestats.errors import InputError
-from prunestats.runners.user_code.user_errors import described, locating
+from prunestats.runners.networks.user_errors import described, locating
 
 Image = NDArray[np.generic]
 Item = tuple[Image, int]

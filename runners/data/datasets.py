@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunestats.errors import InputError
-from prunestats.runners.data.normalising import Part, normalised
+from prunestats.runners.data.array_splits import Part, normalised
 from prunestats.runners.data.random_training import load_random
 from prunestats.runners.data.readers import READERS, Arrays, Sizes
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.splits import Data, ImageSplit
 from prunestats.runners.data.stratified import stratified, stratified_part
 from prunestats.runners.data.user_datasets import read_datasets
+
+__all__ = ["Data", "ImageSplit", "load_data"]
 
 _VALIDATION = 0.25
 """The default fraction of the training images that is held out: that of the digits, whose splits are small."""

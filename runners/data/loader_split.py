@@ -40,6 +40,8 @@ class LoaderSplit:
         Processes that read images ahead; 0 reads them in this process. Results do not depend on it.
     device : torch.device
         Device of the batches.
+    mean, spread : Tensor of float32, shape (1, channels, 1, 1), optional
+        Mean and standard deviation by which images are normalised; None uses them as the data set returns them.
     """
 
     name: str
@@ -47,6 +49,8 @@ class LoaderSplit:
     num_classes: int
     workers: int = 0
     device: torch.device = _CPU
+    mean: Tensor | None = None
+    spread: Tensor | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -87,13 +91,17 @@ class LoaderSplit:
 
     def to(self, device: torch.device, layout: torch.memory_format = torch.preserve_format) -> LoaderSplit:
         """The split on a device; batches are contiguous, in whatever memory format."""
-        return replace(self, device=device)
+        if self.mean is None or self.spread is None:
+            return replace(self, device=device)
+        return replace(self, device=device, mean=self.mean.to(device), spread=self.spread.to(device))
 
     def _moved(self, found: Batch | str) -> Batch:
         if isinstance(found, str):
             raise RuntimeError(found)  # of a run, which is stored as failed with this reason
-        images, labels = found
-        return images.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True)
+        images, labels = (part.to(self.device, non_blocking=True) for part in found)
+        if self.mean is None or self.spread is None:
+            return images, labels
+        return (images.float() - self.mean) / self.spread, labels
 
 
 @dataclass(frozen=True)
@@ -120,8 +128,7 @@ class _SeededItems(Dataset[Any]):
             self._check(images, labels, [index for index, _ in members], what)
         except InputError as error:
             return str(error)
-        stacked = torch.from_numpy(np.stack(images))
-        return (stacked.float() / 255 if stacked.dtype == torch.uint8 else stacked), torch.tensor(labels)
+        return torch.from_numpy(np.stack(images)), torch.tensor(labels)
 
     def _check(self, images: Sequence[Any], labels: Sequence[int], indices: Sequence[int], what: str) -> None:
         for index, image, label in zip(indices, images, labels, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from prunestats.runners.data.dataset_items import read_item, seeds_of
 from prunestats.runners.data.loader_split import LoaderSplit
 from prunestats.runners.data.splits import Data, ImageSplit
 from prunestats.runners.data.user_datasets import Images, user_datasets
-from prunestats.runners.user_code.function_source import source_key
+from prunestats.runners.networks.function_source import function_source
+from prunestats.runners.networks.sources import is_own
 
 # The largest byte, which becomes 1, as in torchvision's ToTensor.
 _WHITE = 255.0
@@ -68,31 +70,38 @@ def load_random(
     dataset = user_datasets(name).train
     with seeds_of(0, 0):
         first, _ = read_item(dataset, 0, f"{name}: train")
-    if first.shape != validation[0].shape[1:]:
+    if (first.shape, first.dtype) != (validation[0].shape[1:], validation[0].dtype):
         raise InputError(
-            f"{name}: train must have images of the shape of validation, {validation[0].shape[1:]}; found {first.shape}"
+            f"{name}: train must have images as validation has, {validation[0].shape[1:]} of {validation[0].dtype}; "
+            f"found {first.shape} of {first.dtype}: let the transforms of both end alike"
         )
     num_classes = 1 + max(int(labels.max()) for _, labels in (validation, test))
-    identity = ("random", "version", version) if version is not None else ("random", "source", source_key(name))
-    digest = hashlib.sha256(repr((*identity, len(dataset))).encode())
+    digest = hashlib.sha256(repr((*_identity(name, version), len(dataset))).encode())
     for array in (*test, *validation):
         digest.update(np.ascontiguousarray(array).tobytes())
-    white = _WHITE if test[0].dtype == np.uint8 else 1.0
-    channels = first.shape[0]
+    channels, mean, spread = len(first), None, None
+    if first.dtype == np.uint8:
+        mean, spread = torch.zeros(1, channels, 1, 1), torch.full((1, channels, 1, 1), _WHITE)
+    train = LoaderSplit(name, len(dataset), num_classes, workers, mean=mean, spread=spread)
+    evaluated = [
+        ImageSplit(torch.from_numpy(images), torch.from_numpy(labels), mean, spread)
+        for images, labels in (validation, test)
+    ]
+    white = 1.0 if spread is None else _WHITE
     return Data(
-        LoaderSplit(name, len(dataset), num_classes, workers),
-        _split(validation, white),
-        _split(test, white),
-        num_classes,
-        digest.hexdigest()[:16],
-        (0.0,) * channels,
-        (white,) * channels,
+        *(train, evaluated[0], evaluated[1], num_classes, digest.hexdigest()[:16]),
+        mean=(0.0,) * channels,
+        spread=(white,) * channels,
     )
 
 
-def _split(images: Images, white: float) -> ImageSplit:
-    pixels, labels = (torch.from_numpy(array) for array in images)
-    if white == 1.0:
-        return ImageSplit(pixels, labels)
-    shape = (1, pixels.shape[1], 1, 1)
-    return ImageSplit(pixels, labels, torch.zeros(shape), torch.full(shape, white))
+def _identity(name: str, version: str | int | None) -> tuple[str, str | int]:
+    """What identifies training images that are not read for it: their version, or the source of the function."""
+    if version is not None:
+        return "version", version
+    if not is_own(sys.modules[name.partition(":")[0]]):
+        raise InputError(
+            f"{name} must be in a file of Python of your own, by whose source its random images are known; found none: "
+            "give data.version"
+        )
+    return "source", function_source(name)

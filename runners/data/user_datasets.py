@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from prunestats.errors import InputError
 from prunestats.runners.data.dataset_items import Image, differs, is_random, read_item, seeds_of
-from prunestats.runners.user_code.importing import imported
-from prunestats.runners.user_code.user_errors import described, locating
-
-_FORM = "a known name or MODULE:FUNCTION, as 'task:datasets' for the function datasets in task.py"
+from prunestats.runners.networks.user_errors import described, locating
+from prunestats.runners.networks.user_networks import import_named
 
 _SPLITS = ("train", "validation", "test")
 
@@ -52,7 +50,7 @@ def user_datasets(name: str) -> UserDatasets:
     InputError
         If it cannot be imported or called, or returns something else; the message has the line of the user's own file.
     """
-    function = imported(name, "data.name", _FORM)
+    function = import_named(name, "data.name")
     if not callable(function):
         raise InputError(f"data.name {name!r} must name a function; found a {type(function).__name__}")
     if required := _required(function):

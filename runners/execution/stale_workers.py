@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from prunestats.errors import PrunestatsError
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.networks.builtin import build_network, is_own
 from prunestats.runners.networks.fingerprint import KEY_PLACES, Fingerprint, fingerprint
 from prunestats.runners.study.file import content_key

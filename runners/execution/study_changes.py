@@ -12,7 +12,6 @@ from prunestats.runners.execution.identity import StoredOriginal
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.networks.same_network import Difference
 from prunestats.runners.study.file import Study
-from prunestats.runners.study.tables import NO_IDENTITY
 
 
 def study_changes(planned: StudyPlan, text: str, drawn: Sequence[StoredOriginal]) -> list[Difference]:
@@ -54,7 +53,7 @@ def _content(stored: Study, now: Study, same_originals: bool) -> Iterator[Differ
 
 
 def _flat(study: Study) -> dict[str, Any]:
-    found = dict(_leaves("", study.model_dump(mode="json", exclude={"data": set(NO_IDENTITY)})))
+    found = dict(_leaves("", study.model_dump(mode="json", exclude={"data": {"folder", "workers"}})))
     return {key: Path(value).name if key.endswith(".checkpoint") and value else value for key, value in found.items()}
 
 

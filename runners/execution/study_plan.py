@@ -13,8 +13,7 @@ from torch import nn
 
 from prunestats.cost.model import CostModel
 from prunestats.errors import InputError, StudyError
-from prunestats.runners.data.datasets import load_data
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data, load_data
 from prunestats.runners.execution.identity import PlannedNetwork, StoredOriginal
 from prunestats.runners.execution.stale_workers import probe_of
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
@@ -22,13 +21,13 @@ from prunestats.runners.execution.worker import OriginalTask
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import checkpoint_sha256, load_checkpoint
 from prunestats.runners.networks.fingerprint import Fingerprint, fingerprint
+from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import Study, content_key
 from prunestats.runners.study.tables import OriginalConfig
 from prunestats.runners.training.seeds import derived_rng
-from prunestats.runners.user_code.user_errors import locating
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.spaces.space import Regime, Space
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from prunestats.errors import TrialError
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.execution.study_plan import PlannedOriginal, StudyPlan
 from prunestats.runners.execution.trial_failures import check_training_outputs, divergence
 from prunestats.runners.networks.builtin import build_network

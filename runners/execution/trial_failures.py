@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from prunestats.errors import PrunestatsError, TrialError
+from prunestats.runners.networks.user_errors import described, line_in, where
 from prunestats.runners.training.loop import DivergedError
-from prunestats.runners.user_code.user_errors import described, line_in, where
 
 _ONE_IMAGE = ": batch norm needs two values; does the last batch have one image? Choose another batch_size"
 

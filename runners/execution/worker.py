@@ -19,8 +19,7 @@ import torch
 from torch import nn
 
 from prunestats.outcome import EpochMetric, Outcome
-from prunestats.runners.data.datasets import load_data
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data, load_data
 from prunestats.runners.execution.stale_workers import refuse_another_network
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.checkpoint import load_checkpoint

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
-from prunestats.runners.user_code.own_modules import is_own_module, syntax_tree, without_docstrings
+# Folders of the standard library and of installed packages: what lies there is not the user's own.
+_INSTALLED = tuple({Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")})
 
 
 def layers(network: nn.Module) -> list[str]:
@@ -31,7 +34,8 @@ def definitions(built_as: str, network: nn.Module) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for module in _own_modules(built_as.partition(":")[0], network):
-        for node in syntax_tree(module).body:
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             name = getattr(node, "name", "statements outside of functions and classes")
@@ -46,7 +50,7 @@ def _own_modules(builder: str, network: nn.Module) -> list[ModuleType]:
     todo, found = sorted(names), {}
     while todo:
         module = sys.modules.get(todo.pop())
-        if module is None or module.__name__ in found or not is_own_module(module):
+        if module is None or module.__name__ in found or not is_own(module):
             continue
         found[module.__name__] = module
         todo += _imported_by(module)
@@ -58,3 +62,20 @@ def _imported_by(module: ModuleType) -> Iterator[str]:
         name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
         if isinstance(name, str):
             yield name
+
+
+def is_own(module: ModuleType) -> bool:
+    """Whether a module is the user's: a file outside of the standard library, installed packages and this one."""
+    file = getattr(module, "__file__", None)
+    if not file or not str(file).endswith(".py") or module.__name__.partition(".")[0] == "prunestats":
+        return False
+    path = Path(file).resolve()
+    return path.is_file() and not any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
+def without_docstrings(node: ast.AST) -> ast.AST:
+    """A syntax tree without docstrings, changed in place."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(each):
+            each.body = each.body[1:] or [ast.Pass()]
+    return node

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from prunestats.errors import InputError, StudyError
 from prunestats.runners.study.tables import (
-    NO_IDENTITY,
     Count,
     DataConfig,
     Name,
@@ -97,7 +96,7 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        content = self.model_dump(mode="json", exclude={"data": set(NO_IDENTITY)})
+        content = self.model_dump(mode="json", exclude={"data": {"folder", "workers"}})
         for original in content["originals"]:
             if "checkpoint" in original:
                 original["checkpoint"] = Path(original["checkpoint"]).name

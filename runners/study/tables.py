@@ -58,10 +58,6 @@ class StudyTable(BaseModel):
                 raise ValueError(f"{key} = {getattr(self, key)!r} makes no sense {reason}")
 
 
-# Keys of [data] on which no result depends: where files are, and how many processes read images.
-NO_IDENTITY = frozenset({"folder", "workers"})
-
-
 class DataConfig(StudyTable):
     """``[data]``: the data set and its split."""
 

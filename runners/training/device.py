@@ -13,7 +13,7 @@ import torch
 from distributed import get_worker
 from torch import Tensor, nn
 
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 
 
 @cache

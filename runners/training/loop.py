@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prunestats.outcome import EpochMetric
+from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.data.loader_split import LoaderSplit
-from prunestats.runners.data.splits import ImageSplit
 from prunestats.runners.training.batches import training_batches
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 from torch import nn
 
-from prunestats.runners.data.splits import Data
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.training.batch_norm import recalibrate
 from prunestats.runners.training.batches import random_batches
 from prunestats.runners.training.loop import DivergedError, evaluate

@@ -170,7 +170,7 @@ def test_a_network_is_trained_on_random_images_with_the_same_bits(task):
 def test_random_training_images_are_known_by_version_or_source(task, tmp_path, monkeypatch):
     first, other, again = (task(noisy(), version=version).digest for version in ("1", "2", "1"))
     assert first == again != other
-    with pytest.raises(InputError, match="must be in a file of Python of your own, by whose source it is known"):
+    with pytest.raises(InputError, match="must be in a file of Python of your own, by whose source its random images"):
         task(noisy())
     monkeypatch.syspath_prepend(tmp_path)
     source = (
@@ -189,12 +189,21 @@ def test_random_training_images_are_known_by_version_or_source(task, tmp_path, m
 
 
 def test_bytes_are_numbers_from_0_to_1(task):
+    class Darker(Plain):
+        def __getitem__(self, index):
+            image, label = super().__getitem__(index)
+            return image - (torch.rand(()) < 0.5).byte(), label
+
     white = np.full((60, 1, 6, 6), 255, np.uint8)
     data = task(
-        {"train": Noisy(TRAIN), "validation": Plain(VALIDATION, white), "test": Plain(TEST, white)}, version="1"
+        {"train": Darker(TRAIN, white), "validation": Plain(VALIDATION, white), "test": Plain(TEST, white)}, version="1"
     )
     assert torch.equal(data.test.images, torch.ones(10, 1, 6, 6))
     assert (data.mean, data.spread) == ((0.0,), (255.0,))
+    (images, _) = next(data.train.batches([torch.arange(40)], np.random.default_rng(0)))
+    assert set(images.unique().tolist()) == {1.0, float(torch.tensor(254.0) / 255)}
+    with pytest.raises(InputError, match=r"train must have images as validation has, .* of uint8; found .* of float32"):
+        task({"train": Noisy(TRAIN), "validation": Plain(VALIDATION, white), "test": Plain(TEST, white)}, version="1")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +308,7 @@ def test_functions_that_fail_or_are_missing_are_refused(task):
         ("task:asking", "must take no argument; found that it requires root"),
         ("task:datasetz", r"expected 'datasetz' in .* \(did you mean 'datasets'\?\)"),
         ("nowhere:datasets", r"cannot be imported .*expected nowhere\.py in this folder"),
-        ("task:", "must be a known name or MODULE:FUNCTION"),
+        ("task:", "data.name 'task:' must be MODULE:NAME"),
     ):
         with pytest.raises(InputError, match=complaint):
             load_data(name)

@@ -127,7 +127,7 @@ def files_mapped_by(pool):
 KERNELS = """
 import numpy as np, torch
 from prunestats.runners import build_network, prune, trace
-from prunestats.runners.data.splits import ImageSplit
+from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.training.device import place_network
 from prunestats.runners.training.loop import train
 from prunestats.runners.training.recipe import Recipe

@@ -110,5 +110,5 @@ def test_the_source_of_the_function_is_part_of_the_identity(task):
     first = digest(TASK)
     assert digest(TASK.replace("import torch\n", "import torch  # as usual\n")) == first
     assert digest(TASK.replace("NOISE = 0.1", "NOISE = 0.2  ")) != first
-    with pytest.raises(StudyError, match=r"data: digit_sets:sets: validation\[0\] fails at .*digit_sets\.py:16 .*NameError"):
+    with pytest.raises(StudyError, match=r"data: digit_sets:sets: validation\[0\] fails at .*\.py:16 .*NameError"):
         digest(TASK.replace("torch.tensor(self", "tensor(self"))

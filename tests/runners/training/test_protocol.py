@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from prunestats.errors import StudyError
 from prunestats.runners import build_network, load_data, trace
-from prunestats.runners.data.splits import ImageSplit
+from prunestats.runners.data.datasets import ImageSplit
 from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.study.file import content_key, demo_study_file, parse_study, read_study
 from prunestats.runners.study.tables import OriginalConfig, ProtocolConfig, RecipeConfig

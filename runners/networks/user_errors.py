@@ -1,4 +1,4 @@
-"""Errors of a user's own code, with the line of the user's own file that raised them."""
+"""Errors of a user's own network, with the line of the user's own file that raised them."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from prunestats.errors import InputError, TraceError
+from prunestats.runners.networks.user_errors import described, line_in, locating, where
 from prunestats.runners.networks.user_networks import user_network
-from prunestats.runners.user_code.user_errors import described, line_in, locating, where
 
 
 class Broken(nn.Module):
