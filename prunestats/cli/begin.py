@@ -30,7 +30,10 @@ def init(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Images: digits, cifar10, cifar100, a folder or an .npz file. Default: digits."),
+        typer.Option(
+            help="Images: digits, cifar10, cifar100, a folder (CIFAR, IDX, parquet, or train/CLASS), an .npz file, or "
+            "MODULE:FUNCTION that returns data sets of torch. Default: digits."
+        ),
     ] = None,
     flops: Annotated[
         list[float] | None,
@@ -43,7 +46,10 @@ def init(
         str | None, typer.Option(help="File with the trained weights of the network. Default: it is trained first.")
     ] = None,
     image_size: Annotated[
-        int | None, typer.Option(min=1, help="For a folder of images: side in pixels. Default: theirs, up to 64.")
+        int | None,
+        typer.Option(
+            min=1, help="Side of the images in pixels, for a folder of images or parquet. Default: theirs, up to 64."
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Write the demo's study, with a comment on every key.")] = False,
 ) -> None:
@@ -136,7 +142,9 @@ def _draft(network: str, data: str, flops: tuple[float, ...], checkpoint: str | 
             raise InputError(f"--flops must be a fraction of the dense network's, between 0 and 1; found {fraction:g}")
     table = data_table(data, image_size)
     what = network.rpartition(":")[2] or network
-    label = table["name"] if table["name"] not in ("images", "npz") else Path(table["folder"]).stem
+    label = table["name"].rpartition(":")[2]
+    if label in ("images", "npz", "idx", "parquet"):
+        label = Path(table["folder"]).resolve().stem
     size = StudySize(original_epochs=1, epochs=1, subnetworks=1, seeds=1)
     return ShortStudy(f"{what}-{label}", table, network, checkpoint, flops, None, True, 0, size)
 

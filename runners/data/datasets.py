@@ -3,111 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from prunestats.errors import InputError
+from prunestats.runners.data.array_splits import Part, normalised
 from prunestats.runners.data.normalisation import normalised_by
-from prunestats.runners.data.pixel_moments import moments
-from prunestats.runners.data.readers import READERS, Arrays, stratified
+from prunestats.runners.data.random_training import load_random
+from prunestats.runners.data.readers import READERS, Arrays, Sizes
+from prunestats.runners.data.splits import Data, ImageSplit
+from prunestats.runners.data.stratified import stratified, stratified_part
+from prunestats.runners.data.user_datasets import read_datasets
+
+__all__ = ["Data", "ImageSplit", "load_data"]
+
+_VALIDATION = 0.25
+"""The default fraction of the training images that is held out: that of the digits, whose splits are small."""
 
 
 @dataclass(frozen=True)
-class ImageSplit:
-    """Images and labels of one split.
+class _Wanted:
+    """What determines a data set, beside the content of its files."""
 
-    Parameters
-    ----------
-    pixels : Tensor of float32 or uint8, shape (m, channels, height, width)
-        Floats are normalised already. Bytes are normalised batch by batch, so that they take a quarter of the memory.
-    labels : Tensor of int64, shape (n,)
-    mean, spread : Tensor of float32, shape (1, channels, 1, 1), optional
-        Mean and standard deviation by which bytes are normalised.
-    rows : Tensor of int64, shape (n,), optional
-        Indices of the split's images in `pixels`, where these hold the images of other splits too.
-    """
-
-    pixels: Tensor
-    labels: Tensor
-    mean: Tensor | None = None
-    spread: Tensor | None = None
-    rows: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def images(self) -> Tensor:
-        """All images, normalised, shape (n, channels, height, width)."""
-        return self.batch(slice(None))[0]
-
-    def batch(self, members: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Normalised images and labels of the members with these indices, on the device of the labels."""
-        labels = self.labels[members]
-        members = members if self.rows is None else self.rows[members]
-        pixels = self.pixels[members].to(labels.device, non_blocking=True)
-        if self.mean is None or self.spread is None:
-            return pixels, labels
-        return (pixels.float() - self.mean) / self.spread, labels
-
-    def to(self, device: torch.device) -> ImageSplit:
-        """The split on a device; images that are mapped from a file stay on disk and are moved batch by batch."""
-        moved = {"labels": self.labels.to(device)}
-        if self.mean is not None and self.spread is not None:
-            moved |= {"mean": self.mean.to(device), "spread": self.spread.to(device)}
-        if self.rows is None:
-            moved["pixels"] = self.pixels.to(device)
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
-class Data:
-    """A data set: training, validation (for selection) and test (for reporting).
-
-    Parameters
-    ----------
-    train, validation, test : ImageSplit
-    num_classes : int
-    digest : str
-        Hash of images, labels and splits, and of a normalisation that is given; it does not depend on the folder.
-    mean, spread : tuple of float, length channels
-        Mean of each channel, which is subtracted, and standard deviation, by which it is then divided.
-    """
-
-    train: ImageSplit
-    validation: ImageSplit
-    test: ImageSplit
-    num_classes: int
-    digest: str
-    mean: tuple[float, ...] = ()
-    spread: tuple[float, ...] = ()
-
-    @property
-    def example_input(self) -> Tensor:
-        """One image, shape (1, channels, height, width)."""
-        return self.train.batch(slice(0, 1))[0]
-
-    def to(self, device: torch.device) -> Data:
-        """The data set on a device."""
-        return replace(
-            self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
-        )
+    name: str
+    path: Path
+    fraction: float
+    seed: int
+    sizes: Sizes
+    train_images: int | None
+    workers: int
+    version: str | int | None
 
 
 def load_data(
     name: str,
     folder: str | None = None,
-    validation_fraction: float = 0.25,
+    validation_fraction: float = _VALIDATION,
     split_seed: int = 0,
     image_size: int | None = None,
     resize: int | None = None,
+    stored_size: int | None = None,
+    train_images: int | None = None,
+    workers: int = 0,
+    version: str | int | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     scale: float | None = None,
@@ -116,20 +59,34 @@ def load_data(
 
     Parameters
     ----------
-    name : {"digits", "cifar10", "cifar100", "images", "npz"}
+    name : {"digits", "cifar10", "cifar100", "images", "npz", "idx", "parquet"} or "module:function"
         scikit-learn's bundled digits (1,797 images of 8 x 8); CIFAR in its binary or its python version; a folder of
         images in ImageNet's layout, ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg``, of which ``val`` is the test split;
-        or a file of arrays ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``.
+        a file of arrays ``train_images``, ``train_labels``, ``test_images`` and ``test_labels``; the IDX files of MNIST
+        and its successors; parquet files of encoded images in Hugging Face's layout; or a function of the user's own
+        that returns data sets of ``torch.utils.data``.
     folder : str, optional
-        The folder of CIFAR's files or of the images, or the ``.npz`` file.
+        The folder of the files, or the ``.npz`` file.
     validation_fraction : float
-        Fraction of the training images that is held out for validation, stratified by label. For digits, which has no
-        test split of its own, a quarter of all images is set aside as the test split first.
+        Fraction of the training images that is held out for validation, stratified by label, where the data set has no
+        validation split of its own. For digits, which has no test split either, a quarter of all images is set aside
+        as the test split first.
     split_seed : int
-        Seed of the choice of validation images.
-    image_size, resize : int, optional
-        For a folder of images: side of the central crop in pixels, and length to which the shorter side is resized
-        before, by default the same.
+        Seed of the choice of validation images, and of `train_images`.
+    image_size : int, optional
+        Side of the images of a batch in pixels: a central crop where they are stored larger.
+    resize : int, optional
+        For a folder of images and parquet: length to which the shorter side is resized before the central square is
+        cropped, by default the side of the stored images.
+    stored_size : int, optional
+        For a folder of images and parquet: side of the stored images, from which random crops are taken; by default
+        `image_size`.
+    train_images : int, optional
+        Number of training images, a sample stratified by label of those that remain; by default all.
+    workers : int
+        For training images of a function with random transforms: processes that read them ahead.
+    version : str or int, optional
+        Identifies these in place of their source.
     mean, std, scale : optional
         Normalisation as in `normalised_by`, by default that of the training split.
 
@@ -153,13 +110,15 @@ def load_data(
     >>> len(data.train), len(data.validation), len(data.test)
     (1010, 337, 450)
     """
-    if name not in READERS:
-        raise InputError(f"data.name must be one of {', '.join(READERS)}; found {name!r}")
+    if name not in READERS and ":" not in name:
+        raise InputError(f"data.name must be one of {', '.join(READERS)}, or module:function; found {name!r}")
     if not 0 < validation_fraction < 1:
         raise InputError(f"data.validation_fraction must be between 0 and 1; found {validation_fraction:g}")
+    sizes = Sizes(image_size, stored_size, resize)
+    sizes.check()
     path = _path(name, folder)
-    written = path.stat().st_mtime_ns if path.is_file() else 0
-    data = _load(name, path, (validation_fraction, split_seed), (image_size, resize), written)
+    wanted = _Wanted(name, path, validation_fraction, split_seed, sizes, train_images, workers, version)
+    data = _load(wanted, tuple(_written(name, path)))
     if mean is not None and std is not None:
         data = normalised_by(data, mean, std, scale)
     return data
@@ -167,70 +126,99 @@ def load_data(
 
 # A study has one data set; four serve a process that runs several studies in turn without reading them again.
 @lru_cache(maxsize=4)
-def _load(name: str, path: Path, split: tuple[float, int], size: tuple[int | None, int | None], written: int) -> Data:
-    """The data set; `written`, the time of its file's last change, tells two contents of one file apart."""
-    validation_fraction, split_seed = split
-    arrays = READERS[name](path, *size)
-    digest = hashlib.sha256(repr(split).encode())
+def _load(wanted: _Wanted, written: tuple[tuple[str, int], ...]) -> Data:
+    """The data set; `written`, the times of the last changes of its files, tells two contents of them apart."""
+    if ":" not in wanted.name:
+        return _split(wanted, READERS[wanted.name](wanted.path, wanted.sizes))
+    train, validation, test = read_datasets(wanted.name)
+    if train is None:
+        given = {"train_images": wanted.train_images, "image_size": wanted.sizes.image_size}
+        return load_random(wanted.name, validation, test, wanted.workers, wanted.version, given)
+    for key, value in (("workers", wanted.workers or None), ("version", wanted.version)):
+        if value is not None:
+            raise InputError(
+                f"data.{key} = {value!r} makes no sense for {wanted.name}, whose items are the same each time they are "
+                "read: they are kept in memory, and known by their content; leave it out"
+            )
+    images, labels = validation or (None, None)
+    return _split(wanted, Arrays(*train, *test, validation_images=images, validation_labels=labels))
+
+
+def _split(wanted: _Wanted, arrays: Arrays) -> Data:
+    """The data set with its validation images held out and its images normalised."""
+    digest = hashlib.sha256(repr(_identity(wanted, arrays)).encode())
     for content in arrays.contents():
         digest.update(content)
     labels = _labels(arrays.train_labels, "train")
-    test_labels = _labels(arrays.test_labels, "test")
     num_classes = int(labels.max()) + 1
-    if test_labels.max() >= num_classes:
-        raise InputError(f"test labels must occur in training too, 0 to {num_classes - 1}; found {test_labels.max()}")
-    held_out = stratified(labels, validation_fraction, np.random.default_rng(np.random.SeedSequence(split_seed)))
-    if not held_out.any() or held_out.all():
-        raise InputError(
-            f"data.validation_fraction {validation_fraction:g} of {len(labels)} training images leaves a split empty: "
-            "choose another"
-        )
-    cut = _bytes if arrays.train_images.dtype == np.uint8 else _floats
-    splits, mean, spread = cut(arrays, held_out, labels, test_labels)
+    others = {
+        split: _labels(found, split)
+        for split, found in (("test", arrays.test_labels), ("validation", arrays.validation_labels))
+        if found is not None
+    }
+    for split, found in others.items():
+        if found.max() >= num_classes:
+            raise InputError(f"{split} labels must occur in training too, 0 to {num_classes - 1}; found {found.max()}")
+    held_out = _held_out(wanted, labels, "validation" in others)
+    train = _part(wanted, labels, ~held_out)
+    validation = Part(arrays.train_images, labels, held_out)
+    if arrays.validation_images is not None:
+        validation = Part(arrays.validation_images, others["validation"])
+    parts = (Part(arrays.train_images, labels, train), validation, Part(arrays.test_images, others["test"]))
+    splits, mean, spread = normalised(arrays, parts, _crop(wanted, arrays))
     return Data(*splits, num_classes, digest.hexdigest()[:16], tuple(mean.tolist()), tuple(spread.tolist()))
 
 
-_Cut = tuple[tuple[ImageSplit, ImageSplit, ImageSplit], NDArray[np.floating], NDArray[np.floating]]
+def _identity(wanted: _Wanted, arrays: Arrays) -> tuple[object, ...]:
+    """What identifies the splits beside the content; keys that were added later only where they are used."""
+    found: list[object] = [wanted.fraction, wanted.seed]
+    if arrays.validation_images is not None:
+        found = ["validation", wanted.seed if wanted.train_images else 0]
+    if wanted.train_images is not None:
+        found.append(("train_images", wanted.train_images))
+    if (crop := _crop(wanted, arrays)) is not None:
+        found.append(("crop", crop))
+    return tuple(found)
 
 
-def _floats(
-    arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
-) -> _Cut:
-    images, test_images = arrays.train_images.astype(np.float32), arrays.test_images.astype(np.float32)
-    if not (np.isfinite(images).all() and np.isfinite(test_images).all()):
-        raise InputError("images must be finite numbers; found NaN or infinity: replace them")
-    mean = images[~held_out].mean((0, 2, 3), keepdims=True)
-    spread = images[~held_out].std((0, 2, 3), keepdims=True) + 1e-8
-    images, test_images = (images - mean) / spread, (test_images - mean) / spread
-    splits = (
-        ImageSplit(_tensor(images[~held_out]), torch.from_numpy(labels[~held_out])),
-        ImageSplit(_tensor(images[held_out]), torch.from_numpy(labels[held_out])),
-        ImageSplit(_tensor(test_images), torch.from_numpy(test_labels)),
-    )
-    return splits, mean.ravel(), spread.ravel()
+def _crop(wanted: _Wanted, arrays: Arrays) -> int | None:
+    """Side of the central crop, where images are stored larger."""
+    size, stored = wanted.sizes.image_size, arrays.train_images.shape[-2:]
+    if size is None or stored == (size, size):
+        return None
+    if size > min(stored):
+        raise InputError(f"data.image_size must be at most the side of the images, {min(stored)} pixels; found {size}")
+    return size
 
 
-def _bytes(
-    arrays: Arrays, held_out: NDArray[np.bool_], labels: NDArray[np.int64], test_labels: NDArray[np.int64]
-) -> _Cut:
-    sums, squares = arrays.moments or moments(np.asarray(arrays.train_images, dtype=np.uint8))
-    pixels = int(np.prod(arrays.train_images.shape[2:])) * int((~held_out).sum())
-    mean = sums[~held_out].sum(0) / pixels
-    spread = np.sqrt(squares[~held_out].sum(0) / pixels - mean**2) + 1e-8
-    norm = {
-        "mean": torch.tensor(mean, dtype=torch.float32)[None, :, None, None],
-        "spread": torch.tensor(spread, dtype=torch.float32)[None, :, None, None],
-    }
+def _held_out(wanted: _Wanted, labels: NDArray[np.int64], given: bool) -> NDArray[np.bool_]:
+    """Mask of the training images that are held out for validation: none where validation images are given."""
+    if given:
+        if wanted.fraction != _VALIDATION:
+            raise InputError(
+                f"data.validation_fraction = {wanted.fraction:g} makes no sense beside validation images of the data "
+                "set's own: leave it out"
+            )
+        return np.zeros(len(labels), dtype=np.bool_)
+    held_out = stratified(labels, wanted.fraction, np.random.default_rng(np.random.SeedSequence(wanted.seed)))
+    if not held_out.any() or held_out.all():
+        raise InputError(
+            f"data.validation_fraction {wanted.fraction:g} of {len(labels)} training images leaves a split empty: "
+            "choose another"
+        )
+    return held_out
 
-    def part(marks: NDArray[np.bool_]) -> ImageSplit:
-        here = torch.from_numpy(labels[marks])
-        if arrays.mapped:
-            return ImageSplit(_tensor(arrays.train_images), here, rows=torch.from_numpy(np.flatnonzero(marks)), **norm)
-        return ImageSplit(_tensor(arrays.train_images[marks]), here, **norm)
 
-    rows = torch.arange(len(test_labels)) if arrays.mapped else None
-    test = ImageSplit(_tensor(arrays.test_images), torch.from_numpy(test_labels), rows=rows, **norm)
-    return (part(~held_out), part(held_out), test), mean, spread
+def _part(wanted: _Wanted, labels: NDArray[np.int64], remaining: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mask of the images to train on: all that remain, or a stratified part of them."""
+    if wanted.train_images is None:
+        return remaining
+    # a stream of its own, so that the validation images do not depend on the part
+    rng = np.random.default_rng(np.random.SeedSequence(wanted.seed, spawn_key=(1,)))
+    rows = np.flatnonzero(remaining)
+    marks = np.zeros(len(labels), dtype=np.bool_)
+    marks[rows[stratified_part(labels[rows], wanted.train_images, rng)]] = True
+    return marks
 
 
 def _labels(found: NDArray[np.generic], split: str) -> NDArray[np.int64]:
@@ -242,12 +230,17 @@ def _labels(found: NDArray[np.generic], split: str) -> NDArray[np.int64]:
     return labels
 
 
-def _tensor(images: NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images))
+def _written(name: str, path: Path) -> Iterator[tuple[str, int]]:
+    """Names and times of the last changes of the files that are read as a whole."""
+    if path.is_file():
+        yield path.name, path.stat().st_mtime_ns
+    elif name in ("idx", "parquet"):
+        for file in sorted(path.rglob("*.parquet" if name == "parquet" else "*ubyte*")):
+            yield str(file.relative_to(path)), file.stat().st_mtime_ns
 
 
 def _path(name: str, folder: str | None) -> Path:
-    if name == "digits":
+    if name == "digits" or ":" in name:
         return Path()
     if folder is None:
         raise InputError(f"data.folder must name the folder or file of {name}; found none: add it to [data]")

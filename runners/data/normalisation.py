@@ -95,7 +95,7 @@ def check_range(data: Data, scale: float | None, whose: str) -> None:
 
 
 def _renormalised(split: ImageSplit, data: Data, shift: Tensor, spread: Tensor) -> ImageSplit:
-    if split.mean is not None:
+    if split.mean is not None or not hasattr(split, "pixels"):
         return replace(split, mean=shift.float(), spread=spread.float())
     pixels = split.pixels.double() * _column(data.spread) + _column(data.mean)
     return replace(split, pixels=((pixels - shift) / spread).float())

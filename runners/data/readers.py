@@ -5,14 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prunestats.errors import InputError
 from prunestats.runners.data.cifar import read_cifar
+from prunestats.runners.data.decoded_images import DecodedImages
+from prunestats.runners.data.idx_files import read_idx
+from prunestats.runners.data.image_folders import read_images
+from prunestats.runners.data.parquet_files import read_parquet
+from prunestats.runners.data.stratified import stratified
 
 Moments = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+class Sizes(NamedTuple):
+    """Sides in pixels: of the images of a batch, of the stored images, and of the shorter side before it is cropped."""
+
+    image_size: int | None = None
+    stored_size: int | None = None
+    resize: int | None = None
+
+    @property
+    def stored(self) -> int | None:
+        """Side of the stored images."""
+        return self.stored_size or self.image_size
+
+    @property
+    def resized(self) -> int | None:
+        """Length of the shorter side before the central square is stored."""
+        return self.resize or self.stored
+
+    def check(self) -> None:
+        """Refuse sides that do not decrease from each crop to the next.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.image_size and self.stored and self.stored < self.image_size:
+            raise InputError(
+                f"data.stored_size must be at least data.image_size; found {self.stored} and {self.image_size}"
+            )
+        if self.stored and self.resized and self.resized < self.stored:
+            larger = "stored_size" if self.stored_size else "image_size"
+            raise InputError(f"data.resize must be at least data.{larger}; found {self.resized} and {self.stored}")
 
 
 @dataclass(frozen=True)
@@ -29,6 +68,8 @@ class Arrays:
         Sums of the pixels and of their squares in each training image, where the reader has computed them.
     content : bytes, optional
         A hash of all arrays, where the reader has computed it.
+    validation_images, validation_labels : ndarray, optional
+        Where the data set has a validation split of its own.
     """
 
     train_images: NDArray[np.generic]
@@ -38,26 +79,21 @@ class Arrays:
     mapped: bool = False
     moments: Moments | None = None
     content: bytes | None = None
+    validation_images: NDArray[np.generic] | None = None
+    validation_labels: NDArray[np.generic] | None = None
 
     def contents(self) -> Iterator[bytes]:
         """Bytes that identify the data, to be hashed in this order."""
         if self.content is not None:
             yield self.content
             return
-        for array in (self.test_images, self.test_labels, self.train_images, self.train_labels):
-            yield np.ascontiguousarray(array).tobytes()
+        arrays = [self.test_images, self.test_labels, self.train_images, self.train_labels]
+        for array in (*arrays, self.validation_images, self.validation_labels):
+            if array is not None:
+                yield np.ascontiguousarray(array).tobytes()
 
 
-def stratified(labels: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mask of a random sample stratified by label: a `fraction` of each label's members is True, shape (n,)."""
-    marks = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        marks[rng.permutation(members)[: round(fraction * len(members))]] = True
-    return marks
-
-
-def _digits(path: Path, image_size: int | None, resize: int | None) -> Arrays:
+def _digits(path: Path, sizes: Sizes) -> Arrays:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -69,26 +105,44 @@ def _digits(path: Path, image_size: int | None, resize: int | None) -> Arrays:
     return Arrays(images[~test], labels[~test], images[test], labels[test])
 
 
-def _cifar10(path: Path, image_size: int | None, resize: int | None) -> Arrays:
+def _cifar10(path: Path, sizes: Sizes) -> Arrays:
     return Arrays(*read_cifar(path, 10))
 
 
-def _cifar100(path: Path, image_size: int | None, resize: int | None) -> Arrays:
+def _cifar100(path: Path, sizes: Sizes) -> Arrays:
     return Arrays(*read_cifar(path, 100))
 
 
-def _images(path: Path, image_size: int | None, resize: int | None) -> Arrays:
-    from prunestats.runners.data.image_folders import read_images
-
-    if image_size is None:
+def _images(path: Path, sizes: Sizes) -> Arrays:
+    if sizes.stored is None or sizes.resized is None:
         raise InputError(
             "data.image_size must give the side of the cropped images in pixels; found none: add it to [data]"
         )
-    found = read_images(path, image_size, resize or image_size)
-    return Arrays(*found.arrays, mapped=True, moments=found.moments, content=found.content)
+    return _decoded(read_images(path, sizes.stored, sizes.resized), "val", mapped=True)
 
 
-def _npz(path: Path, image_size: int | None, resize: int | None) -> Arrays:
+def _parquet(path: Path, sizes: Sizes) -> Arrays:
+    found = read_parquet(path, sizes.stored, sizes.resized)
+    return _decoded(found, "test", mapped=isinstance(found.images["train"], np.memmap))
+
+
+def _decoded(found: DecodedImages, test: str, *, mapped: bool) -> Arrays:
+    images, labels = found.images, found.labels
+    return Arrays(
+        *(images["train"], labels["train"], images[test], labels[test]),
+        mapped=mapped,
+        moments=found.moments,
+        content=found.content,
+        validation_images=images.get("validation"),
+        validation_labels=labels.get("validation"),
+    )
+
+
+def _idx(path: Path, sizes: Sizes) -> Arrays:
+    return Arrays(*read_idx(path))
+
+
+def _npz(path: Path, sizes: Sizes) -> Arrays:
     wanted = ("train_images", "train_labels", "test_images", "test_labels")
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -115,10 +169,12 @@ def _npz(path: Path, image_size: int | None, resize: int | None) -> Arrays:
     return Arrays(**arrays)
 
 
-READERS: dict[str, Callable[[Path, int | None, int | None], Arrays]] = {
+READERS: dict[str, Callable[[Path, Sizes], Arrays]] = {
     "digits": _digits,
     "cifar10": _cifar10,
     "cifar100": _cifar100,
     "images": _images,
     "npz": _npz,
+    "idx": _idx,
+    "parquet": _parquet,
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from prunestats.errors import InputError
+from prunestats.runners.data.idx_files import idx_prefixes, is_idx
+from prunestats.runners.data.parquet_files import find_columns, image_sizes, parquet_files
 
 # Where CIFAR's archives are unpacked: under their own names, or that of the data set, here or in data/.
 _CIFAR = {
@@ -23,10 +25,11 @@ def data_table(given: str, image_size: int | None = None) -> dict[str, Any]:
     Parameters
     ----------
     given : str
-        ``"digits"``, ``"cifar10"``, ``"cifar100"``, a folder (of CIFAR's files, or ``train/CLASS/*`` and
-        ``val/CLASS/*``), or an ``.npz`` file.
+        ``"digits"``, ``"cifar10"``, ``"cifar100"``, a folder (of CIFAR's files, IDX files, parquet, or
+        ``train/CLASS/*`` and ``val/CLASS/*``), an ``.npz`` file, the IDX file of training images, or
+        ``"module:function"``.
     image_size : int, optional
-        Side of the images of a folder, by default their shorter side up to 64 pixels.
+        Side of the images of a folder or of parquet, by default their shorter side up to 64 pixels.
 
     Raises
     ------
@@ -46,9 +49,20 @@ def data_table(given: str, image_size: int | None = None) -> dict[str, Any]:
     if path.is_dir():
         return _folder_table(given, path, image_size)
     if path.is_file() and path.suffix == ".npz":
-        return {"name": "npz", "folder": given}
+        return {"name": "npz", "folder": given, **_cropped(image_size)}
+    if path.is_file() and is_idx(path):
+        return {"name": "idx", "folder": given}
+    if ":" in given and not path.exists():
+        return {"name": given, **_cropped(image_size)}
     found = "a file of another kind" if path.is_file() else "nothing there"
-    raise InputError(f"--data: expected digits, cifar10, cifar100, a folder or an .npz file; found {given!r}, {found}")
+    raise InputError(
+        "--data: expected digits, cifar10, cifar100, a folder, an .npz file or MODULE:FUNCTION; "
+        f"found {given!r}, {found}"
+    )
+
+
+def _cropped(image_size: int | None) -> dict[str, int]:
+    return {} if image_size is None else {"image_size": image_size}
 
 
 def _cifar_folder(name: str) -> Path:
@@ -66,11 +80,23 @@ def _folder_table(given: str, path: Path, image_size: int | None) -> dict[str, A
     for name, part in (("cifar10", "data_batch_1"), ("cifar100", "train")):
         if any((path / file).is_file() for file in (part, f"{part}.bin")):
             return {"name": name, "folder": given}
+    if idx_prefixes(path):
+        return {"name": "idx", "folder": given}
+    if any(path.glob("*.parquet")) or any(path.glob("data/*.parquet")):
+        return {"name": "parquet", "folder": given, **_cropped(image_size or _parquet_side(path))}
     if not (path / "train").is_dir():
         raise InputError(
-            f"--data: expected CIFAR's files, or train/CLASS/*.jpg and val/CLASS/*.jpg; found neither in {given!r}"
+            "--data: expected CIFAR's files, IDX files, train*.parquet and test*.parquet, or train/CLASS/*.jpg and "
+            f"val/CLASS/*.jpg; found none of them in {given!r}"
         )
     return {"name": "images", "folder": given, "image_size": image_size or _shorter_side(path / "train")}
+
+
+def _parquet_side(folder: Path) -> int | None:
+    """The shorter side of the first image, up to `_SIDE`; None where all are of one size up to it."""
+    first = parquet_files(folder)["train"][0]
+    sizes = image_sizes(first, find_columns(first).image)
+    return None if len(set(sizes)) == 1 and max(sizes[0]) <= _SIDE else min(_SIDE, *sizes[0])
 
 
 def _shorter_side(folder: Path) -> int:

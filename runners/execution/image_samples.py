@@ -14,16 +14,10 @@ def first_images(data: Data, *, train: int, evaluation: int) -> Data:
     """The data with the first images of the training split, and of validation and test."""
     return replace(
         data,
-        train=_first(data.train, train),
-        validation=_first(data.validation, evaluation),
-        test=_first(data.test, evaluation),
+        train=data.train.first(train),
+        validation=data.validation.first(evaluation),
+        test=data.test.first(evaluation),
     )
-
-
-def _first(split: ImageSplit, images: int) -> ImageSplit:
-    if split.rows is not None:
-        return replace(split, labels=split.labels[:images], rows=split.rows[:images])
-    return replace(split, labels=split.labels[:images], pixels=split.pixels[:images])
 
 
 def random_images(split: ImageSplit, most: int, seed: int) -> ImageSplit:

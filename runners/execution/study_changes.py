@@ -66,9 +66,8 @@ def _content(stored: Study, now: Study, same_originals: bool) -> Iterator[Differ
 
 
 def _flat(study: Study) -> dict[str, Any]:
-    found = dict(
-        _leaves("", study.model_dump(mode="json", exclude={"data": {"folder"}, "storage": True, "callbacks": True}))
-    )
+    left_out: Any = {"data": {"folder", "workers"}, "storage": True, "callbacks": True}
+    found = dict(_leaves("", study.model_dump(mode="json", exclude=left_out)))
     return {key: Path(value).name if key.endswith(".checkpoint") and value else value for key, value in found.items()}
 
 

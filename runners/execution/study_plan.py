@@ -186,11 +186,16 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
             protocol_parameters(study)
     with _naming("protocol.criterion"):
         check_criterion(traced, study.protocol.criterion)
-    dataset = (
-        f"{study.data.name}-{data.digest[:8]}" if study.data else f"input-{'x'.join(map(str, config.input or ()))}"
-    )
     costs = traced.cost, traced.flops, traced.params
+    dataset = _dataset(study, config, data)
     return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe, given
+
+
+def _dataset(study: Study, config: OriginalConfig, data: Data) -> str:
+    """Name of the data in the database; a function of the user's own by its name alone, wherever it is defined."""
+    if study.data is None:
+        return f"input-{'x'.join(map(str, config.input or ()))}"
+    return f"{study.data.name.rpartition(':')[2]}-{data.digest[:8]}"
 
 
 def _normalisation(study: Study, given: GivenWeights | None) -> dict[str, Any]:

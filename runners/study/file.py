@@ -132,7 +132,7 @@ class Study(StudyTable):
     @property
     def fingerprint(self) -> str:
         """Hash of the study's content, which depends neither on the layout of the file nor on folders."""
-        left_out: Any = {"storage": True, "callbacks": True, **({"data": {"folder"}} if self.data else {})}
+        left_out: Any = {"storage": True, "callbacks": True, **({"data": {"folder", "workers"}} if self.data else {})}
         content = self.model_dump(mode="json", exclude=left_out)
         for original in content["originals"]:
             if "checkpoint" in original:

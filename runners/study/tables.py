@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from prunestats.metric import Metric
+from prunestats.runners.data.readers import READERS
 from prunestats.runners.networks.builtin import NETWORKS
 from prunestats.runners.study.study_table import StudyTable
 
@@ -35,17 +37,31 @@ class DataConfig(StudyTable):
     Images are normalised by (pixels / `scale` - `mean`) / `std` for each channel where these are given.
     """
 
-    later_keys = frozenset({"image_size", "resize", "mean", "std", "scale"})
+    later_keys = frozenset(
+        {"image_size", "resize", "mean", "std", "scale", "stored_size", "train_images", "workers", "version"}
+    )
 
-    name: Literal["digits", "cifar10", "cifar100", "images", "npz"] = "digits"
+    name: str = "digits"
     folder: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Seed = 0
     image_size: Count | None = None
     resize: Count | None = None
+    stored_size: Count | None = None
+    train_images: Count | None = None
+    workers: Annotated[int, Field(ge=0)] = 0
+    version: Annotated[str, Field(min_length=1)] | int | None = None
+
     mean: Annotated[tuple[float, ...], Field(min_length=1)] | None = None
     std: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
     scale: Positive | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in READERS and ":" not in name:
+            raise ValueError(f"must be one of {', '.join(READERS)} or module:function{nearest(name, list(READERS))}")
+        return name
 
     @model_validator(mode="after")
     def _normalises(self) -> Self:
@@ -58,13 +74,28 @@ class DataConfig(StudyTable):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.name != "images":
-            self.refuse(("image_size", "resize"), f"with name = {self.name!r}, whose images have a size")
-        elif self.image_size is None:
+        if self.name not in ("images", "parquet"):
+            self.refuse(("resize", "stored_size"), f"with name = {self.name!r}, whose images have a size")
+        if self.name in ("digits", "cifar10", "cifar100", "idx"):
+            self.refuse(("image_size",), f"with name = {self.name!r}, whose images have a size")
+        if self.name == "images" and self.image_size is None:
             raise ValueError("image_size is missing: it gives the side of the central crop in pixels")
-        elif self.resize is not None and self.resize < self.image_size:
-            raise ValueError(f"resize must be at least image_size, {self.image_size}; found {self.resize}")
+        if self.image_size is None:
+            self.refuse(("resize", "stored_size"), "without image_size, the side of the central crop in pixels")
+        if ":" in self.name:
+            self.refuse(("folder",), f"with name = {self.name!r}, which finds its files itself")
+        else:
+            self.refuse(("workers", "version"), f"with name = {self.name!r}; they are for module:function")
+        self._check_order()
         return self
+
+    def _check_order(self) -> None:
+        """Refuse a larger side than the one that is cropped."""
+        sides = [(key, getattr(self, key)) for key in ("image_size", "stored_size", "resize")]
+        given = [(key, side) for key, side in sides if side is not None]
+        for (key, side), (larger, found) in itertools.pairwise(given):
+            if found < side:
+                raise ValueError(f"{larger} must be at least {key}, {side}; found {found}")
 
 
 class RecipeConfig(StudyTable):
@@ -85,7 +116,7 @@ class RecipeConfig(StudyTable):
     decay: Part = 0.1
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    augment: Literal["none", "crop_flip"] = "none"
+    augment: Literal["none", "crop_flip", "resized_crop_flip"] = "none"
     precision: Literal["float32", "bf16", "fp16"] = "float32"
 
     @model_validator(mode="after")

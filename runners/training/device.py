@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import platform
 import socket
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from distributed import get_worker
 from torch import Tensor, nn
 
-from prunestats.runners.data.datasets import Data, ImageSplit
+from prunestats.runners.data.datasets import Data
 
 
 @cache
@@ -97,20 +96,7 @@ def move_network(network: nn.Module, where: torch.device, layout: torch.memory_f
 
 def place_data(data: Data, layout: torch.memory_format | None = None) -> Data:
     """The data on the device of this process, in a memory format, by default the one that is fastest there."""
-    layout = layout or _fastest_layout()
-    return replace(
-        data,
-        train=_place_split(data.train, layout),
-        validation=_place_split(data.validation, layout),
-        test=_place_split(data.test, layout),
-    )
-
-
-def _place_split(split: ImageSplit, layout: torch.memory_format) -> ImageSplit:
-    moved = split.to(device())
-    if moved.rows is not None:
-        return moved
-    return replace(moved, pixels=moved.pixels.contiguous(memory_format=layout))
+    return data.to(device(), layout or _fastest_layout())
 
 
 def _fastest_layout() -> torch.memory_format:

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import ImageSplit
-from prunestats.runners.training.augmentation import crop_and_flip
+from prunestats.runners.data.loader_split import LoaderSplit
+from prunestats.runners.training.batches import training_batches
 from prunestats.runners.training.checkpoint import TrainingCheckpoint, TrainingState
 from prunestats.runners.training.distillation import Teacher
 from prunestats.runners.training.recipe import Recipe, make_optimiser, make_schedule
@@ -29,7 +30,7 @@ class DivergedError(Exception):
 
 def train(
     network: nn.Module,
-    train_split: ImageSplit,
+    train_split: ImageSplit | LoaderSplit,
     validation: ImageSplit,
     recipe: Recipe,
     *,
@@ -44,8 +45,10 @@ def train(
     ----------
     network : torch.nn.Module
         On the device of the splits.
-    train_split, validation : ImageSplit
-        Images to train on, and images on which every epoch is evaluated.
+    train_split : ImageSplit or LoaderSplit
+        Images to train on.
+    validation : ImageSplit
+        Images on which every epoch is evaluated.
     recipe : Recipe
     rng : numpy.random.Generator
         Source of the order of batches and of augmentation.
@@ -74,17 +77,14 @@ def train(
     n = len(train_split)
     optimiser = make_optimiser(network, recipe)
     schedule = make_schedule(optimiser, recipe, math.ceil(n / recipe.batch_size))
-    device = train_split.labels.device
+    device = train_split.device
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16" and device.type == "cuda")
     state = TrainingState(network, optimiser, schedule, scaler, rng)
     last, train_loss = checkpoint.restore(state)
     for epoch in range(last + 1, recipe.epochs + 1):
         network.train()
         total = 0.0
-        for members in shuffled(n, recipe.batch_size, rng):
-            images, labels = train_split.batch(members)
-            if recipe.augment == "crop_flip":
-                images = crop_and_flip(images, rng)
+        for images, labels in training_batches(train_split, recipe.batch_size, recipe.augment, rng):
             with _autocast(device, recipe.precision):
                 logits = network(images)
             cross_entropy, loss = _losses(logits.float(), labels, images, recipe, teacher)
@@ -95,16 +95,11 @@ def train(
             scaler.step(optimiser)
             scaler.update()
             schedule.step()
-            total += (value if cross_entropy is loss else cross_entropy.item()) * len(members)
+            total += (value if cross_entropy is loss else cross_entropy.item()) * len(labels)
         train_loss = total / n
         on_epoch(EpochMetric(epoch, train_loss, *evaluate(network, validation)))
         checkpoint.after_epoch(state, epoch, train_loss)
     return train_loss
-
-
-def shuffled(n: int, batch_size: int, rng: np.random.Generator) -> list[Tensor]:
-    """Batches of the indices 0 to n - 1 in random order."""
-    return list(torch.from_numpy(rng.permutation(n)).split(batch_size))
 
 
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:

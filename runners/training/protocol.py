@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from prunestats.outcome import EpochMetric
-from prunestats.runners.data.datasets import Data, ImageSplit
-from prunestats.runners.pruning.criteria import Batches
+from prunestats.runners.data.datasets import Data
 from prunestats.runners.pruning.filter_choice import importance, most_important
 from prunestats.runners.pruning.shrinking import keep_filters
 from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.training.batch_norm import recalibrate
+from prunestats.runners.training.batches import random_batches
 from prunestats.runners.training.checkpoint import TrainingCheckpoint
 from prunestats.runners.training.device import memory_layout, place_network
 from prunestats.runners.training.distillation import Teacher
-from prunestats.runners.training.loop import shuffled, train
+from prunestats.runners.training.loop import train
 from prunestats.runners.training.recipe import Recipe
 from prunestats.runners.training.seeds import torch_seed
 
@@ -172,8 +172,3 @@ def _targets(trace: Trace, widths: Sequence[int], steps: int) -> Iterator[NDArra
     start, end = trace.cost.sizes, np.asarray(widths, dtype=np.int64)
     for step in range(1, steps + 1):
         yield start - (start - end) * step // steps
-
-
-def random_batches(split: ImageSplit, batch_size: int, count: int, rng: np.random.Generator) -> Batches:
-    """Random batches of a split without replacement: `count`, or all if there are fewer."""
-    return [split.batch(members) for members in shuffled(len(split), batch_size, rng)[:count]]

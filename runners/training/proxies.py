@@ -9,8 +9,8 @@ from torch import nn
 
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.training.batch_norm import recalibrate
+from prunestats.runners.training.batches import random_batches
 from prunestats.runners.training.loop import DivergedError, evaluate
-from prunestats.runners.training.protocol import random_batches
 
 # As many as the criterion "taylor" uses by default; a mean over more batches is steadier and takes longer.
 _BATCHES = 8

@@ -36,8 +36,8 @@ class Recipe:
         Epochs in which the learning rate rises linearly to its maximum.
     label_smoothing : float
         Probability that is spread uniformly over all classes.
-    augment : {"none", "crop_flip"}
-        Random crops with 4 pixels of padding, and horizontal flips.
+    augment : {"none", "crop_flip", "resized_crop_flip"}
+        Random crops with 4 pixels of padding, or random resized crops, and horizontal flips.
     precision : {"float32", "bf16", "fp16"}
         Precision of the forward pass in training on a GPU. Training on a CPU and all evaluation use float32.
 

@@ -120,6 +120,35 @@ def test_the_digest_depends_on_the_content_and_not_on_the_folder(tmp_path):
     assert load_data("cifar10", str(tmp_path / "a")).digest == load_data("cifar10", str(tmp_path / "b")).digest
 
 
+def test_a_part_of_the_training_images_is_stratified_and_changes_nothing_else(tmp_path):
+    whole, part = (load_data("npz", mine(tmp_path), train_images=count) for count in (None, 14))
+    assert torch.equal(whole.validation.labels, part.validation.labels)
+    assert len(part.train) == 14
+    assert sorted(torch.bincount(part.train.labels).tolist()) == [3, 3, 4, 4]
+    assert len({load_data("npz", mine(tmp_path), train_images=count).digest for count in (None, 14, 15)}) == 3
+    assert load_data("npz", mine(tmp_path), train_images=14, split_seed=1).digest != part.digest
+    assert abs(float(part.train.images.mean())) < 1e-5
+    with pytest.raises(InputError, match=r"train_images must be at most the 32 images that are left .*; found 33"):
+        load_data("npz", mine(tmp_path), train_images=33)
+    with pytest.raises(InputError, match=r"at least the number of classes in training, 4; found 3"):
+        load_data("npz", mine(tmp_path), train_images=3)
+
+
+@pytest.mark.parametrize("bits", [False, True])
+def test_images_that_are_stored_larger_are_cropped_at_the_centre(tmp_path, bits):
+    images = np.random.default_rng(0).integers(0, 256, (40, 2, 7, 7), dtype=np.uint8)
+    images = images if bits else images / 255
+    path = mine(tmp_path, train_images=images, test_images=images[:8])
+    stored, cropped = load_data("npz", path), load_data("npz", path, image_size=4)
+    assert torch.equal(cropped.test.images, stored.test.images[..., 1:5, 1:5])
+    assert torch.equal(cropped.train.batch(slice(0, 3), whole=True)[0], stored.train.images[:3])
+    assert cropped.example_input.shape == (1, 2, 4, 4)
+    assert stored.digest != cropped.digest
+    assert load_data("npz", path, image_size=7).digest == stored.digest
+    with pytest.raises(InputError, match="image_size must be at most the side of the images, 7 pixels; found 8"):
+        load_data("npz", path, image_size=8)
+
+
 def missing_folder(tmp_path):
     return "cifar10", str(tmp_path / "nowhere")
 

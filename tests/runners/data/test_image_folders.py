@@ -12,8 +12,7 @@ from PIL import Image
 
 from prunestats.errors import InputError
 from prunestats.runners import load_data
-from prunestats.runners.data import datasets
-from prunestats.runners.data import image_folders as images_module
+from prunestats.runners.data import datasets, decoded_images
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +78,7 @@ def test_images_are_decoded_once_and_mapped(folder, monkeypatch):
     def refuse(*ignored):
         pytest.fail("decoded again")
 
-    monkeypatch.setattr(images_module, "_square", refuse)
+    monkeypatch.setattr(decoded_images, "pixels", refuse)
     again = load(folder)
     assert first.digest == again.digest
     assert torch.equal(first.train.pixels, again.train.pixels)

@@ -24,6 +24,27 @@ def test_a_name_a_file_and_folders_are_recognised(here):
     assert data_table("cifar10") == {"name": "cifar10", "folder": "data/cifar-10-batches-py"}
 
 
+def test_idx_parquet_and_functions_are_recognised(here):
+    image, parquet, arrow = (pytest.importorskip(name) for name in ("PIL.Image", "pyarrow.parquet", "pyarrow"))
+    (here / "mnist").mkdir()
+    (here / "mnist/train-images-idx3-ubyte.gz").touch()
+    assert data_table("mnist") == {"name": "idx", "folder": "mnist"}
+    one = "mnist/train-images-idx3-ubyte.gz"
+    assert data_table(one) == {"name": "idx", "folder": one}
+    assert data_table("task:datasets") == {"name": "task:datasets"}
+    for folder, sizes, table in (("same", [(8, 9)] * 2, {}), ("several", [(90, 80), (70, 99)], {"image_size": 64})):
+        (here / folder / "data").mkdir(parents=True)
+        images = []
+        for size in sizes:
+            image.new("RGB", size).save(here / "one.png")
+            images.append((here / "one.png").read_bytes())
+        for split in ("train", "test"):
+            columns = arrow.table({"image": images, "label": [0, 1]})
+            parquet.write_table(columns, here / folder / "data" / f"{split}-00000-of-00001.parquet")
+        assert data_table(folder) == {"name": "parquet", "folder": folder, **table}
+    assert data_table("same", 6)["image_size"] == 6
+
+
 @pytest.mark.parametrize(("size", "side"), [((30, 40), 30), ((640, 480), 64)])
 def test_a_folder_of_images_has_their_shorter_side_up_to_a_limit(here, size, side):
     image = pytest.importorskip("PIL.Image")
@@ -40,7 +61,7 @@ def test_a_folder_of_images_has_their_shorter_side_up_to_a_limit(here, size, sid
         ("absent.npz", "found 'absent.npz', nothing there"),
         ("net.py", "found 'net.py', a file of another kind"),
         ("cifar100", "expected its files in one of cifar100, cifar-100-binary, .*: give their folder"),
-        (".", "expected CIFAR's files, or train/CLASS"),
+        (".", r"expected CIFAR's files, IDX files, train\*\.parquet .*; found none of them in '\.'"),
     ],
 )
 def test_anything_else_is_refused_in_one_line(here, given, complaint):

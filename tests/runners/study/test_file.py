@@ -47,7 +47,42 @@ def test_the_fingerprint_depends_on_the_content_and_not_on_the_layout():
         ('criterion = "l1"', 'criterion = "l7"', r"protocol\.criterion: .*found 'l7'"),
         ('name = "demo" ', "", r"name is missing"),
         ("seed = 2304", "seed = = 3", r"not valid TOML"),
-        ('name = "digits" ', 'name = "mnist" ', r"data\.name"),
+        ('name = "digits" ', 'name = "mnist" ', r"data\.name: must be one of digits, .*, parquet or module:function"),
+        ('name = "digits" ', 'name = "parket" ', r"data\.name: .* \(did you mean 'parquet'\?\); found 'parket'"),
+        (
+            'name = "digits" ',
+            'name = "digits"\nimage_size = 8 ',
+            r"data: image_size = 8 makes no sense with name = 'digits'",
+        ),
+        ('name = "digits" ', 'name = "npz"\nresize = 8 ', r"data: resize = 8 makes no sense with name = 'npz'"),
+        (
+            'name = "digits" ',
+            'name = "parquet"\nstored_size = 8 ',
+            r"data: stored_size = 8 makes no sense without image_size",
+        ),
+        (
+            'name = "digits" ',
+            'name = "images"\nimage_size = 8\nstored_size = 7 ',
+            r"data: stored_size must be at least image_size, 8; found 7",
+        ),
+        (
+            'name = "digits" ',
+            'name = "images"\nimage_size = 8\nstored_size = 9\nresize = 8 ',
+            r"data: resize must be at least stored_size, 9; found 8",
+        ),
+        (
+            'name = "digits" ',
+            'name = "task:sets"\nfolder = "x" ',
+            r"data: folder = 'x' makes no sense with name = 'task:",
+        ),
+        (
+            'name = "digits" ',
+            'name = "digits"\nworkers = 2 ',
+            r"data: workers = 2 makes no sense .* are for module:function",
+        ),
+        ('name = "digits" ', 'name = "digits"\nversion = 2 ', r"data: version = 2 makes no sense"),
+        ('name = "digits" ', 'name = "digits"\ntrain_images = 0 ', r"data\.train_images: .*found 0"),
+        ('# augment = "none" ', 'augment = "crop" ', r"originals\.0\.augment: .*'resized_crop_flip'; found 'crop'"),
     ],
 )
 def test_a_wrong_key_is_named_in_one_line(old, new, complaint):
@@ -132,6 +167,21 @@ def test_a_later_key_is_omitted_at_its_default():
     assert measured.protocol.parameters == {**study.protocol.parameters, "latency": True}
     assert measured.fingerprint != study.fingerprint
     assert Study.model_validate_json(measured.model_dump_json()) == measured
+
+
+def with_data(*lines):
+    """The demo's study on data of a function."""
+    start, end = DEMO.index("[data]"), DEMO.index("# Originals")
+    return parse_study("\n".join([DEMO[:start], "[data]", 'name = "task:sets"', *lines, DEMO[end:]]))
+
+
+def test_how_many_processes_read_images_is_no_part_of_a_study():
+    plain = with_data()
+    assert with_data("workers = 3").fingerprint == plain.fingerprint
+    assert len({with_data(line).fingerprint for line in ("", "version = 2", 'version = "2"', "train_images = 9")}) == 4
+    for key in ("workers", "version", "train_images", "stored_size"):
+        assert key not in plain.data.model_dump()
+    assert Study.model_validate_json(plain.model_dump_json()) == plain
 
 
 def test_constraints_of_a_study_bound_every_population_and_change_no_other():
