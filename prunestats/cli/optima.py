@@ -183,8 +183,8 @@ def winners(
     print_sentence(
         f"{study_words(loaded, 'have a row each')}: subnetwork of {metric.extreme} mean {metric.label} on the "
         "validation split (for selection), with that mean (seen), its mean on the test split (for reporting; it "
-        "selects nothing), and the mean expected of new training seeds, which is corrected for the winner's curse, with its "
-        f"{share(level)} confidence interval.",
+        "selects nothing), and the mean expected of new training seeds, which is corrected for the winner's curse, "
+        f"with its {share(level)} confidence interval.",
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
-from click.core import ParameterSource
 
 from prunestats.cli.terminal import complain
 from prunestats.errors import InputError
@@ -15,6 +13,10 @@ from prunestats.metric import ERROR, Metric, metric_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class DefaultResponse(str):
+    """The error, where no metric was named: it stands for the metric of a study that has its own."""
 
 
 def _response(name: str | None) -> str | None:
@@ -26,22 +28,37 @@ def _response(name: str | None) -> str | None:
     return name
 
 
+def _response_or_error(context: typer.Context, parameter: typer.CallbackParam, name: str | None) -> str:
+    source = context.get_parameter_source(parameter.name or "")
+    if name is None or (source is not None and source.name == "DEFAULT"):
+        return DefaultResponse("error")
+    return _response(name) or name
+
+
 RESPONSES = ("error", "log_cross_entropy")
 """Metrics of a study of classification."""
 
 _RESPONSE: dict[str, Any] = {
-    "callback": _response,
     "metavar": "METRIC",
     "help": (
         "Metric to analyse: `error` or `log_cross_entropy`, the natural logarithm of cross-entropy; in a study with a "
         "metric of its own that one, or another that its training returned."
     ),
 }
-Response = Annotated[str, typer.Option("--response", show_default="the study's metric: error, or its own", **_RESPONSE)]
+Response = Annotated[
+    str,
+    typer.Option(
+        "--response",
+        callback=_response_or_error,
+        show_default="the study's own metric; else error",
+        **_RESPONSE,
+    ),
+]
 RecordedResponse = Annotated[
     str | None,
     typer.Option(
         "--response",
+        callback=_response,
         show_default="the study's own metric; else log_cross_entropy, or error where it is not recorded",
         **_RESPONSE,
     ),
@@ -56,13 +73,13 @@ def recorded_response(frame: pd.DataFrame, response: str | None, split: str) -> 
     frame : pandas.DataFrame
         Runs of one study.
     response : str or None
-        Given on the command line; None, or an "error" that is only the default, stands for the study's own metric.
+        Given on the command line; None and a `DefaultResponse` stand for the study's own metric, where it has one.
     split : str
         The split of the runs, for messages.
     """
     metric = metric_of(frame)
     if metric != ERROR:
-        return _own_response(frame, metric, None if response == ERROR.name and _is_default() else response, split)
+        return _own_response(frame, metric, None if isinstance(response, DefaultResponse) else response, split)
     _refuse_unknown(response, RESPONSES)
     missing = {name: int(frame[name].isna().sum()) for name in RESPONSES}
     if missing["log_cross_entropy"] and response == "log_cross_entropy":
@@ -112,10 +129,4 @@ def _own_metrics(frame: pd.DataFrame, metric: Metric) -> list[str]:
 def _refuse_unknown(name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
         listed = f"one of {', '.join(known)}" if len(known) > 1 else f"{known[0]}, the study's only metric,"
-        raise InputError(f"expected {listed} for --response; found {name!r}: choose one of the study's metrics")
-
-
-def _is_default() -> bool:
-    """Return whether --response was left out on the command line."""
-    context = click.get_current_context(silent=True)
-    return context is not None and context.get_parameter_source("response") is ParameterSource.DEFAULT
+        raise InputError(f"expected {listed} for --response; found {name!r}: choose one that the runs have")
