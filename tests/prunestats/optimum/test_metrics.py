@@ -114,8 +114,9 @@ def test_reasons_on_another_unit_speak_of_no_error_and_print_no_percent_behind_a
     for sentence in found.reasons:
         assert "error" not in sentence
         # shares of variance, of spline draws and of ratios, and confidence levels, remain percentages
-        others = r"% (of the (variance|spline draws|ratios)|confidence|may for|with it|among|that count|: more)"
-        assert "%" not in re.sub(rf"{others}|basins? .*|peaks? .*|middle 80 %|at most \d+ %", "", sentence), sentence
+        after = r"% (of the (variance|spline draws|ratios)|confidence|may for|with it|among|that count)"
+        before = r"(?:middle|at most|in one is|ratio needs) \d+ %"
+        assert "%" not in re.sub(rf"{after}|{before}|\(\d+ %\)", "", sentence), sentence
     assert found.to_dict()["metric"]["name"] == "perplexity"
 
 
