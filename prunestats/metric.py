@@ -72,6 +72,11 @@ class Metric:
         return "lowest" if self.sign > 0 else "highest"
 
     @property
+    def extreme(self) -> str:
+        """The end of the range at which the best values lie, as a superlative."""
+        return "least" if self.sign > 0 else "greatest"
+
+    @property
     def printed_unit(self) -> str:
         """Unit of printed values: "%" for fractions."""
         return "%" if self.is_fraction else plain(self.unit)
@@ -145,6 +150,17 @@ _BUILT_IN = {
     "cross_entropy": Metric("cross_entropy", unit="nats", low=0.0),
     "loss": Metric("loss", unit="nats", low=0.0),
 }
+
+
+def is_own(metric: Metric) -> bool:
+    """Whether it is another metric than those that every classification study has.
+
+    Examples
+    --------
+    >>> is_own(ERROR), is_own(Metric("perplexity"))
+    (False, True)
+    """
+    return _BUILT_IN.get(metric.name) != metric
 
 
 def as_metric(fields: Mapping[str, Any] | Metric | None) -> Metric:

@@ -21,14 +21,16 @@ def study_metrics(populations: pd.DataFrame) -> list[Metric]:
     return list(dict.fromkeys(fields))
 
 
-def add_own_metrics(runs: pd.DataFrame, split: str) -> list[str]:
-    """Add a column for each metric that a training of the user's own returned on a split; return their names."""
-    if "metrics" not in runs.columns:
-        return []
-    texts = runs["metrics"]
+def add_own_metrics(runs: pd.DataFrame, metrics: Sequence[Metric], split: str) -> list[str]:
+    """Add a column for each metric that a training of the user's own returned on a split; return their names.
+
+    The studies' metrics have a column in any case, without values where no run has the split.
+    """
+    texts = runs["metrics"] if "metrics" in runs.columns else [None] * len(runs)
     rows = [json.loads(text).get(split, {}) if isinstance(text, str) else {} for text in texts]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    for name in names:
+    own = [metric.name for metric in metrics if metric != ERROR]
+    for name in dict.fromkeys([*names, *own]):
         runs[name] = np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
     return names
 

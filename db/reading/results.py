@@ -154,7 +154,8 @@ def load_results(
         )
         found = join_runs(selected, runs())
     _derive(found, "val" if split == "validation" else "test")
-    metrics, others = study_metrics(populations), add_own_metrics(found.runs.frame, split)
+    metrics = study_metrics(populations)
+    others = add_own_metrics(found.runs.frame, metrics, split)
     chosen = columns_with_metrics(chosen, metrics, others, known=COLUMNS)
     with ThreadPoolExecutor() as pool:
         frame = pd.DataFrame(dict(zip(chosen, pool.map(partial(_column, found), chosen), strict=True)), copy=False)

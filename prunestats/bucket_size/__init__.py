@@ -1,4 +1,4 @@
-"""Bucket sizes compared as predictors of error, by cross-validation."""
+"""Bucket sizes compared as predictors of error or of a study's own metric, by cross-validation."""
 
 from prunestats.bucket_size.comparison import compare_buckets
 from prunestats.bucket_size.scores import BucketComparison

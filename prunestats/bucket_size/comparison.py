@@ -14,6 +14,7 @@ from prunestats.bucket_size.predictors import Predictor, predictors
 from prunestats.bucket_size.scores import BucketComparison, Score
 from prunestats.bucket_size.sentences import comparison_reasons
 from prunestats.errors import InputError
+from prunestats.metric import metric_of
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import check_level
 from prunestats.optimum.beyond_costs import beyond_costs
@@ -34,7 +35,7 @@ def compare_buckets(
     frame: pd.DataFrame,
     *,
     sizes: Sequence[int] = SIZES,
-    response: str = "error",
+    response: str | None = None,
     folds: int = 10,
     repeats: int = 10,
     level: float = 0.95,
@@ -48,8 +49,8 @@ def compare_buckets(
         Results of one regime, data set and protocol, one row a run.
     sizes : sequence of int
         Parameters per bucket; sizes other than 1 need the column layer_params.
-    response : str
-        The numeric column to predict.
+    response : str, optional
+        The numeric column to predict; by default the metric that the frame is marked with, else error.
     folds, repeats : int
         Of the repeated cross-validation; 2 to 20 folds.
     level : float
@@ -75,7 +76,8 @@ def compare_buckets(
     fitted to all subnetworks but one fold. Folds are assigned by subnetwork, stratified by original, and the seeds of a
     subnetwork are averaged before, so none is in training and test fold at once. Differences are paired by fold; their
     intervals are Nadeau and Bengio's, without a correction for selecting the best of several: see
-    docs/methods/buckets.md.
+    docs/methods/buckets.md. Squared errors of prediction, and so all results, are the same for a metric and its
+    negative.
 
     References
     ----------
@@ -93,12 +95,13 @@ def compare_buckets(
     """
     check_level(level)
     _check_request(sizes, folds, repeats)
-    means = unit_means(frame, response)
-    data = ratio_points(means, sizes[0], response)
+    metric = metric_of(frame, response)
+    means = unit_means(frame, metric.name)
+    data = ratio_points(means, sizes[0], metric.name)
     if len(means) < _LEAST_SUBNETWORKS or np.ptp(data.y) == 0:
         raise InputError(
-            f"a comparison needs {_LEAST_SUBNETWORKS} subnetworks or more whose {response} differs; found {len(means)} "
-            f"with {np.unique(data.y).size} values: run more of the study"
+            f"a comparison needs {_LEAST_SUBNETWORKS} subnetworks or more whose {metric.name} differs; found "
+            f"{len(means)} with {np.unique(data.y).size} values: run more of the study"
         )
     candidates = predictors(means, sizes)
     bases = [orthonormal(data.design(*candidate.columns.T)) for candidate in candidates]
@@ -117,10 +120,10 @@ def compare_buckets(
         n_subnetworks=len(means),
         n_runs=int(means["n_runs"].sum()),
         n_originals=int(_strata(means).max()) + 1,
-        response=response,
+        response=metric.name,
         level=float(level),
     )
-    return replace(found, reasons=comparison_reasons(found))
+    return replace(found, reasons=comparison_reasons(found, metric))
 
 
 def _check_request(sizes: Sequence[int], folds: int, repeats: int) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from prunestats.bucket_size.predictors import ALL_WIDTHS_AND_COSTS
 from prunestats.bucket_size.scores import BucketComparison, Score
+from prunestats.metric import Metric
 from prunestats.numeric.intervals import Interval
-from prunestats.wording import p_words, response_name
+from prunestats.wording import p_words
 
 # a round number: beyond it ratio and parameters share over 90 % of their variance. It only decides on a wording
 _COLLINEAR = 0.95
 
 
-def comparison_reasons(found: BucketComparison) -> tuple[str, ...]:
+def comparison_reasons(found: BucketComparison, metric: Metric) -> tuple[str, ...]:
     """The best predictor, the best bucket size, and the gain of each ratio over parameters and FLOPs."""
     ratios = [score for score in found.scores if score.bucket is not None]
     return (
-        _best_predictor(found),
+        _best_predictor(found, metric.label),
         *_bucket_sizes(found, ratios),
         *(_over_parameters(score) for score in ratios),
         *(_beyond(score) for score in ratios),
@@ -23,8 +24,8 @@ def comparison_reasons(found: BucketComparison) -> tuple[str, ...]:
     )
 
 
-def _best_predictor(found: BucketComparison) -> str:
-    best, name = max(found.scores, key=lambda score: score.r2), response_name(found.response)
+def _best_predictor(found: BucketComparison, name: str) -> str:
+    best = max(found.scores, key=lambda score: score.r2)
     how = f"{found.folds}-fold cross-validation over {found.n_subnetworks} subnetworks, {found.repeats} times"
     if best.terms == 0:
         return f"No predictor of the {name} of unseen subnetworks is better than the average ({how})."

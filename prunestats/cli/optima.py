@@ -31,7 +31,8 @@ from prunestats.cli.response import RecordedResponse, Response
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.second_seed import second_seed_notes
 from prunestats.cli.terminal import print_rows, print_table
-from prunestats.wording import fixed, p_value, response_name, share
+from prunestats.metric import metric_of
+from prunestats.wording import fixed, p_value, share
 
 if TYPE_CHECKING:
     from prunestats.bucket_size.scores import BucketComparison
@@ -72,7 +73,7 @@ def optimum(
     }
     columns = ("verdict", "ratio", "low", "high", "n_subnetworks", "ratio_min", "ratio_max", "r2", "r2_widths")
     rows = [(fraction, *(finite_or_none(getattr(one, name)) for name in columns)) for fraction, one in found.items()]
-    what = f"verdict on an optimal ratio for {response_name(loaded.response)}"
+    what = f"verdict on an optimal ratio for {metric_of(loaded.frame, loaded.response).label}"
     content = f"{what}{_in_spaces(loaded)}, and the optimum with its {share(level)} confidence set"
     print_heading(loaded, "are fixed effects", content, form)
     print_rows(("regime", *columns), rows, form)
@@ -126,7 +127,7 @@ def buckets(
     }
     tables = [one.frame.assign(regime=fraction) for fraction, one in found.items()]
     table = pd.concat(tables, ignore_index=True)
-    name = response_name(loaded.response)
+    name = metric_of(loaded.frame, loaded.response).label
     what = f"share of the variance of {name} that each predictor explains in cross-validation (r2)"
     gain = f"its gain over the parameter count with its {share(level)} confidence interval"
     print_heading(loaded, "are fixed effects", f"{what}{_in_spaces(loaded)}, and {gain}", form)
@@ -155,7 +156,7 @@ def winners(
     seed: Seed = 0,
     form: Form = "table",
 ) -> None:
-    """Print the subnetworks selected by validation, test error corrected for the winner's curse."""
+    """Print the subnetworks selected by validation, test metric corrected for the winner's curse."""
     import numpy as np
 
     from prunestats.noise.choice import LEAST, counted_notes
@@ -163,6 +164,7 @@ def winners(
 
     options, choice = {"response": response, "level": level, "seed": seed}, RunChoice(dataset, original, protocol)
     loaded = load_runs(db, study, regime, space, "validation", options, choice, one=["protocol"])
+    response = loaded.response
     tested = load_runs(db, study, regime, space, "test", {"response": response}, choice, one=["protocol"])
     group = ["regime", "space", "original"]
     tests = dict(list(tested.frame.groupby(group, sort=False)))
@@ -177,12 +179,12 @@ def winners(
     ]
     # with fewer subnetworks a second seed does not fill the columns either, as a note says
     correctable = any(one.n_subnetworks >= LEAST for one in found.values())
-    name = response_name(response)
+    metric = metric_of(loaded.frame, response)
     print_sentence(
-        f"{study_words(loaded, 'have a row each')}: subnetwork of least mean {name} on the validation split "
-        "(for selection), with that mean (seen), its mean on the test split (for reporting; it selects nothing), and "
-        "the mean expected of new training seeds, which is corrected for the winner's curse, with its "
-        f"{share(level)} confidence interval.",
+        f"{study_words(loaded, 'have a row each')}: subnetwork of {metric.extreme} mean {metric.label} on the "
+        "validation split (for selection), with that mean (seen), its mean on the test split (for reporting; it "
+        "selects nothing), and the mean expected of new training seeds, which is corrected for the winner's curse, "
+        f"with its {share(level)} confidence interval.",
         form,
     )
     print_rows((*group, *columns, "expected", "low", "high"), rows, form)

@@ -28,7 +28,8 @@ from prunestats.cli.response import RecordedResponse
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_rows
 from prunestats.errors import InputError
-from prunestats.wording import response_name, share
+from prunestats.metric import metric_of
+from prunestats.wording import share
 
 if TYPE_CHECKING:
     from prunestats.conjectures.transfer_result import PredictedOptimum, Transfer
@@ -92,7 +93,8 @@ def transfer(
     )
     regimes = list(dict.fromkeys(one.regime for one in found.optima))
     predicted = _predicted(found, new, regimes)
-    what = f"optimal ratio for {response_name(loaded.response)} of each network with its {share(level)} confidence set"
+    name = metric_of(loaded.frame, loaded.response).label
+    what = f"optimal ratio for {name} of each network with its {share(level)} confidence set"
     content = f"{what}, and whether it is associated with the ratio of the original"
     print_heading(loaded, "give one optimum per network", content, form)
     print_rows(_COLUMNS, [*_optima(found), *_rows(predicted)], form)

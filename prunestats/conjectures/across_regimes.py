@@ -79,7 +79,7 @@ def optimum_across_regimes(
     frame: pd.DataFrame,
     *,
     bucket: int = 1,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> RegimeTrend:

@@ -14,7 +14,7 @@ from prunestats.results.pooling import refuse_mixed_runs
 
 
 def optima_of_regimes(
-    frame: pd.DataFrame, *, bucket: int, response: str, level: float, rng: np.random.Generator | None
+    frame: pd.DataFrame, *, bucket: int, response: str | None, level: float, rng: np.random.Generator | None
 ) -> dict[float | None, Optimum]:
     """Estimate the optimum of each regime separately, the largest FLOPs fraction first.
 

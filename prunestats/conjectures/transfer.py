@@ -29,7 +29,7 @@ def transfer_optimum(
     frame: pd.DataFrame,
     *,
     bucket: int = 1,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> Transfer:
@@ -110,7 +110,7 @@ def predict_optimum(
     *,
     regime: float | None = None,
     bucket: int = 1,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> PredictedOptimum:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from prunestats.conjectures.log_optima import log_optimum
 from prunestats.errors import InputError, ResultsError
+from prunestats.metric import lower_is_better, metric_of
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
@@ -77,7 +78,7 @@ def winners_near_optimum(
     margin: float = 1.25,
     share: float = 0.1,
     bucket: int = 1,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator,
 ) -> WinnersNear:
@@ -88,10 +89,10 @@ def winners_near_optimum(
     frame : pandas.DataFrame
         Results of one regime and protocol, one row a run.
     margin : float
-        Equivalence margin, a factor above 1. Set it to a factor whose loss in error is negligible for you; 1.25 is the
-        convention of bioequivalence.
+        Equivalence margin, a factor above 1. Set it to a factor whose cost in error, or in the study's metric, is
+        negligible for you; 1.25 is the convention of bioequivalence.
     share : float
-        The share of an original's subnetworks, in (0, 1), that are its winners: those with the lowest response.
+        The share of an original's subnetworks, in (0, 1), that are its winners: those with the best response.
     bucket, response
         As of `find_optimum`.
     level : float
@@ -112,7 +113,7 @@ def winners_near_optimum(
 
     Notes
     -----
-    Estimand: E(log ratio | response in the lowest `share` of its original) less the log optimum. Winners and optimum of
+    Estimand: E(log ratio | response in the best `share` of its original) less the log optimum. Winners and optimum of
     the same subnetworks agree by construction, as the same noise selects both; therefore sample splitting: subnetworks
     are split at random within originals, one half gives the optimum and the other the winners. Equivalence is claimed
     where both one-sided tests reject a difference of the margin. The variance of the optimum is that of the side of its
@@ -143,17 +144,20 @@ def winners_near_optimum(
         raise InputError(f"margin must be a factor above 1; found {margin:g}: for a quarter more or less write 1.25")
     if not 0 < share < 1:
         raise InputError(f"share must lie between 0 and 1; found {share:g}: for the best tenth write share=0.1")
-    runs = distinct_runs(frame, response)
+    metric = metric_of(frame, response)
+    runs = distinct_runs(frame, metric.name)
     to_optimum, to_winners = rng.spawn(2)
     units = _split_halves(runs, rng)
     own = ["original", "subnetwork"]
-    first = runs.merge(units.loc[units["first"], own], on=own)
-    optimum = find_optimum(first, bucket=bucket, response=response, level=level, rng=to_optimum)
-    second = subnetwork_means(
-        runs.merge(units.loc[~units["first"], own], on=own).drop(columns="space", errors="ignore"), response
-    ).sample(frac=1, random_state=to_winners)
+    halves = [runs.merge(units.loc[chosen, own], on=own) for chosen in (units["first"], ~units["first"])]
+    for half in halves:
+        # pandas before version 3 drops them in a merge
+        half.attrs = dict(frame.attrs)
+    optimum = find_optimum(halves[0], bucket=bucket, response=metric.name, level=level, rng=to_optimum)
+    means = subnetwork_means(halves[1].drop(columns="space", errors="ignore"), metric.name)
+    second = lower_is_better(means, metric).sample(frac=1, random_state=to_winners)
     second["x"] = log_ratio(second, bucket)
-    parts = [_winners(group["x"], group[response], share) for _, group in second.groupby("original")]
+    parts = [_winners(group["x"], group[metric.name], share) for _, group in second.groupby("original")]
     return _compare_with_optimum(optimum, parts, second["x"].to_numpy(), margin=margin, share=share, level=level)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from prunestats.optimum.fits import Fits
+from prunestats.optimum.shape_words import ShapeWords
 from prunestats.wording import p_words
 
 MIN_FOR_QUADRATIC = 60
@@ -53,12 +54,14 @@ class ReportedEstimate:
         return self.pieces[-1][1]
 
 
-def select_estimate(fits: Fits) -> ReportedEstimate:
+def select_estimate(fits: Fits, words: ShapeWords) -> ReportedEstimate:
     """Select the reported estimate: the quadratic's where no diagnostic rejects it, else the spline's.
 
     Parameters
     ----------
     fits : Fits
+    words : ShapeWords
+        For the reason.
 
     Returns
     -------
@@ -74,18 +77,18 @@ def select_estimate(fits: Fits) -> ReportedEstimate:
     breakpoint. The coverage of the reported set is simulated in docs/methods/verdict-rules.md.
     """
     quadratic, spline = fits.quadratic, fits.spline
-    objection = _objection(fits)
+    objection = _objection(fits, words)
     if objection is not None:
-        reason = f"{objection}: the spline is reported, not the quadratic ({_describe_vertex(fits)})."
-        return _with_breakpoint(spline_estimate(fits, reason + describe_basins(fits)), fits, fits.aic_spline)
+        reason = f"{objection}: the spline is reported, not the quadratic ({_describe_vertex(fits, words)})."
+        return _with_breakpoint(spline_estimate(fits, reason + describe_basins(fits, words)), fits, fits.aic_spline)
     fieller = quadratic.fieller
     reason = (
         f"The quadratic is reported: its lack of fit is not significant (p {p_words(fits.lack_of_fit_p)}), its AIC is "
-        "the lowest of quadratic, spline and broken stick, and its minimum lies in the interval of the spline, "
+        f"the lowest of quadratic, spline and broken stick, and its {words.best} lies in the interval of the spline, "
         f"{spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]."
     )
     estimate = ReportedEstimate(quadratic.optimum_ratio, ((fieller.low, fieller.high),), "quadratic", reason)
-    return _with_breakpoint(_with_cubic(estimate, fits), fits, fits.aic_quadratic)
+    return _with_breakpoint(_with_cubic(estimate, fits, words), fits, fits.aic_quadratic)
 
 
 def spline_estimate(fits: Fits, reason: str = "") -> ReportedEstimate:
@@ -102,14 +105,14 @@ def has_two_basins(fits: Fits) -> bool:
     return max(share for _, _, share in fits.spline.basins) < MIN_BASIN_SHARE
 
 
-def _with_cubic(estimate: ReportedEstimate, fits: Fits) -> ReportedEstimate:
+def _with_cubic(estimate: ReportedEstimate, fits: Fits, words: ShapeWords) -> ReportedEstimate:
     """Join the interval of the cubic's minimum, as an undetected asymmetry moves the minimum from the vertex."""
     cubic = fits.cubic
     if cubic is None or (estimate.low <= cubic.low and cubic.high <= estimate.high):
         return estimate
     reason = (
-        f"{estimate.reason} The lack-of-fit test may miss an asymmetric U, so the interval includes the ratios at "
-        f"which the slope of a cubic is not significantly different from zero, {cubic.low:.4g} to {cubic.high:.4g}."
+        f"{estimate.reason} The lack-of-fit test may miss an asymmetric {words.u}, so the interval includes the ratios "
+        f"at which the slope of a cubic is not significantly different from zero, {cubic.low:.4g} to {cubic.high:.4g}."
     )
     return replace(estimate, pieces=_merge((*estimate.pieces, (cubic.low, cubic.high))), reason=reason)
 
@@ -145,7 +148,7 @@ def _merge(pieces: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float]
     return tuple(merged)
 
 
-def _objection(fits: Fits) -> str | None:
+def _objection(fits: Fits, words: ShapeWords) -> str | None:
     """Return the first diagnostic that rejects the quadratic, None where none does."""
     quadratic, spline, stick = fits.quadratic, fits.spline, fits.corner
     if fits.n < MIN_FOR_QUADRATIC:
@@ -153,12 +156,14 @@ def _objection(fits: Fits) -> str | None:
     if fits.lack_of_fit_p < LACK_OF_FIT_LEVEL:
         return f"The quadratic does not fit (lack of fit p {p_words(fits.lack_of_fit_p)})"
     if len(spline.basins) > 1:
-        return "Spline draws have minima in two separate basins, which a quadratic cannot represent"
+        return (
+            f"Spline draws have {words.several_best} in two separate {words.basins}, which a quadratic cannot represent"
+        )
     interval = f"{spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
     if quadratic.fieller.kind != "bounded":
-        return f"Fieller's set of the quadratic is not bounded, while the spline has its minimum at {interval}"
+        return f"Fieller's set of the quadratic is not bounded, while the spline has its {words.best} at {interval}"
     if not spline.low <= quadratic.optimum_ratio <= spline.high:
-        return f"The quadratic has no minimum in the interval of the spline, {interval}"
+        return f"The quadratic has no {words.best} in the interval of the spline, {interval}"
     gain = fits.aic_quadratic - min(fits.aic_spline, np.inf if stick is None else stick.aic)
     if gain > 0:
         other = "the spline" if stick is None or fits.aic_spline <= stick.aic else "a broken stick"
@@ -166,16 +171,16 @@ def _objection(fits: Fits) -> str | None:
     return None
 
 
-def _describe_vertex(fits: Fits) -> str:
+def _describe_vertex(fits: Fits, words: ShapeWords) -> str:
     vertex, fieller = fits.quadratic.optimum_ratio, fits.quadratic.fieller
-    minimum = "no minimum" if np.isnan(vertex) else f"minimum at {vertex:.4g}"
+    minimum = f"no {words.best}" if np.isnan(vertex) else f"{words.best} at {vertex:.4g}"
     if fieller.kind == "bounded":
         return f"{minimum}, Fieller's set [{fieller.low:.4g}, {fieller.high:.4g}]"
     gap = "" if fieller.kind == "unbounded" else f" except {fieller.low:.4g} to {fieller.high:.4g}"
     return f"{minimum}, Fieller's set all ratios{gap}"
 
 
-def describe_basins(fits: Fits) -> str:
+def describe_basins(fits: Fits, words: ShapeWords) -> str:
     """Return a sentence that names two basins with their shares of the spline draws; empty where there is one."""
     if len(fits.spline.basins) == 1:
         return ""
@@ -183,4 +188,4 @@ def describe_basins(fits: Fits) -> str:
         f"between {low:.4g} and {high:.4g} ({100 * share:.0f} %)" for low, high, share in fits.spline.basins
     )
     consequence = "no single ratio is reported" if has_two_basins(fits) else "the confidence set covers both"
-    return f" Spline draws have their minimum {basins}: two separate basins, and {consequence}."
+    return f" Spline draws have their {words.best} {basins}: two separate {words.basins}, and {consequence}."

@@ -21,7 +21,8 @@ class LindMehlum:
     t_low, t_high : float
         t statistics of the slopes.
     p_low, p_high : float
-        One-sided p-values of a negative slope at the low end and of a positive one at the high end.
+        One-sided p-values of a negative slope at the low end and of a positive one at the high end; of the opposite
+        signs, an inverted U, where higher values of the response are better.
     p : float
         The larger of both; null hypothesis: the quadratic is monotone or an inverted U on the range.
     """

@@ -43,7 +43,8 @@ class Envelope(Result):
     x_center : float
         Mean log ratio.
     optimum_ratio : float
-        Ratio at the vertex; nan where the curvature is not positive.
+        Ratio at the vertex; nan where the curvature is not positive (where higher values of the response are better:
+        not negative).
     fieller : FiellerSet
         Confidence set of the vertex.
     level : float

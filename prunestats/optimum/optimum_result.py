@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric, is_own
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.plain_data import Result
 from prunestats.optimum.beyond_costs import Beyond
@@ -30,17 +31,20 @@ if TYPE_CHECKING:
 class Optimum(Result):
     """The optimal ratio of a population in one regime: verdict, estimate, confidence set, and the fits behind them.
 
+    Fitted curves, coefficients and slopes are in values of the response, also where higher values are better.
+
     Parameters
     ----------
     verdict : {"interior", "edge", "monotone", "flat", "unidentified"}
-        "interior": the minimum lies inside the sampled range of ratios. "edge": it lies at an end of the range or
-        beyond. "monotone": the response only falls or only rises. "flat": the ratio explains next to no variance.
-        "unidentified": the data do not decide between these.
+        "interior": the optimum, a minimum of the response or a maximum where higher values are better, lies inside the
+        sampled range of ratios. "edge": it lies at an end of the range or beyond. "monotone": the response only falls
+        or only rises. "flat": the ratio explains next to no variance. "unidentified": the data do not decide between
+        these.
     reasons : tuple of str
         Sentences with the statistics that the verdict rests on.
     ratio, low, high : float
         The reported estimate and the bounds of its confidence set, on the ratio scale; nan where none is reported. The
-        ratio alone is nan where the minimum may lie in either of two basins.
+        ratio alone is nan where the optimum may lie in either of two basins.
     pieces : tuple of (float, float)
         The confidence set: one interval, or one for each of two basins; `low` and `high` are its outer bounds.
     believed : {"quadratic", "spline"} or None
@@ -48,12 +52,12 @@ class Optimum(Result):
     quadratic : Quadratic or None
     spline : SplineOptimum or None
     cubic : Interval or None
-        The minimum of a cubic, whose interval is joined to the quadratic's where that is reported.
+        The optimum of a cubic, whose interval is joined to the quadratic's where that is reported.
     corner : BrokenStick or None
         The breakpoint of a broken-stick regression.
     envelope : tuple of Envelope
-        Quantile regressions at 5 % and 10 %; those with fewer than ten subnetworks below them are left out. They do
-        not enter the verdict, and neither do the winners.
+        Quantile regressions at 5 % and 10 %, or at 95 % and 90 % where higher values are better; those with fewer than
+        ten subnetworks beyond them are left out. They do not enter the verdict, and neither do the winners.
     winners : Winners or None
         Distribution of the ratio of the best subnetwork in a bootstrap sample; None with fewer than six subnetworks.
     two_lines : TwoLines or None
@@ -80,6 +84,8 @@ class Optimum(Result):
         Their 10 % and 90 % quantiles, which bound the middle 80 %.
     points : Points or None
         The subnetworks that were fitted, for `model()`; not in `to_dict()`, and so in no stored analysis.
+    metric : Metric
+        The response, with its direction and unit; in `to_dict()` where it is neither error nor cross-entropy.
     """
 
     verdict: str
@@ -113,6 +119,7 @@ class Optimum(Result):
     ratio_q10: float
     ratio_q90: float
     points: Points | None = field(default=None, repr=False, compare=False, metadata={"plain": False})
+    metric: Metric = field(default=ERROR, repr=False, metadata={"plain": is_own})
 
     def __repr__(self) -> str:
         bounds = " or ".join(f"[{low:.4g}, {high:.4g}]" for low, high in self.pieces)

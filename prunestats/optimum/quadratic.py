@@ -50,7 +50,8 @@ class Quadratic(Result):
     x_center : float
         Mean log ratio.
     optimum_ratio : float
-        Ratio at the vertex; nan where the curvature is not positive, so that there is no minimum.
+        Ratio at the vertex; nan where the curvature is not positive, so that there is no minimum (where higher values
+        of the response are better: not negative, so that there is no maximum).
     fieller : FiellerSet
         Confidence set of the vertex.
     curvature_p : float

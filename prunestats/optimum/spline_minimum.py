@@ -32,6 +32,8 @@ _UNDERSMOOTH = 0.1
 class SplineOptimum(Result):
     """The minimum of a penalised spline of the response in the sampled range of ratios.
 
+    Where higher values of the response are better, it is the maximum: "minimum" below stands for either.
+
     Parameters
     ----------
     curve : Spline

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from prunestats.metric import ERROR, Metric
 from prunestats.optimum.estimate import (
     MIN_BASIN_SHARE,
     ReportedEstimate,
@@ -17,6 +18,7 @@ from prunestats.optimum.estimate import (
 )
 from prunestats.optimum.fits import Fits
 from prunestats.optimum.regression import Points
+from prunestats.optimum.shape_words import ShapeWords
 from prunestats.optimum.two_lines import TwoLines
 from prunestats.wording import p_words
 
@@ -44,16 +46,17 @@ class Judgement:
     estimate: ReportedEstimate | None = None
 
 
-def judge(data: Points, fits: Fits | None, *, name: str = "the error") -> Judgement:
+def judge(data: Points, fits: Fits | None, *, metric: Metric = ERROR) -> Judgement:
     """Return the verdict on the optimum of a population.
 
     Parameters
     ----------
     data : Points
+        With the negated response where higher values are better.
     fits : Fits or None
-        None where there are too few points for every fit.
-    name : str
-        Name of the response in the reasons.
+        Of these points; None where there are too few for every fit.
+    metric : Metric
+        The response, for the reasons.
 
     Returns
     -------
@@ -69,11 +72,12 @@ def judge(data: Points, fits: Fits | None, *, name: str = "the error") -> Judgem
     >>> judge(points([1.0, 2.0], [3.0, 4.0]), None).reasons
     ('Only 2 subnetworks: a verdict needs at least 20.',)
     """
+    words = ShapeWords(metric)
     refusal = _too_few_data(data)
     if refusal is not None:
         return Judgement("unidentified", (refusal,))
     if np.ptp(data.y) == 0:
-        return Judgement("flat", (f"All {data.y.size} subnetworks have the same value of {name}, {data.y[0]:.4g}.",))
+        return Judgement("flat", (_constant(data, words),))
     if fits is None:
         distinct = np.unique(data.x).size
         return Judgement(
@@ -82,13 +86,17 @@ def judge(data: Points, fits: Fits | None, *, name: str = "the error") -> Judgem
         )
     lines = fits.two_lines
     if lines is not None and lines.u_shaped:
-        return _u_shaped(fits, lines, name)
+        return _u_shaped(fits, lines, words)
     if lines is not None and lines.inverted:
-        return _inverted_u(fits, lines, name)
+        return _inverted_u(fits, lines, words)
     # Bonferroni: an effect is claimed if either of two tests rejects, so each has half of the significance level
     if min(fits.flatness.p, fits.lack_of_fit_p) >= (1 - fits.level) / 2:
-        return _not_significant(fits, name)
-    return _without_u(fits, lines, name)
+        return _not_significant(fits, words)
+    return _without_u(fits, lines, words)
+
+
+def _constant(data: Points, words: ShapeWords) -> str:
+    return f"All {data.y.size} subnetworks have the same value of {words.name}, {words.value(data.y[0]):.4g}."
 
 
 def _too_few_data(data: Points) -> str | None:
@@ -104,16 +112,16 @@ def _too_few_data(data: Points) -> str | None:
     return None
 
 
-def _u_shaped(fits: Fits, lines: TwoLines, name: str) -> Judgement:
+def _u_shaped(fits: Fits, lines: TwoLines, words: ShapeWords) -> Judgement:
     """The two-lines test finds a U: report its minimum, if that is identified."""
-    estimate = select_estimate(fits)
+    estimate = select_estimate(fits, words)
     shape = (
-        f"Below a ratio of {lines.breakpoint_ratio:.4g} {name} falls (slope {lines.slope_low:.3g} per unit of log "
-        f"ratio, p {p_words(lines.p_low)}) and above it rises (slope {lines.slope_high:.3g}, "
-        f"p {p_words(lines.p_high)}): the two-lines test finds a U."
+        f"Below a ratio of {lines.breakpoint_ratio:.4g} {words.name} {words.falls} (slope "
+        f"{words.slope(lines.slope_low)} per unit of log ratio, p {p_words(lines.p_low)}) and above it {words.rises} "
+        f"(slope {words.slope(lines.slope_high)}, p {p_words(lines.p_high)}): the two-lines test finds {words.a_u}."
     )
     if has_two_basins(fits):
-        return _two_basins(fits, shape, estimate)
+        return _two_basins(fits, shape, estimate, words)
     optimum = f"The optimum is estimated at {estimate.ratio:.4g} [{estimate.low:.4g}, {estimate.high:.4g}]"
     share = fits.spline.in_middle
     if not fits.in_middle(estimate.ratio):
@@ -123,38 +131,39 @@ def _u_shaped(fits: Fits, lines: TwoLines, name: str) -> Judgement:
         where = f"{optimum}, within {_middle(fits)}."
         return Judgement("interior", (shape, where, estimate.reason), estimate)
     where = (
-        f"The location of the minimum is not identified: {100 * (1 - share):.0f} % of the spline draws have it outside "
-        f"{_middle(fits)}, and at most {100 * (1 - MIN_SHARE_IN_MIDDLE):.0f} % may for an interior optimum."
+        f"The location of the {words.best} is not identified: {100 * (1 - share):.0f} % of the spline draws have it "
+        f"outside {_middle(fits)}, and at most {100 * (1 - MIN_SHARE_IN_MIDDLE):.0f} % may for an interior optimum."
     )
     return Judgement("unidentified", (shape, where))
 
 
-def _inverted_u(fits: Fits, lines: TwoLines, name: str) -> Judgement:
+def _inverted_u(fits: Fits, lines: TwoLines, words: ShapeWords) -> Judgement:
     reason = (
-        f"Below a ratio of {lines.breakpoint_ratio:.4g} {name} rises (slope {lines.slope_low:.3g} per unit of log "
-        f"ratio, p {p_words(lines.p_low)}) and above it falls (slope {lines.slope_high:.3g}, "
-        f"p {p_words(lines.p_high)}): the two-lines test finds an inverted U, with its maximum inside the sampled "
-        f"range and its minima at the ends.{describe_basins(fits)}"
+        f"Below a ratio of {lines.breakpoint_ratio:.4g} {words.name} {words.rises} (slope "
+        f"{words.slope(lines.slope_low)} per unit of log ratio, p {p_words(lines.p_low)}) and above it {words.falls} "
+        f"(slope {words.slope(lines.slope_high)}, p {p_words(lines.p_high)}): the two-lines test finds "
+        f"{words.an_inverted_u}, with its {words.worst} inside the sampled range and its {words.several_best} at the "
+        f"ends.{describe_basins(fits, words)}"
     )
     return Judgement("edge", (reason,), spline_estimate(fits))
 
 
-def _two_basins(fits: Fits, shape: str, estimate: ReportedEstimate) -> Judgement:
+def _two_basins(fits: Fits, shape: str, estimate: ReportedEstimate, words: ShapeWords) -> Judgement:
     """The minimum lies in either of two basins: "edge" where both are near the ends of the range."""
     largest = max(share for _, _, share in fits.spline.basins)
     where = (
-        f"Which of two basins holds the minimum is not identified: the larger share of the spline draws in one is "
-        f"{100 * largest:.0f} %, and a single ratio needs {100 * MIN_BASIN_SHARE:.0f} %."
+        f"Which of two {words.basins} holds the {words.best} is not identified: the larger share of the spline draws "
+        f"in one is {100 * largest:.0f} %, and a single ratio needs {100 * MIN_BASIN_SHARE:.0f} %."
     )
     outside = not any(low <= fits.q90 and high >= fits.q10 for low, high in estimate.pieces)
     return Judgement("edge" if outside else "unidentified", (shape, where, estimate.reason), estimate)
 
 
-def _not_significant(fits: Fits, name: str) -> Judgement:
+def _not_significant(fits: Fits, words: ShapeWords) -> Judgement:
     """Neither the quadratic nor higher terms are significant: "flat" needs the equivalence test as well."""
     flat = fits.flatness
     nothing = (
-        f"Neither slope and curvature of {name} (p {p_words(flat.p)}) nor higher terms "
+        f"Neither slope and curvature of {words.name} (p {p_words(flat.p)}) nor higher terms "
         f"(p {p_words(fits.lack_of_fit_p)}) are significant"
     )
     bound = (
@@ -166,7 +175,7 @@ def _not_significant(fits: Fits, name: str) -> Judgement:
             "unidentified",
             (
                 f"{nothing}, but the spline explains {100 * fits.spline_r2:.0f} % of the variance, by noise or by a "
-                f"shape that these tests have no power against.{describe_basins(fits)}",
+                f"shape that these tests have no power against.{describe_basins(fits, words)}",
             ),
         )
     if flat.r2_upper <= MAX_FLAT_R2:
@@ -177,13 +186,13 @@ def _not_significant(fits: Fits, name: str) -> Judgement:
     )
 
 
-def _without_u(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
+def _without_u(fits: Fits, lines: TwoLines | None, words: ShapeWords) -> Judgement:
     """An effect is significant, but the two-lines test finds neither a U nor an inverted U."""
     alpha = 1 - fits.level
     slope, p = fits.trend.slope, fits.trend.p
-    direction = "falls" if slope < 0 else "rises"
+    direction = words.falls if slope < 0 else words.rises
     trend = (
-        f"{name[0].upper()}{name[1:]} {direction} with the ratio (slope {slope:.3g} per unit of log ratio, "
+        f"The {words.metric.label} {direction} with the ratio (slope {words.slope(slope)} per unit of log ratio, "
         f"p {p_words(p)})"
     )
     # a curve whose draws turn before the end of the range is not monotone, even where two lines average over the turn
@@ -191,7 +200,7 @@ def _without_u(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
     if p < alpha and at_end >= alpha / 2 and lines is not None and lines.same_direction and lines.slope_low * slope > 0:
         sides = (
             f"{trend}, and so do both lines of the two-lines test, below and above {lines.breakpoint_ratio:.4g} "
-            f"(slopes {lines.slope_low:.3g} and {lines.slope_high:.3g}, p {p_words(lines.p_low)} and "
+            f"(slopes {words.slope(lines.slope_low)} and {words.slope(lines.slope_high)}, p {p_words(lines.p_low)} and "
             f"{p_words(lines.p_high)})."
         )
         return Judgement("monotone", (sides,))
@@ -201,31 +210,37 @@ def _without_u(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
             f"(p {p_words(fits.lack_of_fit_p)}) are significant."
         )
         return Judgement("monotone", (straight,))
-    return _by_spline(fits, lines, name)
+    return _by_spline(fits, lines, words)
 
 
-def _by_spline(fits: Fits, lines: TwoLines | None, name: str) -> Judgement:
+def _by_spline(fits: Fits, lines: TwoLines | None, words: ShapeWords) -> Judgement:
     """A significant shape that is neither a U nor monotone: "edge" where the spline's minimum is near an end."""
     spline = fits.spline
     sides = "Ties leave too few distinct ratios for the two-lines test."
     if lines is not None:
         sides = (
-            f"The two-lines test finds no U: {name} has slope {lines.slope_low:.3g} (p {p_words(lines.p_low)}) below "
-            f"{lines.breakpoint_ratio:.4g} and {lines.slope_high:.3g} (p {p_words(lines.p_high)}) above."
+            f"The two-lines test finds no {words.u}: {words.name} has slope {words.slope(lines.slope_low)} "
+            f"(p {p_words(lines.p_low)}) below {lines.breakpoint_ratio:.4g} and {words.slope(lines.slope_high)} "
+            f"(p {p_words(lines.p_high)}) above."
         )
     curvature = fits.quadratic.curvature_p
     if curvature < 1 - fits.level:
         sides += (
-            f" A significant curvature (p {p_words(curvature)}) is no evidence of a U: monotone curves have it too."
+            f" A significant curvature (p {p_words(curvature)}) is no evidence of {words.a_u}: monotone curves have it "
+            "too."
         )
     if has_two_basins(fits):
-        return _two_basins(fits, sides, spline_estimate(fits, describe_basins(fits).strip()))
-    minimum = f"The minimum of the spline is at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
+        return _two_basins(fits, sides, spline_estimate(fits, describe_basins(fits, words).strip()), words)
+    minimum = f"The {words.best} of the spline is at {spline.ratio:.4g} [{spline.low:.4g}, {spline.high:.4g}]"
     if not fits.in_middle(spline.ratio):
         end = "low" if spline.ratio < fits.q10 else "high"
-        where = f"{minimum}, near the {end} end of the sampled range, outside {_middle(fits)}.{describe_basins(fits)}"
+        near = f"near the {end} end of the sampled range, outside {_middle(fits)}"
+        where = f"{minimum}, {near}.{describe_basins(fits, words)}"
         return Judgement("edge", (sides, where), spline_estimate(fits))
-    where = f"{minimum}, within {_middle(fits)}, but the response is not significantly higher on both sides of it."
+    where = (
+        f"{minimum}, within {_middle(fits)}, but the response is not significantly {words.metric.worse} on both sides "
+        "of it."
+    )
     return Judgement("unidentified", (sides, where))
 
 

@@ -16,8 +16,9 @@ SAMPLE_SHARE = 0.25
 _MIN_SAMPLE = 2
 # subnetworks whose total probability of being the best is below this are left out, to sort no more than can win
 _NEGLIGIBLE = 1e-9
-# residuals of two originals that differ by less than this are ties: rounding of responses below 1 is near 1e-16
-_DECIMALS = 12
+# residuals of two originals that agree to this many digits of the largest response are ties: rounding is near 1e-16 of
+# it, and errors that differ by one image differ by more
+_DIGITS = 12
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,7 +96,7 @@ def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SAMPL
         levels = data.columns()
         response = data.y - levels @ np.linalg.lstsq(levels, data.y, rcond=None)[0]
         # equal responses in two originals must stay ties
-        response = np.round(response, _DECIMALS)
+        response = np.round(response, _DIGITS - _magnitude(data.y))
     # only these can win with more than negligible probability; what is tied with the last of them is kept
     few = min(int(np.ceil(n * (1 - _NEGLIGIBLE ** (1 / m)))) + 1, n - 1)
     best = np.flatnonzero(response <= np.partition(response, few)[few])
@@ -109,6 +110,18 @@ def bootstrap_winners(data: Points, *, level: float = 0.95, share: float = SAMPL
     tail = (1 - level) / 2
     low, median, high = _quantiles(ratios, chances, np.array([tail, 0.5, 1 - tail]))
     return Winners(float(median), float(low), float(high), ratios, chances, m, float(level))
+
+
+def _magnitude(values: Floats) -> int:
+    """Return the number of digits before the decimal point of the largest value: 0 for errors, which are fractions.
+
+    Examples
+    --------
+    >>> _magnitude(np.array([0.03, 0.5])), _magnitude(np.array([-31.2, 28.0])), _magnitude(np.array([2e-6]))
+    (0, 2, -5)
+    """
+    largest = float(np.max(np.abs(values)))
+    return int(np.ceil(np.log10(largest))) if largest > 0 else 0
 
 
 def _quantiles(values: Floats, chances: Floats, q: Floats) -> Floats:

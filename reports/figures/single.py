@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from prunestats.comparison.comparison import Comparison
 from prunestats.distribution.best_of_k import BestOf
 from prunestats.distribution.empirical import Edf
+from prunestats.metric import Metric
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.figures.axes import (
-    AXIS_LABELS,
+    axis_label,
     axis_values,
     draw_title,
     regime_title,
@@ -41,13 +42,14 @@ _COLUMNS = 3
 """Panels in a row: at 2.9 inches each they fill the width of a landscape page."""
 
 
-def plot_edf(found: Mapping[PopulationKey, Edf], response: str = "error") -> Figure:
+def plot_edf(found: Mapping[PopulationKey, Edf], response: str | Metric = "error") -> Figure:
     """Empirical distribution functions with simultaneous bands, one panel per regime.
 
     Parameters
     ----------
     found : mapping of (regime, space) to Edf
-    response : {"error", "log_cross_entropy"}
+    response : Metric, or {"error", "log_cross_entropy"}
+        Fractions are drawn in %, log cross-entropies as cross-entropy.
 
     Returns
     -------
@@ -59,21 +61,21 @@ def plot_edf(found: Mapping[PopulationKey, Edf], response: str = "error") -> Fig
         mine = {space: found[regime, space] for space in spaces if (regime, space) in found}
         draw_edfs(axes, mine, spaces, response)
         draw_title(axes, _title(regime))
-        axes.set_xlabel(AXIS_LABELS[response])
+        axes.set_xlabel(axis_label(response))
     grid[0].set_ylabel("share of subnetworks")
     place_legend(figure, space_handles(spaces))
     return figure
 
 
-def plot_best_of(found: Mapping[PopulationKey, BestOf], response: str = "error") -> Figure:
+def plot_best_of(found: Mapping[PopulationKey, BestOf], response: str | Metric = "error") -> Figure:
     """Expected best of k against k with its simultaneous band, one panel per regime.
 
     Parameters
     ----------
     found : mapping of (regime, space) to BestOf
         With k from 1 on.
-    response : {"error", "log_cross_entropy"}
-        Errors are drawn in %, log cross-entropies as cross-entropy.
+    response : Metric, or {"error", "log_cross_entropy"}
+        Fractions are drawn in %, log cross-entropies as cross-entropy.
 
     Returns
     -------
@@ -93,9 +95,11 @@ def plot_best_of(found: Mapping[PopulationKey, BestOf], response: str = "error")
         axes.set_xlabel("best of k subnetworks")
         axes.set_xlim(1, max(curve.k[-1] for (where, _), curve in found.items() if where == regime))
         set_log_axis(axes, "x", lambda value: f"{value:g}")
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
+        least = min(float(curve.value.min()) for (where, _), curve in found.items() if where == regime)
+        if least >= 0:
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
         set_linear_axis(axes, "y")
-    grid[0].set_ylabel(f"expected {AXIS_LABELS[response]}")
+    grid[0].set_ylabel(f"expected {axis_label(response)}")
     place_legend(figure, space_handles(spaces))
     return figure
 
@@ -154,10 +158,10 @@ def plot_optimum(found: Mapping[float, Optimum], runs: pd.DataFrame) -> Figure:
         means = subnetwork_means(inside, one.response)
         means["ratio"] = ratio(means, one.bucket)
         drawn = means.rename(columns={one.response: f"val_{one.response}"})
-        draw_response(axes, drawn, one, one.response, originals, color)
+        draw_response(axes, drawn, one, one.metric, originals, color)
         draw_title(axes, _title(regime), verdict_label(one))
         axes.set_xlabel(f"ratio ({ratio_unit(one.bucket)})")
-    grid[0].set_ylabel(AXIS_LABELS[next(iter(found.values())).response])
+    grid[0].set_ylabel(axis_label(next(iter(found.values())).metric))
     return figure
 
 

@@ -44,6 +44,14 @@ def test_the_frame_has_the_metric_in_place_of_the_error(own):
     ]
 
 
+def test_a_split_that_no_run_has_gives_missing_values(own):
+    with write(own) as connection:
+        connection.exec_driver_sql("UPDATE run SET metrics = '{}'")
+    frame = load_results(own, split="test")
+    assert frame["miou"].isna().all()
+    assert metric_of(frame) == MIOU
+
+
 def test_views_rank_in_the_direction_of_the_metric(own):
     assert rows_of(own, "SELECT DISTINCT metric, direction FROM leaderboard") == [("miou", "maximize")]
     ranked = rows_of(
