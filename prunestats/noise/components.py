@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from prunestats.metric import ERROR, Metric, metric_of
+from prunestats.metric import ERROR, Metric, is_own, metric_of
 from prunestats.noise.nested_anova import NestedAnova, nested_anova
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
@@ -60,7 +60,7 @@ class VarianceComponents(Result):
     notes: tuple[str, ...]
     response: str
     level: float
-    metric: Metric = ERROR
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
 
     def __repr__(self) -> str:
         parts = {name: getattr(self, name) for name in ("original", "subnetwork", "seed", "icc")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from prunestats.errors import ResultsError
-from prunestats.metric import ERROR, Metric, metric_of
+from prunestats.metric import ERROR, Metric, is_own, metric_of
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
@@ -49,7 +49,7 @@ class Confirmation(Result):
     df: int
     n_seeds: int
     response: str
-    metric: Metric = ERROR
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
 
     @property
     def verdict(self) -> Literal["better", "worse"] | None:
