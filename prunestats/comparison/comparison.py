@@ -197,8 +197,8 @@ def compare(
         found = [compare_pair(cells, a, b, regime="pooled", options=options, rng=generator) for a, b in repeated]
         pooled = _with_simultaneous_intervals(found, level, generator)
         omnibus += _omnibus(cells, "pooled", generator)
-    found_pairs = (tuple(pair.natural(metric) for pair in _holm_adjusted(each)) for each in (pairs, pooled))
-    return Comparison(*found_pairs, tuple(omnibus))
+    every, over_regimes = (tuple(pair.natural(metric) for pair in _holm_adjusted(each)) for each in (pairs, pooled))
+    return Comparison(every, over_regimes, tuple(omnibus))
 
 
 def _options(
