@@ -111,6 +111,20 @@ class Metric:
             number = fixed(value, decimals([value]) if digits is None else digits)
         return number if number == NONE or not self.difference_unit else f"{number} {self.difference_unit}"
 
+    @property
+    def difference_words(self) -> str:
+        """Unit of a difference in a sentence: "percentage points" for fractions."""
+        return "percentage points" if self.is_fraction else plain(self.unit)
+
+    def digits(self, *values: float | None) -> int:
+        """Decimals of values that are printed together: 2 for percentages, else 3 significant digits of the largest."""
+        return 2 if self.is_fraction else decimals(values)
+
+    def number(self, value: float | None, digits: int | None = None) -> str:
+        """A value without its unit, in the scale of printed values."""
+        scaled = None if value is None else self.scale * value
+        return fixed(scaled, self.digits(value) if digits is None else digits)
+
     def check(self, value: Any) -> float:
         """The value as a number, refused with one line where it is none, not finite, or outside the range."""
         try:
