@@ -112,6 +112,16 @@ class Metric:
         return number if number == NONE or not self.difference_unit else f"{number} {self.difference_unit}"
 
     @property
+    def title(self) -> str:
+        """Its name at the beginning of a sentence; names with a capital inside, as mIoU, stay as they are."""
+        return self.label if any(c.isupper() for c in self.label) else self.label[:1].upper() + self.label[1:]
+
+    @property
+    def plural(self) -> str:
+        """Several of its values, in a sentence."""
+        return "errors" if self.name == "error" else f"{self.label} values"
+
+    @property
     def difference_words(self) -> str:
         """Unit of a difference in a sentence: "percentage points" for fractions."""
         return "percentage points" if self.is_fraction else plain(self.unit)

@@ -106,8 +106,9 @@ def best(
     Notes
     -----
     Selected by validation error, or the study's own metric, with the rule of `rank_subnetworks`, over all spaces;
-    reported on the test split, with the correction of `winner_error`. Runs of studies that refine this one take part, where their protocol is the same.
-    Rounds of searches do not, as they train under protocols of their own. See `best_subnetworks` for the method.
+    reported on the test split, with the correction of `winner_error`. Runs of studies that refine this one take part,
+    where their protocol is the same. Rounds of searches do not, as they train under protocols of their own. See
+    `best_subnetworks` for the method.
 
     Examples
     --------

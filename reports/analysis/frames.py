@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from prunestats.errors import InputError
+from prunestats.metric import metric_of
 from prunestats.results.pooling import SAME_IN_ALL_RUNS, distinct_names, listed
 from prunestats.wording import plain
 
 
 def has_failed(runs: pd.DataFrame) -> pd.Series[bool]:
-    """Which runs have failed: by their state, or in external results without one by a missing error."""
-    return runs["state"] == "failed" if "state" in runs else runs["error"].isna()
+    """Which runs have failed: by their state, or in external results without one by a missing metric."""
+    return runs["state"] == "failed" if "state" in runs else runs[metric_of(runs).name].isna()
 
 
 def original_names(frame: pd.DataFrame) -> dict[str, str]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
+from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.figures.axes import (
     AXIS_LABELS,
     draw_title,
@@ -52,12 +52,14 @@ def plot_edfs(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | None = N
     Figure
     """
     shown = list(study.regimes if regimes is None else regimes)
+    # the response that is reported comes first, that of the verdict after it
+    responses = study.responses[::-1]
     figure = new_figure(WIDTH, _LEGEND_HEIGHT + 1.95 * len(shown))
-    grid = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
+    grid = figure.subplots(len(shown), len(responses), squeeze=False, sharey=True)
     for regime, row in zip(shown, grid, strict=True):
-        for response, axes in zip(("error", "log_cross_entropy"), row, strict=True):
+        for response, axes in zip(responses, row, strict=True):
             _edf_panel(axes, study, regime, response)
-            axes.set_xlabel(f"test {AXIS_LABELS[response]}")
+            axes.set_xlabel(f"test {_axis_label(study, response)}")
         row[0].set_ylabel("share of subnetworks")
     place_legend(figure, space_handles(study.spaces))
     return figure
@@ -79,7 +81,7 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
     shown = list(study.regimes if regimes is None else regimes)
     figure, grid = _response_grid(study, len(shown))
     for regime, row in zip(shown, grid, strict=True):
-        for response, axes in zip(RESPONSES, row, strict=True):
+        for response, axes in zip(study.responses, row, strict=True):
             _response_panel(axes, study, regime, response)
     place_legend(figure, _response_handles(study, _names(study), shown))
     return figure
@@ -105,7 +107,7 @@ def plot_networks(study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequenc
     for one, row in zip(designs, grid, strict=True):
         originals = one.design.originals
         mine = units[units["original"].isin(originals)]
-        for response, axes in zip(RESPONSES, row, strict=True):
+        for response, axes in zip(study.responses, row, strict=True):
             optimum = one.optima.get(response)
             draw_response(axes, mine, optimum, response, originals, color)
             draw_title(axes, label(one.design.name, _TITLE_LENGTH), verdict_label(optimum))
@@ -135,12 +137,12 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     grid = figure.subplots(2, len(shown), squeeze=False)
     for column, regime in enumerate(shown):
         top, bottom = grid[:, column]
-        _edf_panel(top, study, regime, "error")
-        _response_panel(bottom, study, regime, "log_cross_entropy", title=False)
-        top.set_xlabel("test error (%)")
+        _edf_panel(top, study, regime, study.metric.name)
+        _response_panel(bottom, study, regime, study.responses[0], title=False)
+        top.set_xlabel(f"test {_axis_label(study, study.metric.name)}")
         bottom.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     grid[0, 0].set_ylabel("share of subnetworks")
-    grid[1, 0].set_ylabel("validation cross-entropy (nats)")
+    grid[1, 0].set_ylabel(f"validation {_axis_label(study, study.responses[0])}")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
     place_legend(figure, [*space_handles(study.spaces), *_response_handles(study, _names(study), shown)])
@@ -148,7 +150,8 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
 
 
 def _edf_panel(axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, response: str) -> None:
-    edfs = {space.space: found for space in regime.spaces if (found := getattr(space, response)) is not None}
+    which = "error" if response == study.metric.name else response
+    edfs = {space.space: found for space in regime.spaces if (found := getattr(space, which)) is not None}
     draw_edfs(axes, edfs, study.spaces, response)
     draw_title(axes, regime_title(regime.regime))
 
@@ -156,10 +159,10 @@ def _edf_panel(axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, respons
 def _response_grid(study: StudyAnalysis, rows: int) -> tuple[Figure, list[list[Axes]]]:
     """Panels with the names of their axes: one column per response."""
     figure = new_figure(WIDTH, _LEGEND_HEIGHT + 2.2 * rows)
-    grid = figure.subplots(rows, len(RESPONSES), squeeze=False)
+    grid = figure.subplots(rows, len(study.responses), squeeze=False)
     for row in grid:
-        for response, axes in zip(RESPONSES, row, strict=True):
-            axes.set_ylabel(f"validation {AXIS_LABELS[response]}")
+        for response, axes in zip(study.responses, row, strict=True):
+            axes.set_ylabel(f"validation {_axis_label(study, response)}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     return figure, grid.tolist()
@@ -175,6 +178,10 @@ def _response_panel(
     interior = sum(one.optimum is not None and one.optimum.verdict == "interior" for one in regime.designs)
     second = f"interior: {interior} of {len(regime.designs)} networks" if regime.designs else verdict_label(optimum)
     draw_title(axes, regime_title(regime.regime) if title else "", second)
+
+
+def _axis_label(study: StudyAnalysis, response: str) -> str:
+    return AXIS_LABELS.get(response, study.metric.heading)
 
 
 def _names(study: StudyAnalysis) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from prunestats.metric import ERROR, Metric
 from prunestats.reports.text.table import ReportTable
 from prunestats.wording import MINUS, plain, shortened
 
@@ -16,7 +17,7 @@ Block = dict[str, Any]
 MIDDLE_RATIOS = "middle 80 % of the sampled ratios"
 """What a pale bar in a figure shows: only an optimum inside it can be interior."""
 
-AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
+_AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
 
 _Row = TypeVar("_Row")
 
@@ -44,6 +45,13 @@ class Picture:
 
     path: str
     width: float
+
+
+def axes_note(metric: Metric) -> str:
+    """Which axes of a figure are logarithmic."""
+    if metric == ERROR:
+        return _AXES_NOTE
+    return f"The axis of {metric.label} is logarithmic only if its values span more than a factor of 5."
 
 
 def breakable(text: object) -> str:

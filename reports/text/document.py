@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.choice import counted_notes
 from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 from prunestats.reports.provenance import Provenance
+from prunestats.reports.text import setup_tables
 from prunestats.reports.text import study_tables as tables
 from prunestats.reports.text.best import best_blocks
 from prunestats.reports.text.blocks import (
-    AXES_NOTE,
     Block,
     Picture,
+    axes_note,
     breakable,
     figure_block,
     figure_parts,
@@ -94,15 +96,15 @@ def _runs(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
         yield text_block(
             f"{counted(missing, 'planned run is', 'planned runs are')} still missing: this report covers the others."
         )
-    yield table_block(tables.counts_table(study, facts))
+    yield table_block(setup_tables.counts_table(study, facts))
     if study.failures:
-        yield table_block(tables.failures_table(study))
+        yield table_block(setup_tables.failures_table(study))
 
 
 def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     yield heading("Populations")
     if facts.populations:
-        yield table_block(tables.populations_table(facts, study))
+        yield table_block(setup_tables.populations_table(facts, study))
     if study.n_done:
         n = sum(space.n_subnetworks for regime in study.regimes for space in regime.spaces)
         yield figure_block(
@@ -117,7 +119,7 @@ def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str,
 def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     if not study.n_done:
         return
-    yield heading("Error distributions")
+    yield heading(f"{study.metric.title} distributions")
     yield table_block(tables.distributions_table(study))
     for number, regimes in enumerate(figure_parts(study.regimes), 1):
         edfs = [space.error for regime in regimes for space in regime.spaces if space.error is not None]
@@ -125,8 +127,8 @@ def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
         names = _regime_names(regimes)
         yield figure_block(
             pictures[f"edfs-{number}"],
-            f"Empirical distribution functions over subnetworks at {names} of the FLOPs: the share with at most the "
-            f"stated error (left) or cross-entropy (right), test split. {AXES_NOTE} {_counts(regimes)}{band}",
+            f"Empirical distribution functions over subnetworks at {names} of the FLOPs: {_stated(study.metric)}, "
+            f"test split. {axes_note(study.metric)} {_counts(regimes)}{band}",
             f"Step curves of empirical distribution functions at {names} of the FLOPs with confidence bands, one "
             "colour per space.",
             floats=True,
@@ -154,9 +156,11 @@ def _winners(study: StudyAnalysis) -> Iterator[Block]:
     if not winners:
         return
     yield heading("Winners")
+    metric, wrongly = study.metric, "underestimates" if study.metric.sign > 0 else "overestimates"
     yield text_block(
-        "The lowest of many noisy validation errors underestimates the error of its subnetwork (winner's curse). A "
-        "winner is therefore selected on the validation split, and its error is measured on the test split."
+        f"The {metric.best} of many noisy validation {metric.plural} {wrongly} the {metric.label} of its subnetwork "
+        "(winner's curse). A winner is therefore selected on the validation split, and its "
+        f"{metric.label} is measured on the test split."
     )
     yield table_block(tables.winners_table(study))
     if notes := counted_notes([winner.notes for winner in winners]):
@@ -168,6 +172,13 @@ def _methods(study: StudyAnalysis) -> Iterator[Block]:
     yield heading("Methods")
     yield from map(text_block, paragraphs)
     yield {"kind": "references", "items": list(references)}
+
+
+def _stated(metric: Metric) -> str:
+    """What an empirical distribution function is a share of."""
+    if metric == ERROR:
+        return "the share with at most the stated error (left) or cross-entropy (right)"
+    return f"the share with at most the stated {metric.label}"
 
 
 def _counts(regimes: Iterable[RegimeAnalysis]) -> str:

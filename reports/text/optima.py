@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from prunestats.conjectures.across_regimes import RegimeTrend
+from prunestats.metric import ERROR, Metric
 from prunestats.optimum.optimum import has_estimate
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.text import study_tables as tables
 from prunestats.reports.text.blocks import (
-    AXES_NOTE,
     MIDDLE_RATIOS,
     Block,
     Picture,
+    axes_note,
     figure_block,
     figure_parts,
     heading,
@@ -24,7 +25,7 @@ from prunestats.reports.text.blocks import (
 )
 from prunestats.reports.text.findings import regime_sentence, trend_sentence
 from prunestats.reports.text.networks import transfer_blocks
-from prunestats.wording import counted, plain, ratio_unit, response_name, share, shortened
+from prunestats.wording import counted, plain, ratio_unit, share, shortened
 
 
 def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis, list[DesignAnalysis]]]:
@@ -39,11 +40,14 @@ def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis
 def optimum_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     """The section on optima: verdicts with their reasons, regime by regime, then across regimes and networks."""
     yield heading("Is there an optimal ratio?")
-    yield text_block(
+    which = (
         "The verdict of a regime is that of log cross-entropy, the natural logarithm of cross-entropy, which is less "
         "noisy than error; error is analysed as well, and gives the verdict if no cross-entropy was recorded. Only the "
-        f"initial space, “{shortened(study.spaces[0])}”, and the validation split are used."
+        if study.metric == ERROR
+        else f"The verdict of a regime is that of {study.metric.label}: the best ratio is where it is "
+        f"{study.metric.best}. Only the "
     )
+    yield text_block(f"{which}initial space, “{shortened(study.spaces[0])}”, and the validation split are used.")
     if study.every_optimum:
         yield table_block(tables.optima_table(study))
     for regime in study.regimes:
@@ -61,8 +65,8 @@ def _regime_blocks(study: StudyAnalysis, regime: RegimeAnalysis, pictures: Mappi
         if its is regime and len(regime.subnetworks):
             yield figure_block(pictures[name], *_response_caption(study, regime, designs), floats=True)
     for network, optimum in regime.every_optimum:
-        name = response_name(optimum.response)
-        which = f"{plain(network)}, {name}" if network else f"{name[0].upper()}{name[1:]}"
+        response = Metric(optimum.response)
+        which = f"{plain(network)}, {response.label}" if network else response.title
         yield note(f"{which}: {optimum.verdict}.")
         yield list_block(map(signed, optimum.reasons))
     if regime.refusals:
@@ -98,9 +102,11 @@ def _response_caption(
     interval = f" Yellow: {share(estimated[0].level)} confidence interval of the optimum." if estimated else ""
     mine = regime.subnetworks["original"].isin(originals)
     n = int((mine & (regime.subnetworks["space"] == study.spaces[0])).sum())
+    drawn = "Cross-entropy (left) and error (right)" if study.metric == ERROR else study.metric.title
+    named = "cross-entropy and error" if study.metric == ERROR else study.metric.label
     caption = (
-        f"Cross-entropy (left) and error (right) against {ratio_unit(study.bucket)} at {where}: "
+        f"{drawn} against {ratio_unit(study.bucket)} at {where}: "
         f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
-        f"{counted(len(originals), 'original')}, validation split. {AXES_NOTE}{fitted}{interval}"
+        f"{counted(len(originals), 'original')}, validation split. {axes_note(study.metric)}{fitted}{interval}"
     )
-    return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fitted curves."
+    return caption, f"Scatter plots of {named} against the ratio at {where}, with fitted curves."

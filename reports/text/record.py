@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.provenance import Provenance
-from prunestats.reports.text import study_tables as tables
+from prunestats.reports.text import setup_tables
 from prunestats.reports.text.blocks import Block, breakable, heading, table_block
 from prunestats.study_record import Original, SpaceLaw, StudyFacts
 from prunestats.wording import counted, plain, settings, share
@@ -23,7 +23,7 @@ def setup_blocks(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
     rows += [("space", f"“{plain(space.name)}”, {_space_line(space)}") for space in facts.spaces]
     rows += [("protocol", f"{plain(p.name)}: {settings(p.parameters)}") for p in facts.protocols]
     yield {"kind": "facts", "rows": [[breakable(name), breakable(value)] for name, value in rows]}
-    yield table_block(tables.originals_table(facts, study))
+    yield table_block(setup_tables.originals_table(facts, study))
 
 
 def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Block]:
