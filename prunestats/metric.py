@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from prunestats.errors import InputError
@@ -70,6 +70,11 @@ class Metric:
     def best(self) -> str:
         """Superlative of the best value."""
         return "lowest" if self.sign > 0 else "highest"
+
+    @property
+    def extreme(self) -> str:
+        """The end of the range at which the best values lie, as a superlative."""
+        return "least" if self.sign > 0 else "greatest"
 
     @property
     def printed_unit(self) -> str:
@@ -228,8 +233,13 @@ def with_metric(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 def lower_is_better(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """The frame with the values of a metric that is maximised negated, as the statistics minimise.
 
-    What is computed from it holds negated values, which the caller turns back before they are returned.
+    What is computed from it holds negated values, which the caller turns back before they are returned. Check the frame
+    before: messages on the negated one would show negated values. Its mark is that of the negated metric.
     """
     if metric.sign > 0:
         return frame
-    return frame.assign(**{metric.name: -frame[metric.name]})
+    low, high = (None if bound is None else -bound for bound in (metric.high, metric.low))
+    negated = frame.assign(**{metric.name: -frame[metric.name]})
+    negated.attrs["metric"] = replace(metric, direction="minimize", low=low, high=high).to_dict()
+    negated.attrs.pop("metrics", None)
+    return negated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from prunestats.errors import ResultsError
+from prunestats.metric import ERROR, Metric, metric_of
 from prunestats.noise.deconvolution import Shrunk, posterior_means, shrink
 from prunestats.numeric.arrays import Floats
 from prunestats.results.means import distinct_runs, one_value
-from prunestats.wording import counted, response_name
+from prunestats.wording import counted
 
 LEAST = 10
 """Fewer subnetworks than this are too small a sample for deconvolution to estimate how true means spread."""
@@ -38,6 +40,8 @@ class Choice:
     seeds : ndarray, shape (subnetworks,)
         Number of runs of each subnetwork.
     notes : tuple of str
+    metric : Metric
+        The response.
     """
 
     runs: pd.DataFrame
@@ -47,6 +51,7 @@ class Choice:
     means: pd.Series[float]
     seeds: Floats
     notes: tuple[str, ...]
+    metric: Metric = ERROR
 
     @property
     def its(self) -> NDArray[np.bool_]:
@@ -67,6 +72,11 @@ class Choice:
     def squares(self) -> float:
         """Residual sum of squares within subnetworks."""
         return float(self.within @ self.within)
+
+    @property
+    def _minimised(self) -> Floats:
+        """Means in the direction in which lower is better: a metric and its negative give mirrored estimates."""
+        return self.metric.sign * np.asarray(self.means, dtype=float)
 
     @property
     def why_not(self) -> str:
@@ -91,7 +101,7 @@ class Choice:
         """Empirical Bayes estimate of every true mean; the means as seen where the data cannot give one."""
         if self.means.size < LEAST or self.squares <= 0:
             return self.means
-        estimates = posterior_means(np.asarray(self.means, dtype=float), self.squares / self.df / self.seeds)
+        estimates = self.metric.sign * posterior_means(self._minimised, self.squares / self.df / self.seeds)
         return pd.Series(estimates, index=self.means.index)
 
     def shrunk(self, level: float, rng: np.random.Generator) -> Shrunk | None:
@@ -100,28 +110,31 @@ class Choice:
             return None
         index = int(np.flatnonzero(self.means.index == self.winner)[0])
         variance = self.squares / self.df / self.seeds
-        return shrink(np.asarray(self.means, dtype=float), variance, index, df=self.df, level=level, rng=rng)
+        found = shrink(self._minimised, variance, index, df=self.df, level=level, rng=rng)
+        return found if self.metric.sign > 0 else Shrunk(-found.value, found.sd, -found.high, -found.low)
 
 
-def runs_of_one_original(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+def runs_of_one_original(frame: pd.DataFrame, response: str | None = None) -> pd.DataFrame:
     """Runs of one original, regime and protocol, sorted so that the order of the rows does not matter."""
     runs = distinct_runs(frame, response)
     one_value(runs, "original")
     return runs.sort_values([name for name in ("subnetwork", "seed") if name in runs.columns]).reset_index(drop=True)
 
 
-def choose(runs: pd.DataFrame, response: str) -> Choice:
+def choose(runs: pd.DataFrame, response: str | None = None) -> Choice:
     """Select the winner among runs in a fixed order, as `rank_subnetworks` ranks it."""
-    groups = runs.groupby("subnetwork")[response]
+    metric = metric_of(runs, response)
+    groups = runs.groupby("subnetwork")[metric.name]
     means = groups.mean()
-    values = runs[response].to_numpy(dtype=float)
-    ranked = rank_subnetworks(runs, response)
+    values = runs[metric.name].to_numpy(dtype=float)
     within = values - groups.transform("mean").to_numpy(dtype=float)
     seeds = np.asarray(groups.size(), dtype=float)
-    return Choice(runs, ranked.index[0], values, within, means, seeds, selection_notes(runs, ranked, response))
+    ranked = rank_subnetworks(runs, response)
+    notes = selection_notes(runs, ranked, response)
+    return Choice(runs, ranked.index[0], values, within, means, seeds, notes, metric)
 
 
-def rank_subnetworks(runs: pd.DataFrame, response: str = "error") -> pd.DataFrame:
+def rank_subnetworks(runs: pd.DataFrame, response: str | None = None) -> pd.DataFrame:
     """Rank the subnetworks of one population by the rule that selects a winner wherever one is selected.
 
     Parameters
@@ -129,8 +142,9 @@ def rank_subnetworks(runs: pd.DataFrame, response: str = "error") -> pd.DataFram
     runs : pandas.DataFrame
         Finished runs on the split that selects (validation), one a row, with subnetwork, flops, params and `response`;
         and loss (mean cross-entropy) or its logarithm, log_cross_entropy, where that is recorded.
-    response : str
-        The numeric column that should be small.
+    response : str, optional
+        The numeric column to select by, in the direction of `prunestats.metric.metric_of`; by default the frame's
+        metric, error where it is marked with no other.
 
     Returns
     -------
@@ -152,46 +166,43 @@ def rank_subnetworks(runs: pd.DataFrame, response: str = "error") -> pd.DataFram
     >>> list(rank_subnetworks(runs.assign(error=[0.1, 0.1, 0.2], loss=[0.3, 0.4, 0.2])).index)
     ['a', 'b', 'c']
     """
-    values = runs[["subnetwork", response]]
-    loss = _cross_entropy(runs) if response == "error" else None
+    metric = metric_of(runs, response)
+    values = pd.DataFrame({"subnetwork": runs["subnetwork"], metric.name: metric.sign * runs[metric.name]})
+    loss = _cross_entropy(runs) if metric.name == "error" else None
     if loss is not None:
         values = values.assign(cross_entropy=loss)
     # summed in one fixed order, so that the order of the runs does not matter
     groups = values.sort_values(list(values.columns), kind="stable").groupby("subnetwork", sort=True)
     # means of equal sums can differ in their last digits; real differences of error are multiples of 1 / (images seeds)
-    criteria = groups.mean().round(_DECIMALS)
+    criteria = groups.mean().round({"cross_entropy": _DECIMALS, metric.name: _decimals(values, metric)})
     criteria[["flops", "params"]] = runs.groupby("subnetwork", sort=True)[["flops", "params"]].first()
-    return criteria.sort_values(list(criteria.columns), kind="stable")
+    ranked = criteria.sort_values(list(criteria.columns), kind="stable")
+    return ranked.assign(**{metric.name: metric.sign * ranked[metric.name]})
 
 
-def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str) -> tuple[str, ...]:
+def selection_notes(runs: pd.DataFrame, ranked: pd.DataFrame, response: str | None = None) -> tuple[str, ...]:
     """Say what broke a tie for the first rank, and whether the split that selects is the split that is reported."""
-    notes = []
-    tied = int((ranked[response] == ranked[response].iloc[0]).sum())
+    metric, notes = metric_of(runs, response), []
+    tied = int((ranked[metric.name] == ranked[metric.name].iloc[0]).sum())
     if tied > 1:
         first, second = ranked.iloc[0], ranked.iloc[1]
         differ = [name for name in ranked.columns if first[name] != second[name]]
         decided = _TIE_BREAKS[differ[0]] if differ else _BY_KEY
-        missing = response == "error" and "cross_entropy" not in ranked.columns
+        missing = metric.name == "error" and "cross_entropy" not in ranked.columns
         unknown = "; cross-entropy is not recorded" if missing else ""
-        notes.append(f"{tied} subnetworks share the least mean {response_name(response)}{unknown}: {decided}.")
-    if {"val_error", "test_error"} <= set(runs.columns) and bool((runs["val_error"] == runs["test_error"]).all()):
+        notes.append(f"{tied} subnetworks share the {metric.extreme} mean {metric.label}{unknown}: {decided}.")
+    study = metric_of(runs)
+    splits = ["val_error", "test_error"] if study.name == "error" else ["val_metric", "test_metric"]
+    if set(splits) <= set(runs.columns) and bool((runs[splits[0]] == runs[splits[1]]).all()):
         notes.append(
-            "Validation and test error are equal in every run, as where one split alone was imported: the winner is "
-            "selected on the split that is reported."
+            f"Validation and test {study.label} are equal in every run, as where one split alone was imported: the "
+            "winner is selected on the split that is reported."
         )
     return tuple(notes)
 
 
 def counted_notes(notes: Sequence[Sequence[str]], of: str = "population") -> tuple[str, ...]:
-    """Each note once, the most frequent first, with the number of populations that it holds for.
-
-    Parameters
-    ----------
-    notes : sequence of sequence of str
-        The notes of each population.
-    of : str
-        What the notes are of.
+    """Each note once, the most frequent first, with the number of populations (or whatever `of` names) it holds for.
 
     Examples
     --------
@@ -214,6 +225,14 @@ _TIE_BREAKS = {
     "params": "the one with the fewest parameters is selected",
 }
 _BY_KEY = "their costs are equal too, and the first by key is selected"
+
+
+def _decimals(values: pd.DataFrame, metric: Metric) -> int:
+    """Decimals to which means are rounded: `_DECIMALS` of numbers below 1, and as many digits in any other unit."""
+    largest = float(values[metric.name].abs().max())
+    if metric.name in ("error", "log_cross_entropy") or not largest > 0:
+        return _DECIMALS
+    return _DECIMALS - 1 - math.floor(math.log10(largest))
 
 
 def _cross_entropy(runs: pd.DataFrame) -> Floats | None:

@@ -1,4 +1,4 @@
-"""Winner's curse: the least of many estimated errors is biased downwards; an estimate without that bias."""
+"""Winner's curse: the best of many estimated errors looks better than it is; an estimate without that bias."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from prunestats.errors import ResultsError
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.choice import Choice, choose, runs_of_one_original
 from prunestats.noise.deconvolution import Shrunk
 from prunestats.numeric.arrays import Floats
@@ -33,8 +34,8 @@ class WinnerError(Result):
         Its expected response over training seeds, on the test split if that was given; None where not identified.
     method : {"fresh seeds", "shrinkage"} or None
     flattery : float
-        Selection bias: expected minus seen response on the selection split, from fresh seeds of that split or by
-        shrinkage, in the unit of the response; nan where unknown.
+        Selection bias: by how much the expected response is worse than the seen one on the selection split, from fresh
+        seeds of that split or by shrinkage, in the unit of the response; nan where unknown.
     n_subnetworks, n_runs, n_fresh : int
         Candidates; runs of the winner that took part in the selection; runs of it that did not.
     notes : tuple of str
@@ -43,6 +44,8 @@ class WinnerError(Result):
         Column that is analysed.
     level : float
         Confidence level of the interval.
+    metric : Metric
+        The response: its direction and unit.
     """
 
     subnetwork: str
@@ -57,6 +60,7 @@ class WinnerError(Result):
     notes: tuple[str, ...]
     response: str
     level: float
+    metric: Metric = ERROR
 
     def __repr__(self) -> str:
         found = "unknown" if self.estimate is None else f"{self.estimate} by {self.method}"
@@ -69,7 +73,7 @@ def winner_error(
     test: pd.DataFrame | None = None,
     fresh: pd.DataFrame | None = None,
     subnetwork: str | None = None,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
 ) -> WinnerError:
@@ -87,8 +91,8 @@ def winner_error(
     subnetwork : str, optional
         Key of a subnetwork that another rule selected on the same split, such as the best within a budget; by default
         the winner of all.
-    response : str
-        The numeric column to analyse; lower is better.
+    response : str, optional
+        The numeric column to analyse; by default the frame's metric, error where it is marked with no other.
     level : float
         Confidence level of the interval, in (0, 1).
     rng : numpy.random.Generator, optional
@@ -132,18 +136,19 @@ def winner_error(
     """
     check_level(level)
     chosen = choose(runs_of_one_original(frame, response), response)
+    metric, response = chosen.metric, chosen.metric.name
     if subnetwork is not None:
         chosen = chosen.of(subnetwork)
     tested = None if test is None else _same_runs(chosen.runs, runs_of_one_original(test, response), response)
     fresh_on_selection_split = fresh is not None and test is None
     shrunk = None if fresh_on_selection_split else chosen.shrunk(level, rng or np.random.default_rng(0))
-    flattery = float("nan") if shrunk is None else shrunk.value - chosen.seen
+    flattery = float("nan") if shrunk is None else metric.sign * (shrunk.value - chosen.seen)
     estimate, method, n_fresh, notes = None, None, 0, chosen.notes
     if fresh is not None:
         values = _fresh_values(chosen, runs_of_one_original(fresh, response), response)
         within = chosen.within if tested is None else _within(chosen, tested)
         estimate, method, n_fresh = _of_fresh(values, within, chosen.df, level), "fresh seeds", values.size
-        flattery = estimate.value - chosen.seen if fresh_on_selection_split else flattery
+        flattery = metric.sign * (estimate.value - chosen.seen) if fresh_on_selection_split else flattery
     elif shrunk is None:
         notes = (*notes, chosen.why_not)
     else:
@@ -164,6 +169,7 @@ def winner_error(
         notes=notes,
         response=response,
         level=float(level),
+        metric=metric,
     )
 
 

@@ -32,6 +32,17 @@ class Interval(Result):
     high: float
     level: float
 
+    def times(self, factor: float) -> Interval:
+        """Interval of the quantity times a factor; a negative one exchanges the bounds.
+
+        Examples
+        --------
+        >>> print(Interval(0.1, 0.08, 0.12, 0.95).times(-1))
+        -0.1 [-0.12, -0.08]
+        """
+        low, high = (self.low, self.high) if factor >= 0 else (self.high, self.low)
+        return Interval(factor * self.value, factor * low, factor * high, self.level)
+
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 

@@ -7,18 +7,19 @@ from typing import Any
 import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
+from prunestats.metric import metric_of
 from prunestats.results.checks import RUN_KEY, check_finite, check_results, require_columns
 from prunestats.results.pooling import refuse_mixed_runs
 
 
-def distinct_runs(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+def distinct_runs(frame: pd.DataFrame, response: str | None) -> pd.DataFrame:
     """Distinct runs of one regime, data set and protocol, after checking the frame and the response.
 
-    The column original is added where it is missing. Raises ResultsError or InputError for what `check_results` or
-    `subnetwork_means` refuses.
+    None stands for the frame's metric. The column original is added where it is missing. Raises ResultsError or
+    InputError for what `check_results` or `subnetwork_means` refuses.
     """
     check_results(frame)
-    refuse_old_name(response)
+    response = response_column(frame, response)
     if response not in frame.columns or not pd.api.types.is_numeric_dtype(frame[response]):
         raise InputError(f"the response must be a numeric column; found no such column {response!r}: check its name")
     check_finite(frame, response)
@@ -65,7 +66,21 @@ def refuse_old_name(response: str) -> None:
         )
 
 
-def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+def response_column(frame: pd.DataFrame, response: str | None) -> str:
+    """Name of the column to analyse: the response, or the frame's metric where none is named.
+
+    Examples
+    --------
+    >>> response_column(pd.DataFrame({"error": [0.1]}), None)
+    'error'
+    """
+    if response is not None:
+        refuse_old_name(response)
+        return response
+    return metric_of(frame).name
+
+
+def unit_means(frame: pd.DataFrame, response: str | None) -> pd.DataFrame:
     """Mean over seeds of every subnetwork of one regime; one that belongs to two spaces counts once.
 
     Where the numbers of seeds differ between subnetworks, the column seed_squares holds in every row the sum of squares
@@ -80,7 +95,7 @@ def unit_means(frame: pd.DataFrame, response: str) -> pd.DataFrame:
     """
     if response in ("flops", "params"):
         raise InputError(f"the response must be an outcome; found {response}: name one, such as error")
-    refuse_old_name(response)
+    response = response_column(frame, response)
     one_value(frame, "regime")
     runs = drop_repeats(frame).drop(columns="space", errors="ignore")
     means = subnetwork_means(runs, response)
@@ -98,21 +113,22 @@ def _sum_of_squares_within(frame: pd.DataFrame, response: str) -> float:
 SEED_SQUARES = "seed_squares"
 
 
-def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFrame:
+def subnetwork_means(frame: pd.DataFrame, response: str | None = None) -> pd.DataFrame:
     """Mean over seeds of every subnetwork: one row per subnetwork within original, space and regime.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         A results frame, one row per run, of one data set and protocol.
-    response : str
-        The numeric column to average.
+    response : str, optional
+        The numeric column to average; by default the frame's metric, error where it is marked with no other.
 
     Returns
     -------
     pandas.DataFrame
         Columns original, space, regime, subnetwork, flops, params, widths and layer_params (those that are present),
-        `response` (mean over runs) and n_runs. Neither rows nor means depend on the order of the runs.
+        `response` (mean over runs) and n_runs. Neither rows nor means depend on the order of the runs. Marked with the
+        frame's metric.
 
     Raises
     ------
@@ -133,7 +149,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     [('a', 0.3, 2), ('b', 0.1, 1)]
     """
     check_results(frame)
-    refuse_old_name(response)
+    response = response_column(frame, response)
     require_columns(frame, [response])
     if not pd.api.types.is_numeric_dtype(frame[response]):
         raise ResultsError(
@@ -151,6 +167,7 @@ def subnetwork_means(frame: pd.DataFrame, response: str = "error") -> pd.DataFra
     means = grouped[kept].first()
     means[response] = grouped[response].mean()
     means["n_runs"] = grouped.size()
+    means.attrs = dict(frame.attrs)
     return means.reset_index()
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from prunestats.cost.model import CostModel, Layer
+from prunestats.metric import Metric, with_metric
+from prunestats.numeric.intervals import Interval
 from prunestats.optimum.regression import Points, points
 
 _GOLDEN = Path(__file__).parent / "golden"
@@ -20,6 +23,39 @@ def weyl(n: int, step: float) -> np.ndarray:
 
 
 GOLDEN, SILVER, BRONZE = 0.6180339887498949, 0.41421356237309515, 0.7320508075688772
+
+
+@pytest.fixture(scope="session")
+def as_miou() -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Turns a frame of errors into one of mIoUs, 1 minus the error: every statistic must be the mirror image."""
+
+    def make(frame: pd.DataFrame) -> pd.DataFrame:
+        renamed = frame.rename(columns={"error": "miou"})
+        return with_metric(renamed.assign(miou=1 - renamed["miou"]), Metric("miou", "maximize", "fraction", 0.0, 1.0))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def as_perplexity() -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Turns a frame of errors into one of perplexities: no sentence on it may speak of errors or percentages."""
+
+    def make(frame: pd.DataFrame) -> pd.DataFrame:
+        renamed = frame.rename(columns={"error": "perplexity"})
+        return with_metric(renamed.assign(perplexity=np.exp(3 * renamed["perplexity"])), Metric("perplexity"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mirrors() -> Callable[..., None]:
+    """Asserts that an interval of mIoU is the mirror image of one of the error: about 1, or about 0 for differences."""
+
+    def check(miou: Interval, error: Interval, *, about: float = 0.0, within: float = 1e-9) -> None:
+        expected = (about - error.value, about - error.high, about - error.low)
+        assert (miou.value, miou.low, miou.high) == pytest.approx(expected, abs=within, nan_ok=True)
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -165,3 +165,35 @@ def test_what_has_no_winner_is_refused():
         winner_error(frame.assign(original=np.arange(len(frame)) % 2))
     with pytest.raises(InputError, match="no such column 'loss'"):
         winner_error(frame, response="loss")
+
+
+@pytest.mark.parametrize("split", ["validation", "test", "fresh"])
+def test_of_a_metric_that_is_maximised_the_estimate_is_mirrored(as_miou, mirrors, split):
+    frame, _ = runs()
+    rng = np.random.default_rng(5)
+    given = {}
+    if split == "test":
+        given["test"] = frame.assign(error=frame["error"] + 0.01 * rng.standard_normal(len(frame)) + 0.05)
+    if split == "fresh":
+        winner = winner_error(frame).subnetwork
+        given["fresh"] = pd.DataFrame({"subnetwork": winner, "seed": [7, 8], "flops": 9, "params": 3}).assign(
+            error=[0.1, 0.12]
+        )
+    one = winner_error(frame, **given, rng=np.random.default_rng(4))
+    mirrored = {name: as_miou(values) for name, values in given.items()}
+    other = winner_error(as_miou(frame), **mirrored, rng=np.random.default_rng(4))
+    assert (other.subnetwork, other.method, other.response) == (one.subnetwork, one.method, "miou")
+    assert other.seen == pytest.approx(1 - one.seen)
+    assert other.test == (None if one.test is None else pytest.approx(1 - one.test))
+    # the likelihood is maximised numerically: its tolerance, not rounding, limits the agreement
+    mirrors(other.estimate, one.estimate, about=1, within=1e-5)
+    assert other.flattery == pytest.approx(one.flattery, abs=1e-5)
+    assert other.flattery > 0
+    assert other.metric.direction == "maximize"
+
+
+def test_notes_on_a_perplexity_do_not_speak_of_errors(as_perplexity):
+    frame, _ = runs(seeds=1)
+    found = winner_error(as_perplexity(frame))
+    assert found.response == "perplexity"
+    assert not any(word in note for note in found.notes for word in ("error", "%", "pp "))
