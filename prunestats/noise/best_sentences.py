@@ -26,8 +26,8 @@ def splits_sentence(found: Sequence[BestSubnetwork]) -> str:
         return which
     # an error is a mean over images, whose sampling error is binomial; of another metric it is not known
     return (
-        f"{which} Intervals are for other training seeds on these data: how far {label} on other data would differ "
-        "is not included."
+        f"{which} Intervals are over training seeds and subnetworks, on these data: how far {label} would differ on "
+        "other data is not included."
     )
 
 
@@ -79,7 +79,7 @@ def error_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     """What error it is expected to have, and beside what: label and value of each line."""
     corrected = "" if found.corrected else f", mean of {counted(found.n_seeds, 'run')}, not corrected for selection"
     metric = found.metric
-    lines = [(f"dense {metric.label}", _known(found.dense_error, metric))]
+    lines = [(f"dense {metric.label}", _known(found.dense_error, found))]
     lines.append((f"expected {metric.label}", f"{_interval(found.expected, metric)}{corrected}"))
     lines.append(("drop", _difference(found.drop, metric)))
     if found.uniform is not None:
@@ -123,9 +123,9 @@ def _differences(found: BestSubnetwork) -> str:
     metric, parts = found.metric, []
     if found.drop is not None:
         above = found.drop if metric.sign > 0 else _negated(found.drop)
-        parts.append(f"{_above_or_below(above, metric)} the dense network ({_known(found.dense_error, metric)})")
+        parts.append(f"{_above_or_below(above, metric)} the dense network ({_known(found.dense_error, found)})")
     if found.versus_uniform is not None and found.uniform_error is not None:
-        mean = metric.value(found.uniform_error.value)
+        mean = _known(found.uniform_error.value, found)
         parts.append(f"{_above_or_below(found.versus_uniform, metric)} the mean of uniform pruning ({mean})")
     return f", {' and '.join(parts)}" if parts else ""
 
@@ -178,8 +178,11 @@ def _difference(interval: Interval | None, metric: Metric) -> str:
     return f"{value} ({metric.number(interval.low, digits)} to {metric.number(interval.high, digits)})"
 
 
-def _known(value: float | None, metric: Metric) -> str:
-    return "unknown" if value is None else metric.value(value)
+def _known(value: float | None, found: BestSubnetwork) -> str:
+    """A value that is printed beside the expected one, with as many decimals."""
+    if value is None or found.expected is None:
+        return "unknown"
+    return found.metric.value(value, _digits(found.expected, found.metric))
 
 
 def _capitalised(text: str) -> str:
