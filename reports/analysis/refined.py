@@ -103,15 +103,15 @@ def analyse_refined(study: str, declared: str, test: pd.DataFrame, rng: np.rando
     -------
     Refined
     """
-    contests, refusals = [], []
+    metric, contests, refusals = metric_of(test), [], []
     spaces = list(dict.fromkeys(test["space"]))
     for regime in sorted(set(test["regime"]), reverse=True):
         mine = test[test["regime"] == regime]
         for space in spaces[1:]:
             try:
                 initial, other = mine[mine["space"] == spaces[0]], mine[mine["space"] == space]
-                found = head_to_head(initial, other, k=_SAMPLE_SIZE, rng=own_generator(rng))
+                found = head_to_head(initial, other, response=metric.name, k=_SAMPLE_SIZE, rng=own_generator(rng))
                 contests.append(found)
             except InputError as error:
                 refusals.append(f"{plain(space)} at {share(regime)} of the FLOPs: {error}")
-    return Refined(study, declared, tuple(contests), tuple(refusals), metric_of(test))
+    return Refined(study, declared, tuple(contests), tuple(refusals), metric)
