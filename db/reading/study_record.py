@@ -168,7 +168,8 @@ def _original(row: dict[str, Any], metric: Metric) -> Original:
 def _own_metric(row: dict[str, Any], split: str, metric: Metric) -> float | None:
     """The study's metric of an original, which another study, with another metric, may have trained."""
     named = ((row["metrics"] or {}).get(split) or {}).get(metric.name)
-    return row["val_metric" if split == "validation" else "test_metric"] if named is None else named
+    value = row["val_metric" if split == "validation" else "test_metric"] if named is None else named
+    return None if value is None else float(value)
 
 
 def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
