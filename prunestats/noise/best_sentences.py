@@ -54,10 +54,8 @@ def cost_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     lines = [("subnetwork", f"{found.subnetwork}, sampled from {spaces}")]
     if found.widths is not None:
         lines.append(("widths", _widths(found.widths)))
-    if found.flops is not None and found.params is not None:
-        whose = "of the dense network's"
-        lines.append(("FLOPs", f"{count(found.flops)}, {percent(found.flops_fraction)} {whose}"))
-        lines.append(("parameters", f"{count(found.params)}, {percent(found.params_fraction)} {whose}"))
+    for name, cost, part in _costs(found):
+        lines.append((name, f"{count(cost)}, {percent(part)} of the dense network's" if part else count(cost)))
     speeds = [(found.speedup_1, "batch of 1"), (found.speedup_64, "batch of 64")]
     measured = [f"{speed:.2f} ({batch})" for speed, batch in speeds if speed is not None]
     return [*lines, ("speed-up", ", ".join(measured))] if measured else lines
@@ -67,9 +65,12 @@ def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     """What the sentence does not say, in as few lines as possible: widths, cost, speed, and how many are as good."""
     cost = dict(cost_lines(found))
     lines = [("widths", cost["widths"])] if "widths" in cost else []
-    if found.flops is not None and found.params is not None:
-        flops = f"{count(found.flops)} FLOPs ({percent(found.flops_fraction)} of the dense network's)"
-        lines.append(("cost", f"{flops} and {count(found.params)} parameters ({percent(found.params_fraction)})"))
+    whose, costs = " of the dense network's", []
+    for name, number, part in _costs(found):
+        costs.append(f"{count(number)} {name} ({percent(part)}{whose})" if part else f"{count(number)} {name}")
+        whose = ""
+    if costs:
+        lines.append(("cost", " and ".join(costs)))
     if "speed-up" in cost:
         lines.append(("speed-up", cost["speed-up"]))
     return lines if found.budget.max_drop is not None else [*lines, ("as good", _as_good(found))]
@@ -89,6 +90,12 @@ def error_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     return lines
 
 
+def _costs(found: BestSubnetwork) -> list[tuple[str, int, float | None]]:
+    """Name, number and fraction of the dense network's, of the costs that are known."""
+    costs = (("FLOPs", found.flops, found.flops_fraction), ("parameters", found.params, found.params_fraction))
+    return [(name, cost, part) for name, cost, part in costs if cost is not None]
+
+
 def _as_good(found: BestSubnetwork) -> str:
     if found.as_good is None:
         return f"unknown without repeated training seeds ({counted(found.n_candidates, 'candidate')})"
@@ -104,10 +111,10 @@ def _widths(widths: Mapping[str, int]) -> str:
 
 
 def _uniform_mean(found: BestSubnetwork) -> str:
-    if found.uniform_error is None or found.regime is None:
+    if found.uniform_error is None:
         return ""
-    mean = _interval(found.uniform_error, found.metric)
-    return f"; mean of uniform pruning at {share(found.regime)} of the FLOPs: {mean}"
+    where = "with a similar number of parameters" if found.regime is None else f"at {share(found.regime)} of the FLOPs"
+    return f"; mean of uniform pruning {where}: {_interval(found.uniform_error, found.metric)}"
 
 
 def _error(found: BestSubnetwork, expected: Interval) -> str:

@@ -80,7 +80,7 @@ class Budget(Result):
             parts.append(f"a measured speed-up of at least {self.speedup:g}")
         if self.max_drop is not None:
             parts.append(self._drop_words(self.max_drop))
-        return " and ".join(parts) or "no limit"
+        return " and ".join(parts) or "of any cost"
 
     def _check_drop(self, drop: float) -> None:
         metric = self.metric
@@ -107,7 +107,7 @@ class Budget(Result):
         """
         allowed = np.ones(len(units), dtype=bool)
         if self.flops is not None:
-            allowed &= _within(units["flops"], self.flops * units["original_flops"])
+            allowed &= _within(_counted(units), self.flops * units["original_flops"])
         if self.params is not None:
             most = self.params * units["original_params"] if self.params <= 1 else self.params
             allowed &= _within(units["params"], most)
@@ -118,6 +118,15 @@ class Budget(Result):
 
 def _within(value: pd.Series[float] | float, limit: pd.Series[float] | float) -> NDArray[np.bool_]:
     return np.asarray(value <= limit * (1 + _ROUNDING), dtype=bool)
+
+
+def _counted(units: pd.DataFrame) -> pd.Series[float]:
+    if not bool(units["flops"].notna().any()):
+        raise InputError(
+            "a budget of FLOPs needs the FLOPs of the subnetworks; found none in these results: give one of parameters "
+            "(--params, params=) instead"
+        )
+    return units["flops"]
 
 
 def _measured(units: pd.DataFrame) -> pd.Series[float]:

@@ -16,14 +16,18 @@ from prunestats.noise.subset_selection import best_subset
 from prunestats.study_record import Original
 from prunestats.wording import count, counted, percent
 
+_COSTS = ("flops", "params")
+
 
 def cost_table(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.DataFrame:
     """One row a subnetwork: key, costs, measured speed, and the costs of its original."""
     speeds = [name for name in ("speedup_1", "speedup_64") if name in scope.columns]
     groups = distinct(scope).groupby("unit", sort=True)
-    units = groups[["original", "subnetwork", "flops", "params"]].first().join(groups[speeds].mean())
+    units = groups[["original", "subnetwork", *_COSTS]].first().join(groups[speeds].mean())
     of = units["original"].map(dense)
-    return units.assign(original_flops=[one.flops for one in of], original_params=[one.params for one in of])
+    # None where an import did not state them
+    costs = {f"original_{cost}": np.array([getattr(one, cost) for one in of], dtype=float) for cost in _COSTS}
+    return units.assign(**costs)
 
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +38,7 @@ def distinct(runs: pd.DataFrame) -> pd.DataFrame:
 def estimated_drops(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.Series[float]:
     """How much worse than its dense network every unit is estimated to be on the validation split."""
     metric, estimates = metric_of(scope), []
-    for (original, _), population in scope.groupby(["original", "regime"], sort=False):
+    for (original, _), population in scope.groupby(["original", "regime"], sort=False, dropna=False):
         whole = dense_value(dense[str(original)], "validation", metric)
         if whole is None:
             raise InputError(
@@ -63,10 +67,9 @@ def n_as_good(candidates: pd.DataFrame, level: float) -> int | None:
 
 def nothing_within(units: pd.DataFrame, budget: Budget) -> str:
     """Say that no subnetwork is within the budget, and how near they come."""
-    least = [
-        f"the fewest FLOPs are {percent((units['flops'] / units['original_flops']).min())} of the original's",
-        f"the fewest parameters {count(units['params'].min())}",
-    ]
+    fewest = (units["flops"] / units["original_flops"]).min()
+    least = [f"the fewest FLOPs are {percent(fewest)} of the original's"] if np.isfinite(fewest) else []
+    least.append(f"the fewest parameters {'' if least else 'are '}{count(units['params'].min())}")
     if budget.speedup is not None:
         least.append(f"the largest speed-up {units['speedup_1'].max():.3g}")
     if "drop" in units:

@@ -23,7 +23,7 @@ from prunestats.study_record import Original
 
 _SIMILAR = 0.1
 """Relative difference of FLOPs up to which errors count as comparable: wider than the bands of pruning regimes, of a
-few percent, so that it only limits imported results of all FLOPs."""
+few percent, so that it only limits imported results of all FLOPs. Of parameters where no FLOPs are known."""
 
 
 _SPLITS = ("val_error", "test_error", "val_metric", "test_metric")
@@ -63,7 +63,8 @@ def best_subnetworks(
         The dense networks, by the keys of the column original.
     budget : Budget, optional
         Limits; candidates are then the subnetworks of all regimes. By default every regime is a budget of its own, of
-        FLOPs up to its target, and candidates are the subnetworks that were sampled in it.
+        FLOPs up to its target, and candidates are the subnetworks that were sampled in it; results without FLOPs have
+        no regimes, and all subnetworks are candidates.
     uniform : str, optional
         Name of the space of uniform pruning.
     level : float
@@ -117,8 +118,8 @@ def best_subnetworks(
     networks = runs["original"].map(lambda key: (chosen.dense[key].network, chosen.dense[key].dataset))
     found = []
     for _, mine in runs.groupby(networks, sort=True):
-        if budget is not None:
-            found.append(_best(mine, replace(budget, metric=metric), None, chosen))
+        if budget is not None or bool(mine["flops"].isna().all()):
+            found.append(_best(mine, replace(budget or Budget(), metric=metric), None, chosen))
             continue
         for regime in sorted(mine["regime"].unique(), reverse=True):
             within = Budget(flops=float(regime), metric=metric)
@@ -164,7 +165,7 @@ def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Se
         dataset=dense.dataset,
         original=dense.key,
         original_seed=dense.seed,
-        regime=float(rows["regime"].max()),
+        regime=None if rows["regime"].isna().all() else float(rows["regime"].max()),
         budget=budget,
         subnetwork=str(rows["subnetwork"].iloc[0]),
         n_candidates=int(allowed.sum()),
@@ -197,9 +198,11 @@ def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork)
     The second corrects for the winner's curse: its true means should have one distribution, which those of other costs
     have not. With fewer than 10 subnetworks it is the whole regime.
     """
-    regime = scope[(scope["original"] == found.original) & (scope["regime"] == found.regime)]
-    flops = float(units["flops"][f"{found.original} {found.subnetwork}"])
-    apart = np.abs(regime["flops"].to_numpy(dtype=float) / flops - 1)
+    same = scope["regime"].isna() if found.regime is None else scope["regime"] == found.regime
+    regime = scope[(scope["original"] == found.original) & same]
+    cost = "params" if found.flops is None else "flops"
+    its = float(units[cost][f"{found.original} {found.subnetwork}"])
+    apart = np.abs(regime[cost].to_numpy(dtype=float) / its - 1)
     near = regime[apart <= _SIMILAR]
     limits = replace(found.budget, flops=None, max_drop=None)
     comparable = near[near["unit"].isin(units.index[limits.allows_cost(units)])]
@@ -208,13 +211,12 @@ def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork)
 
 def _costs(unit: pd.Series[Any]) -> dict[str, Any]:
     speeds = {name: unit.get(name) for name in ("speedup_1", "speedup_64")}
-    return {
-        "flops": int(unit["flops"]),
-        "params": int(unit["params"]),
-        "flops_fraction": float(unit["flops"] / unit["original_flops"]),
-        "params_fraction": float(unit["params"] / unit["original_params"]),
-        **{name: None if speed is None or pd.isna(speed) else float(speed) for name, speed in speeds.items()},
-    }
+    found: dict[str, Any] = {}
+    for name in ("flops", "params"):
+        cost, of = unit[name], unit[f"original_{name}"]
+        found[name] = None if pd.isna(cost) else int(cost)
+        found[f"{name}_fraction"] = None if pd.isna(cost) or pd.isna(of) else float(cost / of)
+    return found | {name: None if speed is None or pd.isna(speed) else float(speed) for name, speed in speeds.items()}
 
 
 def _named_widths(rows: pd.DataFrame, dense: Original) -> dict[str, int] | None:
