@@ -22,8 +22,9 @@ class Winner:
     ----------
     space, original, subnetwork : str
     flops, params : int
+        FLOPs, None where they are not recorded, and parameters.
     ratio : float
-        FLOPs per parameter bucket.
+        FLOPs per parameter bucket; nan without FLOPs.
     val_error, test_error : float
         Fractions, or in the metric's unit; means over seeds.
     test_rank : int
@@ -41,7 +42,7 @@ class Winner:
     space: str
     original: str
     subnetwork: str
-    flops: int
+    flops: int | None
     params: int
     ratio: float
     val_error: float

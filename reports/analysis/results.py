@@ -54,8 +54,8 @@ class RegimeAnalysis:
 
     Parameters
     ----------
-    regime : float
-        FLOPs target as a fraction of the original's.
+    regime : float or None
+        FLOPs target as a fraction of the original's; None for results without FLOPs.
     spaces : tuple of SpaceAnalysis
         In the order of the study.
     comparison : Comparison or None
@@ -73,7 +73,7 @@ class RegimeAnalysis:
         The study's.
     """
 
-    regime: float
+    regime: float | None
     spaces: tuple[SpaceAnalysis, ...]
     comparison: Comparison | None
     optima: dict[str, Optimum]
@@ -148,9 +148,14 @@ class StudyAnalysis:
         return tuple(optimum for regime in self.regimes for _, optimum in regime.every_optimum)
 
     @property
-    def populations(self) -> tuple[tuple[float, SpaceAnalysis], ...]:
+    def populations(self) -> tuple[tuple[float | None, SpaceAnalysis], ...]:
         """All populations, each with its regime."""
         return tuple((regime.regime, space) for regime in self.regimes for space in regime.spaces)
+
+    @property
+    def has_flops(self) -> bool:
+        """Whether FLOPs are recorded: without them there are neither regimes nor ratios."""
+        return any(regime.regime is not None for regime in self.regimes)
 
     @property
     def n_done(self) -> int:

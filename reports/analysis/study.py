@@ -16,15 +16,19 @@ from prunestats.metric import ERROR, Metric, metric_of
 from prunestats.noise.choice import rank_subnetworks, selection_notes
 from prunestats.numeric.generators import own_generator
 from prunestats.optimum.optimum import Optimum, find_optimum
-from prunestats.reports.analysis.frames import check_frames, failure_counts, has_failed, original_names
+from prunestats.reports.analysis.frames import (
+    check_frames,
+    failure_counts,
+    has_failed,
+    original_names,
+    regimes_of,
+    runs_of_regime,
+    subnetworks_of,
+)
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
 from prunestats.reports.analysis.populations import SpaceAnalysis, Winner
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis, responses_of
 from prunestats.results.designs import OriginalDesign
-from prunestats.results.ratio import ratio
-
-# A subnetwork may stand in several spaces, and be trained with several seeds.
-_UNIT = ["regime", "space", "original", "subnetwork"]
 
 _Result = TypeVar("_Result")
 
@@ -68,16 +72,16 @@ def analyse_study(
     """
     check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
-    regimes = sorted(set(validation_frame["regime"]), reverse=True)
+    regimes = regimes_of(validation_frame)
     names = original_names(validation_frame)
     metric = metric_of(validation_frame)
     designs = several_designs(validation_frame, bucket)
     failed = validation_frame[has_failed(validation_frame)]
     analysed = tuple(
         _analyse_regime(
-            validation_frame[validation_frame["regime"] == regime],
-            test_frame[test_frame["regime"] == regime],
-            regime=float(regime),
+            runs_of_regime(validation_frame, regime),
+            runs_of_regime(test_frame, regime),
+            regime=None if regime is None else float(regime),
             order=order,
             designs=designs,
             bucket=bucket,
@@ -102,7 +106,9 @@ def analyse_study(
 
 
 def _trend(regimes: Sequence[RegimeAnalysis]) -> RegimeTrend | None:
-    optima = {regime.regime: regime.optimum for regime in regimes if regime.optimum is not None}
+    optima = {
+        regime.regime: regime.optimum for regime in regimes if regime.optimum is not None and regime.regime is not None
+    }
     trend = regime_trend(optima) if optima else None
     return trend if trend is not None and trend.n_estimates > 1 else None
 
@@ -111,7 +117,7 @@ def _analyse_regime(
     validation: pd.DataFrame,
     test: pd.DataFrame,
     *,
-    regime: float,
+    regime: float | None,
     order: Sequence[str],
     designs: Sequence[OriginalDesign],
     bucket: int,
@@ -119,7 +125,7 @@ def _analyse_regime(
     metric: Metric,
 ) -> RegimeAnalysis:
     refusals: list[str] = []
-    subnetworks = _subnetworks(validation, test, bucket, metric)
+    subnetworks = subnetworks_of(validation, test, bucket, metric)
     finished, tested = validation.dropna(subset=[metric.name]), test.dropna(subset=[metric.name])
     first = finished[finished["space"] == order[0]]
 
@@ -177,7 +183,7 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame, me
         error=_distribution(values),
         log_cross_entropy=_distribution(units["test_log_cross_entropy"]) if metric == ERROR else None,
         mean_error=float(values.mean()) if tested else None,
-        ratios=_spread(units["ratio"]) if len(units) else None,
+        ratios=_spread(units["ratio"]) if bool(units["ratio"].notna().any()) else None,
         winners=tuple(
             _winner(group, finished[finished["original"] == original], metric)
             for original, group in units.groupby("original", sort=False)
@@ -206,7 +212,7 @@ def _winner(units: pd.DataFrame, runs: pd.DataFrame, metric: Metric) -> Winner:
         space=str(best["space"]),
         original=str(best["original"]),
         subnetwork=str(best["subnetwork"]),
-        flops=int(best["flops"]),
+        flops=None if pd.isna(best["flops"]) else int(best["flops"]),
         params=int(best["params"]),
         ratio=float(best["ratio"]),
         val_error=float(best[val]),
@@ -216,21 +222,6 @@ def _winner(units: pd.DataFrame, runs: pd.DataFrame, metric: Metric) -> Winner:
         optimism=float(metric.sign * (best[test] - best[val]) - worse.mean()),
         notes=selection_notes(runs, ranked, metric.name),
     )
-
-
-def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int, metric: Metric) -> pd.DataFrame:
-    """One row a subnetwork and space with a finished run: means over seeds of both splits."""
-    names = ("error", "log_cross_entropy") if metric == ERROR else (metric.name,)
-    on_validation, on_test = ({name: f"{split}_{name}" for name in names} for split in ("val", "test"))
-    runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=on_validation)
-    runs["ratio"] = ratio(validation, bucket)
-    tested = test[[*_UNIT, "seed", *names]].rename(columns=on_test)
-    both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=[on_validation[metric.name]])
-    metrics = [*on_validation.values(), *on_test.values()]
-    groups = both.groupby(_UNIT, sort=False)
-    return groups.agg(
-        {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}
-    ).reset_index()
 
 
 def _attempt(

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from prunestats.metric import Metric
 from prunestats.noise.best_errors import dense_value
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
@@ -48,6 +47,8 @@ then takes the same width. A round number; no result depends on it."""
 _SHOWN = 0.9
 """Quantile of the errors that the axis reaches in every regime: above it are few subnetworks, and none to take. Of a
 metric of which higher values are better it is the quantile from above."""
+
+_COSTS = {"flops": "FLOPs", "params": "parameters"}
 
 _FOUND: dict[str, Any] = {"color": INK, "marker": "D", "markersize": 5, "markeredgecolor": "white", "zorder": 6}
 _UNIFORM: dict[str, Any] = {"marker": "s", "markersize": 4.5, "markeredgecolor": "white", "zorder": 5}
@@ -84,7 +85,8 @@ def plot_front(study: StudyAnalysis, originals: Sequence[Original]) -> Figure:
 
 def _draw_panel(axes: Axes, study: StudyAnalysis, found: Sequence[BestSubnetwork], dense: Sequence[Original]) -> None:
     split, metric = study.best[0].split, study.metric
-    points = _population(study, {one.key: one.flops for one in dense}, split)
+    cost = "flops" if study.has_flops else "params"
+    points = _population(study, {one.key: getattr(one, cost) for one in dense}, split, cost)
     for space in study.spaces:
         mine = points[points["space"] == space]
         color = space_look(study.spaces, space)["color"]
@@ -97,21 +99,22 @@ def _draw_panel(axes: Axes, study: StudyAnalysis, found: Sequence[BestSubnetwork
         look = _UNIFORM | {"color": space_look(study.spaces, str(found[0].uniform))["color"]}
         _draw_intervals(axes, list(means), list(means.values()), look, metric.scale)
     expected = [one.expected for one in found if one.expected is not None]
-    _draw_intervals(axes, [one.flops_fraction or 1.0 for one in found], expected, _FOUND, metric.scale)
+    _draw_intervals(axes, [getattr(one, f"{cost}_fraction") or 1.0 for one in found], expected, _FOUND, metric.scale)
     bounds = [metric.scale * bound for one in (*expected, *means.values()) for bound in (one.value, one.low, one.high)]
     # the worst subnetworks of a space can be as bad as guessing, and would take most of the axis
     worse = metric.sign * points["y"]
-    shown = points["y"][worse <= worse.groupby(points["regime"]).quantile(_SHOWN).max()]
+    shown = points["y"][worse <= worse.groupby(points["regime"], dropna=False).quantile(_SHOWN).max()]
     heights = np.array([*shown, *known, *bounds], dtype=float)
-    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)], split, metric)
+    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)])
+    axes.set(xlabel=f"{_COSTS[cost]}, relative to the dense network", ylabel=f"{split} {metric.heading}")
 
 
-def _population(study: StudyAnalysis, flops: dict[str, int], split: str) -> pd.DataFrame:
-    """Every subnetwork of a network: its FLOPs relative to the original's, and its metric as it is printed."""
+def _population(study: StudyAnalysis, costs: dict[str, int | None], split: str, cost: str) -> pd.DataFrame:
+    """Every subnetwork of a network: its cost relative to the original's, and its metric as it is printed."""
     column = f"{'test' if split == 'test' else 'val'}_{study.metric.name}"
     every = pd.concat([regime.subnetworks.assign(regime=regime.regime) for regime in study.regimes])
-    every = every[every["original"].isin(list(flops)) & every[column].notna()]
-    x = (every["flops"] / every["original"].map(flops)).astype(float)
+    every = every[every["original"].isin(list(costs)) & every[column].notna()]
+    x = (every[cost] / every["original"].map(costs)).astype(float)
     return every[["space", "regime"]].assign(x=x, y=study.metric.scale * every[column].astype(float))
 
 
@@ -128,11 +131,10 @@ def _draw_intervals(
             axes.plot([x[i], x[i]], ends, color=look["color"], linewidth=1.3, zorder=look["zorder"] - 1)
 
 
-def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], split: str, metric: Metric) -> None:
+def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> None:
     wide = bool(x.max() > _LOG_SPAN * x.min())
-    high = needs_log_axis(y, metric.name)
+    high = needs_log_axis(y, "error")
     axes.set(xlim=axis_limits(x, log=wide), ylim=axis_limits(y, log=high))
-    axes.set(xlabel="FLOPs, relative to the dense network", ylabel=f"{split} {metric.heading}")
     for which, log in (("x", wide), ("y", high)):
         if log:
             set_log_axis(axes, "x" if which == "x" else "y", share if which == "x" else None)

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.figures.axes import (
     AXIS_LABELS,
+    draw_message,
     draw_title,
     regime_title,
 )
@@ -171,6 +172,9 @@ def _response_grid(study: StudyAnalysis, rows: int) -> tuple[Figure, list[list[A
 def _response_panel(
     axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, response: str, *, title: bool = True
 ) -> None:
+    if not study.has_flops:
+        draw_message(axes, "FLOPs are not recorded")
+        return
     units = regime.subnetworks[regime.subnetworks["space"] == study.spaces[0]]
     optimum = regime.optima.get(response)
     color = space_look(study.spaces, study.spaces[0])["color"]

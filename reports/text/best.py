@@ -24,8 +24,9 @@ def best_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterat
     yield note(splits_sentence(study.best))
     detailed = len(study.best) <= _MOST_DETAILED
     yield {"kind": "answers", "items": [_item(one, detailed) for one in study.best]}
-    alt = f"{study.metric.title} against FLOPs: dense network, uniform pruning and subnetworks to take, before all"
-    yield figure_block(pictures["front"], _caption(study), f"{alt} subnetworks as dots.")
+    cost = "FLOPs" if study.has_flops else "parameters"
+    alt = f"{study.metric.title} against {cost}: dense network, uniform pruning and subnetworks to take, before all"
+    yield figure_block(pictures["front"], _caption(study, cost), f"{alt} subnetworks as dots.")
     if notes := counted_notes([one.notes for one in study.best if one.subnetwork is not None], "budget"):
         yield list_block(notes)
 
@@ -41,7 +42,7 @@ def _item(found: BestSubnetwork, detailed: bool) -> dict[str, Any]:
     }
 
 
-def _caption(study: StudyAnalysis) -> str:
+def _caption(study: StudyAnalysis, cost: str) -> str:
     one = study.best[0]
     level = share(one.level)
     uniform = f" Squares: mean of uniform pruning in each regime, with its {level} confidence interval."
@@ -50,7 +51,7 @@ def _caption(study: StudyAnalysis) -> str:
     label = study.metric.label
     reached = "90 %" if study.metric.sign > 0 else "10 %"
     return (
-        f"{study.metric.title} on the {one.split} split against FLOPs, relative to the dense network's. Dots: "
+        f"{study.metric.title} on the {one.split} split against {cost}, relative to the dense network's. Dots: "
         f"subnetworks, means over seeds.{dense}{uniform * compared} Diamonds: the subnetworks to take, at their "
         f"expected {label}, with its {level} confidence interval where that is known. The axis reaches the "
         f"{reached} quantile of every regime."

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from prunestats.metric import ERROR, Metric
 from prunestats.reports.text.table import ReportTable
-from prunestats.wording import MINUS, plain, shortened
+from prunestats.wording import MINUS, plain, share, shortened
 
 Block = dict[str, Any]
 
@@ -52,6 +52,17 @@ def axes_note(metric: Metric) -> str:
     if metric == ERROR:
         return _AXES_NOTE
     return f"The axis of {metric.label} is logarithmic only if its values span more than a factor of 5."
+
+
+def of_regime(regime: float | None) -> str:
+    """Which subnetworks a regime has, after "at" or "At".
+
+    Examples
+    --------
+    >>> of_regime(0.5), of_regime(None)
+    ('50 % of the FLOPs', 'any number of FLOPs')
+    """
+    return "any number of FLOPs" if regime is None else f"{share(regime)} of the FLOPs"
 
 
 def breakable(text: object) -> str:

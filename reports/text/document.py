@@ -23,6 +23,7 @@ from prunestats.reports.text.blocks import (
     figure_parts,
     heading,
     list_block,
+    of_regime,
     table_block,
     text_block,
 )
@@ -105,8 +106,8 @@ def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str,
     yield heading("Populations")
     if facts.populations:
         yield table_block(setup_tables.populations_table(facts, study))
-    if study.n_done:
-        n = sum(space.n_subnetworks for regime in study.regimes for space in regime.spaces)
+    if study.n_done and study.has_flops:
+        n = sum(space.n_subnetworks for _, space in study.populations)
         yield figure_block(
             pictures["populations"],
             f"FLOPs against parameters of the {counted(n, 'subnetwork')} with a finished run, of "
@@ -124,13 +125,12 @@ def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
     for number, regimes in enumerate(figure_parts(study.regimes), 1):
         edfs = [space.error for regime in regimes for space in regime.spaces if space.error is not None]
         band = f" Shaded: simultaneous {share(edfs[0].level)} confidence bands." if edfs else ""
-        names = _regime_names(regimes)
+        where = _regime_names(regimes)
         yield figure_block(
             pictures[f"edfs-{number}"],
-            f"Empirical distribution functions over subnetworks at {names} of the FLOPs: {_stated(study.metric)}, "
+            f"Empirical distribution functions over subnetworks at {where}: {_stated(study.metric)}, "
             f"test split. {axes_note(study.metric)} {_counts(regimes)}{band}",
-            f"Step curves of empirical distribution functions at {names} of the FLOPs with confidence bands, one "
-            "colour per space.",
+            f"Step curves of empirical distribution functions at {where} with confidence bands, one colour per space.",
             floats=True,
         )
 
@@ -142,7 +142,7 @@ def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
     yield table_block(tables.differences_table(study))
     yield table_block(tables.superiority_table(study))
     notes = [
-        f"{share(regime.regime)}, “{shortened(pair.a)}” and “{shortened(pair.b)}”: {note}"
+        f"{_percentage(regime)}“{shortened(pair.a)}” and “{shortened(pair.b)}”: {note}"
         for regime in study.regimes
         for pair in (regime.comparison.pairs if regime.comparison else ())
         for note in pair.notes
@@ -183,10 +183,15 @@ def _stated(metric: Metric) -> str:
 
 def _counts(regimes: Iterable[RegimeAnalysis]) -> str:
     return " ".join(
-        f"{share(r.regime)}: n = {', '.join(count(space.n_subnetworks) for space in r.spaces)}." for r in regimes
+        f"{_percentage(r, ': ')}n = {', '.join(count(space.n_subnetworks) for space in r.spaces)}." for r in regimes
     )
 
 
+def _percentage(regime: RegimeAnalysis, end: str = ", ") -> str:
+    return "" if regime.regime is None else f"{share(regime.regime)}{end}"
+
+
 def _regime_names(regimes: Sequence[RegimeAnalysis]) -> str:
-    names = [share(regime.regime) for regime in regimes]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    *names, last = (regime.regime for regime in regimes)
+    others = f"{', '.join(share(name) for name in names if name is not None)} and " if names else ""
+    return f"{others}{of_regime(last)}"

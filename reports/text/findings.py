@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunestats.metric import ERROR, Metric
 from prunestats.optimum.optimum import has_estimate
-from prunestats.reports.text.blocks import signed
+from prunestats.reports.text.blocks import of_regime, signed
 from prunestats.reports.text.networks import networks_sentence
 from prunestats.wording import (
     counted,
@@ -33,15 +33,15 @@ _MOST_SENTENCES = 6
 list of findings would fill more than the first page."""
 
 
-def verdict_sentence(optimum: Optimum | None, regime: float, metric: Metric = ERROR) -> str:
+def verdict_sentence(optimum: Optimum | None, regime: float | None, metric: Metric = ERROR) -> str:
     """One sentence: whether a regime has an optimal ratio, where, and from which sample.
 
     Parameters
     ----------
     optimum : Optimum or None
         The result; None if it could not be computed.
-    regime : float
-        FLOPs target as a fraction of the original's.
+    regime : float or None
+        FLOPs target as a fraction of the original's; None for results without FLOPs.
     metric : Metric
         The study's, whose direction the response has.
 
@@ -49,7 +49,7 @@ def verdict_sentence(optimum: Optimum | None, regime: float, metric: Metric = ER
     -------
     str
     """
-    where = f"At {share(regime)} of the FLOPs"
+    where = f"At {of_regime(regime)}"
     if optimum is None:
         return f"{where}, no optimum was computed."
     return f"{where}, {_VERDICTS[optimum.verdict](optimum, metric)} ({_sample(optimum)})."
@@ -78,9 +78,9 @@ def trend_sentence(trend: RegimeTrend) -> str:
     )
 
 
-def comparison_sentence(pair: PairComparison, regime: float, metric: Metric = ERROR) -> str:
+def comparison_sentence(pair: PairComparison, regime: float | None, metric: Metric = ERROR) -> str:
     """One sentence: which of two spaces has the better mean on the test split, by how much, with its interval."""
-    where = f"At {share(regime)} of the FLOPs"
+    where = f"At {of_regime(regime)}"
     difference = pair.mean_difference
     a, b = _quoted(pair.a), _quoted(pair.b)
     level = share(difference.level)
@@ -145,7 +145,7 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
     """The findings of a study, a sentence each: verdicts, comparisons with the initial space, winners, counts."""
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
-        *map(regime_sentence, study.regimes),
+        *(map(regime_sentence, study.regimes) if study.has_flops else ()),
         *((trend_sentence(study.trend),) if study.trend else ()),
         *((signed(study.transfer.reasons[0]),) if study.transfer else ()),
         *_against_initial(study),

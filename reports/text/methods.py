@@ -48,8 +48,7 @@ def _describe(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield (
         "The unit of every statistic is the subnetwork; if it was trained with several seeds, their mean is used."
         f"{_strata(study)} Selection (of an optimal ratio, of a winner) uses the validation split; distributions and "
-        f"comparisons, which select nothing, use the test split. {_defined(study.metric)} The ratio is in "
-        f"{ratio_unit(study.bucket)}; FLOPs are multiply-adds of convolution and linear layers.",
+        f"comparisons, which select nothing, use the test split. {_defined(study.metric)}{_ratio(study)}",
         ("spaces",),
     )
     metric = study.metric
@@ -115,6 +114,13 @@ def _describe_conjectures(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str
             "the networks have no ratio in common, the slope may reflect those ranges alone.",
             ("spaces", "hartung"),
         )
+
+
+def _ratio(study: StudyAnalysis) -> str:
+    if not study.has_flops:
+        return ""
+    unit = ratio_unit(study.bucket)
+    return f" The ratio is in {unit}; FLOPs are multiply-adds of convolution and linear layers."
 
 
 def _defined(metric: Metric) -> str:

@@ -16,6 +16,7 @@ from prunestats.reports.text.blocks import (
     figure_block,
     heading,
     list_block,
+    of_regime,
     signed,
     text_block,
 )
@@ -27,7 +28,7 @@ _MOST_NAMED = 4
 
 def networks_sentence(regime: RegimeAnalysis) -> str:
     """One sentence: how many networks have an interior optimum, where it is, and the verdicts of the others."""
-    where = f"At {share(regime.regime)} of the FLOPs"
+    where = f"At {of_regime(regime.regime)}"
     optima = [one.optimum for one in regime.designs if one.optimum is not None]
     response = " or ".join(sorted({Metric(optimum.response).label for optimum in optima}, reverse=True))
     interior = [one for one in regime.designs if one.optimum is not None and one.optimum.verdict == "interior"]

@@ -19,6 +19,7 @@ from prunestats.reports.text.blocks import (
     heading,
     list_block,
     note,
+    of_regime,
     signed,
     table_block,
     text_block,
@@ -30,7 +31,7 @@ from prunestats.wording import counted, plain, ratio_unit, share, shortened
 
 def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis, list[DesignAnalysis]]]:
     """Figures of response against ratio: name, regime, and the networks of the figure if the study has several."""
-    for number, regime in enumerate(study.regimes, 1):
+    for number, regime in enumerate(study.regimes if study.has_flops else (), 1):
         if not regime.designs:
             yield f"responses-{number}", regime, []
         for part, designs in enumerate(figure_parts(regime.designs) if regime.designs else (), 1):
@@ -40,6 +41,9 @@ def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis
 def optimum_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     """The section on optima: verdicts with their reasons, regime by regime, then across regimes and networks."""
     yield heading("Is there an optimal ratio?")
+    if not study.has_flops:
+        yield text_block("FLOPs are not recorded, and a ratio of FLOPs to parameters needs them.")
+        return
     which = (
         "The verdict of a regime is that of log cross-entropy, the natural logarithm of cross-entropy, which is less "
         "noisy than error; error is analysed as well, and gives the verdict if no cross-entropy was recorded. Only the "
@@ -59,7 +63,7 @@ def optimum_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
 
 
 def _regime_blocks(study: StudyAnalysis, regime: RegimeAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
-    yield heading(f"{share(regime.regime)} of the FLOPs", 2)
+    yield heading(of_regime(regime.regime), 2)
     yield text_block(regime_sentence(regime))
     for name, its, designs in response_figures(study):
         if its is regime and len(regime.subnetworks):
@@ -89,7 +93,7 @@ def _trend_blocks(trend: RegimeTrend, pictures: Mapping[str, Picture]) -> Iterat
 def _response_caption(
     study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequence[DesignAnalysis]
 ) -> tuple[str, str]:
-    where = f"{share(regime.regime)} of the FLOPs"
+    where = of_regime(regime.regime)
     optima = [optimum for one in designs or (regime,) for optimum in one.optima.values()]
     originals = [original for one in designs for original in one.design.originals] or list(study.originals)
     fits = []

@@ -16,10 +16,10 @@ from prunestats.wording import counted, plain, settings, share
 def setup_blocks(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
     """Study, originals, regimes, spaces with their distributions, protocol."""
     yield heading("Experimental setup")
-    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes)
+    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes if target)
     rows = [("study", f"“{plain(facts.name)}”, seed {facts.seed}")]
     rows += _original_rows(facts)
-    rows += [("regimes", f"{bands} of the original's FLOPs")]
+    rows += [("regimes", f"{bands} of the original's FLOPs" if bands else "none, as FLOPs are not recorded")]
     rows += [("space", f"“{plain(space.name)}”, {_space_line(space)}") for space in facts.spaces]
     rows += [("protocol", f"{plain(p.name)}: {settings(p.parameters)}") for p in facts.protocols]
     yield {"kind": "facts", "rows": [[breakable(name), breakable(value)] for name, value in rows]}

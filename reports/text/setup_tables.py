@@ -28,7 +28,7 @@ def originals_table(facts: StudyFacts, study: StudyAnalysis) -> ReportTable:
             words("original", (study.names.get(o.key, o.key) for o in rows)),
             words("data", (o.dataset for o in rows)),
             counts("groups", (o.n_groups for o in rows)),
-            sizes("FLOPs", [o.flops for o in rows]),
+            *((sizes("FLOPs", [o.flops for o in rows]),) if study.has_flops else ()),
             sizes("parameters", [o.params for o in rows]),
             *(metric_values(s, (dense_value(o, s, metric) for o in rows), metric, metric.heading) for s in _SPLITS),
         ),

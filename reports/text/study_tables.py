@@ -152,11 +152,11 @@ def winners_table(study: StudyAnalysis) -> ReportTable:
     )
 
 
-def _pairs(study: StudyAnalysis) -> list[tuple[float, PairComparison]]:
+def _pairs(study: StudyAnalysis) -> list[tuple[float | None, PairComparison]]:
     return [(r.regime, pair) for r in study.regimes if r.comparison for pair in r.comparison.pairs]
 
 
-def _pair_columns(rows: list[tuple[float, PairComparison]]) -> tuple[ReportColumn, ...]:
+def _pair_columns(rows: list[tuple[float | None, PairComparison]]) -> tuple[ReportColumn, ...]:
     return (
         regime_column(regime for regime, _ in rows),
         words("A", (pair.a for _, pair in rows), "spaces"),
@@ -165,7 +165,10 @@ def _pair_columns(rows: list[tuple[float, PairComparison]]) -> tuple[ReportColum
 
 
 def _interval_columns(
-    rows: list[tuple[float, PairComparison]], interval: Callable[[PairComparison], object], group: str, metric: Metric
+    rows: list[tuple[float | None, PairComparison]],
+    interval: Callable[[PairComparison], object],
+    group: str,
+    metric: Metric,
 ) -> tuple[ReportColumn, ...]:
     columns = [[getattr(interval(pair), name) for _, pair in rows] for _, name in _INTERVAL]
     digits = metric.digits(*(value for column in columns for value in column))
@@ -175,14 +178,17 @@ def _interval_columns(
     )
 
 
-def _quantile(rows: list[tuple[float, SpaceAnalysis]], q: float) -> list[float]:
+def _quantile(rows: list[tuple[float | None, SpaceAnalysis]], q: float) -> list[float]:
     return [float(space.error.quantile(q)) for _, space in rows if space.error is not None]
 
 
-def _ratio_columns(study: StudyAnalysis, rows: list[tuple[float, SpaceAnalysis]]) -> tuple[ReportColumn, ...]:
+def _ratio_columns(study: StudyAnalysis, rows: list[tuple[float | None, SpaceAnalysis]]) -> tuple[ReportColumn, ...]:
     known = [space.ratios for _, space in rows if space.ratios is not None]
     digits = ratio_digits(value for ratios in known for value in ratios)
     group = ratio_unit(study.bucket)
+    # one population without FLOPs has no ratios, and then none has
+    if not known:
+        return ()
     return tuple(
         numbers(head, (ratios[position] for ratios in known), digits, group)
         for position, head in enumerate(("min", "median", "max"))

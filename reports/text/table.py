@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from prunestats.metric import Metric
-from prunestats.wording import PREFIXES, count, decimals, fixed, p_value, plain, share, times100
+from prunestats.wording import NONE, PREFIXES, count, decimals, fixed, p_value, plain, share, times100
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class ReportTable:
         return asdict(self)
 
 
-def regime_column(values: Iterable[float]) -> ReportColumn:
-    """The column of regimes."""
-    return ReportColumn("regime", tuple(share(value) for value in values))
+def regime_column(values: Iterable[float | None]) -> ReportColumn:
+    """The column of regimes; an en dash where FLOPs are not recorded."""
+    return ReportColumn("regime", tuple(NONE if value is None else share(value) for value in values))
 
 
 def words(head: str, cells: Iterable[object], group: str = "") -> ReportColumn:
