@@ -136,7 +136,7 @@ def given_budget(
     metric: Metric = ERROR,
 ) -> Budget | None:
     """The budget of the limits that are given, None without any."""
-    budget = Budget(flops, params, speedup, max_drop, metric)
+    budget = Budget(flops, params, speedup, max_drop, metric=metric)
     return None if budget == Budget(metric=metric) else budget
 
 

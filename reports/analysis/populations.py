@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from prunestats.distribution.empirical import Edf
 from prunestats.metric import ERROR, Metric
 
@@ -106,7 +108,8 @@ def space_dict(space: SpaceAnalysis, metric: Metric = ERROR) -> dict[str, Any]:
 
 def _winner_dict(winner: Winner, metric: Metric) -> dict[str, Any]:
     names = {"val_error": f"val_{metric.name}", "test_error": f"test_{metric.name}"}
-    return {names.get(name, name): value for name, value in vars(winner).items()}
+    found = {names.get(name, name): value for name, value in vars(winner).items()}
+    return found if np.isfinite(winner.ratio) else found | {"ratio": None}
 
 
 def _edf_dict(found: Edf | None) -> dict[str, Any] | None:

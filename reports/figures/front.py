@@ -94,7 +94,9 @@ def _draw_panel(axes: Axes, study: StudyAnalysis, found: Sequence[BestSubnetwork
     values = [dense_value(one, split, metric) for one in dense]
     known = [metric.scale * value for value in values if value is not None]
     axes.plot([1.0] * len(known), known, **_DENSE)
-    means = {one.regime: one.uniform_error for one in found if one.regime is not None and one.uniform_error is not None}
+    # without FLOPs there are no regimes: uniform pruning is compared at a similar number of parameters
+    at = [one.params_fraction or 1.0 if one.regime is None else one.regime for one in found]
+    means = {x: one.uniform_error for x, one in zip(at, found, strict=True) if one.uniform_error is not None}
     if means:
         look = _UNIFORM | {"color": space_look(study.spaces, str(found[0].uniform))["color"]}
         _draw_intervals(axes, list(means), list(means.values()), look, metric.scale)

@@ -45,14 +45,16 @@ def _item(found: BestSubnetwork, detailed: bool) -> dict[str, Any]:
 def _caption(study: StudyAnalysis, cost: str) -> str:
     one = study.best[0]
     level = share(one.level)
-    uniform = f" Squares: mean of uniform pruning in each regime, with its {level} confidence interval."
+    alike = "in each regime" if study.has_flops else "with a similar number of parameters"
+    uniform = f" Squares: mean of uniform pruning {alike}, with its {level} confidence interval."
     compared = any(found.uniform_error is not None for found in study.best)
     dense = " Stars: dense networks." if any(found.dense_error is not None for found in study.best) else ""
     label = study.metric.label
     reached = "90 %" if study.metric.sign > 0 else "10 %"
+    where = "of every regime" if study.has_flops else "of the subnetworks"
     return (
         f"{study.metric.title} on the {one.split} split against {cost}, relative to the dense network's. Dots: "
         f"subnetworks, means over seeds.{dense}{uniform * compared} Diamonds: the subnetworks to take, at their "
         f"expected {label}, with its {level} confidence interval where that is known. The axis reaches the "
-        f"{reached} quantile of every regime."
+        f"{reached} quantile {where}."
     )

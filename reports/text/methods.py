@@ -128,7 +128,7 @@ def _defined(metric: Metric) -> str:
     if metric == ERROR:
         return "Error is 1 minus top-1 accuracy."
     unit = f", in {metric.printed_unit}," if metric.printed_unit else ""
-    return f"{metric.title}{unit} is the metric that the study's own evaluation returned; {metric.better} is better."
+    return f"{metric.title}{unit} is the metric that this study names; {metric.better} is better."
 
 
 def _strata(study: StudyAnalysis) -> str:

@@ -37,7 +37,7 @@ def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Blo
         ("protocol", ", ".join(p.key for p in facts.protocols)),
         ("originals", ", ".join(original.key for original in facts.originals)),
         ("seeds", f"study {facts.seed}, analysis {provenance.seed}"),
-        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals}))),
+        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals if original.flops}))),
         *(("runs made on", machine) for machine in facts.machines),
         ("report made with", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
         ("report made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),

@@ -38,7 +38,7 @@ def originals_table(facts: StudyFacts, study: StudyAnalysis) -> ReportTable:
 def counts_table(study: StudyAnalysis, facts: StudyFacts) -> ReportTable:
     """Runs by regime and space."""
     rows = study.populations
-    missing = [facts.missing.get((regime, space.space), 0) for regime, space in rows]
+    missing = [0 if regime is None else facts.missing.get((regime, space.space), 0) for regime, space in rows]
     return ReportTable(
         "counts",
         "Runs by regime and space, over all originals. Failed runs are excluded from all statistics.",

@@ -32,8 +32,8 @@ def distributions_table(study: StudyAnalysis) -> ReportTable:
     return ReportTable(
         "distributions",
         f"Test {metric.label} over the n subnetworks with a finished run, of "
-        f"{counted(len(study.originals), 'original')}, and their ratios. A quantile is the lowest {value} that the "
-        "stated share of subnetworks does not exceed.",
+        f"{counted(len(study.originals), 'original')}{', and their ratios' * study.has_flops}. A quantile is the "
+        f"lowest {value} that the stated share of subnetworks does not exceed.",
         (
             regime_column(regime for regime, _ in rows),
             words("space", (space.space for _, space in rows)),

@@ -91,7 +91,7 @@ def test_the_text_of_a_perplexity_has_no_error_and_no_percentage_of_it(text_of):
         "Negative: A has the lower perplexity.",
         "P(A < B): probability that a subnetwork of A has a lower test perplexity than one of B",
         "the test perplexity of the 8 winners, selected by validation perplexity, is on average",
-        "Perplexity is the metric that the study's own evaluation returned; lower is better.",
+        "Perplexity is the metric that this study names; lower is better.",
         "Perplexity is regressed on the log ratio",
         "Scatter plots of perplexity against the ratio",
     ):
@@ -121,7 +121,7 @@ def test_a_maximised_metric_is_higher_where_it_is_better(text_of):
         "the subnetwork with the highest validation mIoU",
         "validation minus test mIoU of the winner",
         "in percentage points (pp)",
-        "mIoU, in %, is the metric that the study's own evaluation returned; higher is better.",
+        "mIoU, in %, is the metric that this study names; higher is better.",
     ):
         assert sentence in text, sentence
 
