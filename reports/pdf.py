@@ -60,7 +60,7 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
             drawn["transfer"] = plot_transfer(study.transfer, columns=2)
         for number, refined in enumerate(study.refined, 1):
             if refined.contests:
-                drawn[f"refined-{number}"] = plot_refined(refined.contests)
+                drawn[f"refined-{number}"] = plot_refined(refined.contests, refined.metric)
     return drawn
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from prunestats.metric import Metric
 from prunestats.reports.figures.style import GREY, label
 from prunestats.wording import share, size
 
@@ -87,8 +88,13 @@ def axis_limits(values: Numbers, *, log: bool = False) -> tuple[float, float]:
     return max(low - margin, 0.0) if low >= 0 else low - margin, high + margin
 
 
-def needs_log_axis(values: Numbers, response: str) -> bool:
-    """Whether an axis is logarithmic: always for cross-entropy, and for errors that span more than a factor of 5."""
+def needs_log_axis(values: Numbers, response: str | Metric) -> bool:
+    """Whether an axis is logarithmic: always for cross-entropy, and for errors that span more than a factor of 5.
+
+    Never for a metric of which higher values are better: a logarithm would stretch its worst values.
+    """
+    if isinstance(response, Metric) and response.sign < 0:
+        return False
     return response == "log_cross_entropy" or bool(0 < values.min() < values.max() / _LOG_SPAN)
 
 
@@ -133,8 +139,10 @@ def readable_ticks(low: float, high: float) -> list[float]:
     return [float(tick) for tick in _round_ticks().tick_values(low, high) if low <= tick <= high]
 
 
-def axis_values(values: Numbers, response: str) -> Numbers:
+def axis_values(values: Numbers, response: str | Metric) -> Numbers:
     """Values of a response in the unit of its axis: errors in %, log cross-entropies as cross-entropy in nats."""
+    if isinstance(response, Metric):
+        return response.scale * values
     return np.exp(values) if response == "log_cross_entropy" else 100 * values
 
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from prunestats.metric import Metric
 from prunestats.noise.best_errors import dense_value
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
@@ -107,7 +108,7 @@ def _draw_panel(axes: Axes, study: StudyAnalysis, found: Sequence[BestSubnetwork
     worse = metric.sign * points["y"]
     shown = points["y"][worse <= worse.groupby(points["regime"], dropna=False).quantile(_SHOWN).max()]
     heights = np.array([*shown, *known, *bounds], dtype=float)
-    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)])
+    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)], metric)
     axes.set(xlabel=f"{_COSTS[cost]}, relative to the dense network", ylabel=f"{split} {metric.heading}")
 
 
@@ -133,9 +134,9 @@ def _draw_intervals(
             axes.plot([x[i], x[i]], ends, color=look["color"], linewidth=1.3, zorder=look["zorder"] - 1)
 
 
-def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> None:
+def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], metric: Metric) -> None:
     wide = bool(x.max() > _LOG_SPAN * x.min())
-    high = needs_log_axis(y, "error")
+    high = needs_log_axis(y, metric)
     axes.set(xlim=axis_limits(x, log=wide), ylim=axis_limits(y, log=high))
     for which, log in (("x", wide), ("y", high)):
         if log:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
 from prunestats.distribution.empirical import Edf
+from prunestats.metric import Metric
 from prunestats.optimum.optimum import Optimum, has_estimate
 from prunestats.reports.figures.axes import (
     Numbers,
@@ -42,7 +43,7 @@ _FIT_POINTS = 120
 """Points per fitted curve: over half the width of a page they are less than a millimetre apart."""
 
 
-def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response: str) -> None:
+def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response: str | Metric) -> None:
     """Empirical distribution functions of one response in one regime with simultaneous bands, one colour per space.
 
     Parameters
@@ -52,7 +53,7 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
         By space; ``log_cross_entropy`` is drawn as cross-entropy on a logarithmic axis.
     spaces : sequence of str
         All spaces of the study, for their colours.
-    response : {"error", "log_cross_entropy"}
+    response : {"error", "log_cross_entropy"} or Metric
 
     Notes
     -----
@@ -84,7 +85,12 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
 
 
 def draw_response(
-    axes: Axes, subnetworks: pd.DataFrame, optimum: Optimum | None, response: str, originals: Sequence[str], color: str
+    axes: Axes,
+    subnetworks: pd.DataFrame,
+    optimum: Optimum | None,
+    response: str | Metric,
+    originals: Sequence[str],
+    color: str,
 ) -> None:
     """Response against ratio: the subnetworks, the fits, and the interval of the optimum if one is reported.
 
@@ -95,7 +101,7 @@ def draw_response(
         Columns original, ratio, and the response on the validation split, as in `RegimeAnalysis.subnetworks`.
     optimum : Optimum or None
         The result to draw; None draws the subnetworks alone.
-    response : {"error", "log_cross_entropy"}
+    response : {"error", "log_cross_entropy"} or Metric
     originals : sequence of str
         All originals of the study, for their markers.
     color : str
@@ -104,12 +110,13 @@ def draw_response(
     if subnetworks.empty:
         draw_message(axes, "no finished run")
         return
-    subnetworks = subnetworks.dropna(subset=[f"val_{response}"])
+    column = f"val_{response.name if isinstance(response, Metric) else response}"
+    subnetworks = subnetworks.dropna(subset=[column])
     if subnetworks.empty:
         draw_message(axes, "not recorded")
         return
     ratio = subnetworks["ratio"].to_numpy(dtype=float)
-    values = axis_values(subnetworks[f"val_{response}"].to_numpy(dtype=float), response)
+    values = axis_values(subnetworks[column].to_numpy(dtype=float), response)
     if optimum is not None:
         _draw_estimate(axes, optimum)
     _draw_points(axes, ratio, values, subnetworks["original"].to_numpy(), originals, color)
@@ -154,7 +161,7 @@ def _draw_estimate(axes: Axes, optimum: Optimum) -> None:
         axes.axvline(optimum.ratio, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1.5)
 
 
-def _draw_fits(axes: Axes, optimum: Optimum, response: str) -> None:
+def _draw_fits(axes: Axes, optimum: Optimum, response: str | Metric) -> None:
     grid = np.geomspace(optimum.ratio_min, optimum.ratio_max, _FIT_POINTS)
     if optimum.quadratic is not None:
         fit, low, high = (axis_values(np.asarray(v), response) for v in optimum.quadratic.predict(grid))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from prunestats.metric import ERROR, Metric
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.figures.axes import (
     AXIS_LABELS,
@@ -110,7 +111,7 @@ def plot_networks(study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequenc
         mine = units[units["original"].isin(originals)]
         for response, axes in zip(study.responses, row, strict=True):
             optimum = one.optima.get(response)
-            draw_response(axes, mine, optimum, response, originals, color)
+            draw_response(axes, mine, optimum, _drawn(study, response), originals, color)
             draw_title(axes, label(one.design.name, _TITLE_LENGTH), verdict_label(optimum))
     most = max((one.design.originals for one in designs), key=len)
     names = {original: f"original {position}" for position, original in enumerate(most, 1)} if len(most) > 1 else {}
@@ -153,7 +154,7 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
 def _edf_panel(axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, response: str) -> None:
     which = "error" if response == study.metric.name else response
     edfs = {space.space: found for space in regime.spaces if (found := getattr(space, which)) is not None}
-    draw_edfs(axes, edfs, study.spaces, response)
+    draw_edfs(axes, edfs, study.spaces, _drawn(study, response))
     draw_title(axes, regime_title(regime.regime))
 
 
@@ -178,10 +179,15 @@ def _response_panel(
     units = regime.subnetworks[regime.subnetworks["space"] == study.spaces[0]]
     optimum = regime.optima.get(response)
     color = space_look(study.spaces, study.spaces[0])["color"]
-    draw_response(axes, units, optimum, response, study.originals, color)
+    draw_response(axes, units, optimum, _drawn(study, response), study.originals, color)
     interior = sum(one.optimum is not None and one.optimum.verdict == "interior" for one in regime.designs)
     second = f"interior: {interior} of {len(regime.designs)} networks" if regime.designs else verdict_label(optimum)
     draw_title(axes, regime_title(regime.regime) if title else "", second)
+
+
+def _drawn(study: StudyAnalysis, response: str) -> str | Metric:
+    """What panels draw: one of the two responses of a classification study, or the study's own metric."""
+    return response if study.metric == ERROR else study.metric
 
 
 def _axis_label(study: StudyAnalysis, response: str) -> str:
