@@ -94,7 +94,7 @@ def comparison_sentence(pair: PairComparison, regime: float | None, metric: Metr
         )
     first = metric.sign * difference.value < 0
     better, worse = (a, b) if first else (b, a)
-    probability = pair.p_less.value if first else 1 - pair.p_less.value
+    probability = pair.p_less.value if difference.value < 0 else 1 - pair.p_less.value
     near, far = (metric.number(one, digits) for one in sorted((abs(difference.low), abs(difference.high))))
     return (
         f"{where}, {better} has a mean test {metric.label} {metric.number(abs(difference.value), digits)}{unit} "

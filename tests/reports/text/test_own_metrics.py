@@ -12,11 +12,12 @@ import pytest
 from prunestats.metric import ERROR, Metric, with_metric
 from prunestats.noise.best_sentences import answer_sentence
 from prunestats.noise.subnetwork_to_take import best_subnetworks
+from prunestats.numeric.intervals import Interval
 from prunestats.reports.analysis.study import analyse_study
 from prunestats.reports.text import setup_tables, study_tables
 from prunestats.reports.text.blocks import Picture
 from prunestats.reports.text.document import document
-from prunestats.reports.text.findings import key_findings
+from prunestats.reports.text.findings import comparison_sentence, comparisons_sentence, key_findings
 
 PERPLEXITY = Metric("perplexity")
 MIOU = Metric("miou", "maximize", "fraction", 0.0, 1.0)
@@ -135,6 +136,37 @@ def test_winners_are_mirrored(analysed):
         assert one.test_error == pytest.approx(1 - other.test_error)
     for one, other in zip(mine.populations, error.populations, strict=True):
         assert one[1].mean_error == pytest.approx(1 - other[1].mean_error)
+
+
+def test_comparisons_are_mirrored(analysed):
+    (mine, _), (error, _) = analysed(MIOU), analysed(ERROR)
+    for one, other in zip(mine.regimes, error.regimes, strict=True):
+        (pair,), (mirrored,) = one.comparison.pairs, other.comparison.pairs
+        sentence = comparison_sentence(mirrored, 0.5).replace("lower", "higher").replace("errors", "mIoU values")
+        sentence = sentence.replace("error", "mIoU")
+        turned = comparison_sentence(pair, 0.5, MIOU)
+        if "not significantly" not in turned:
+            assert turned == sentence
+    tables = [study_tables.superiority_table(study).columns for study in (mine, error)]
+    assert [column.group for column in tables[0] if "P(A" in column.group] == ["P(A > B) (%)"] * 4
+    # ties of mean errors are broken by rounding where these are subtracted from 1
+    cells = [[float(cell) for column in columns[3:6] for cell in column.cells] for columns in tables]
+    assert cells[0] == pytest.approx(cells[1], abs=1)
+
+
+def test_sentences_of_any_metric_name_the_better_space(analysed):
+    study, _ = analysed(ERROR)
+    pair = study.regimes[0].comparison.pairs[0]
+    clear = replace(pair, mean_difference=Interval(-0.02, -0.03, -0.01, 0.95), p_less=Interval(0.8, 0.7, 0.9, 0.95))
+    a, b = f"“{pair.a}”", f"“{pair.b}”"
+    assert f"{a} has a mean test error 2.00 percentage points lower than {b}" in comparison_sentence(clear, 0.5)
+    assert f"{b} has a mean test mIoU 2.00 percentage points higher than {a}" in comparison_sentence(clear, 0.5, MIOU)
+    assert comparison_sentence(clear, 0.5, MIOU).endswith("has the higher mIoU of the two is 80 %.")
+    psnr = comparison_sentence(clear, None, Metric("psnr", "maximize", "dB"))
+    assert f"At any number of FLOPs, {b} has a mean test psnr 0.0200 dB higher than {a}" in psnr
+    assert "0.0200 lower than" in comparison_sentence(clear, 0.5, PERPLEXITY)
+    counted = comparisons_sentence([clear, clear], pair.a, MIOU)
+    assert "a significantly higher mean test mIoU in 2, a significantly lower one in 0" in counted
 
 
 def winners(study):
