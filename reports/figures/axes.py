@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from prunestats.metric import Metric
+from prunestats.metric import Metric, metric_of
 from prunestats.reports.figures.style import GREY, label
 from prunestats.wording import share, size
 
@@ -19,7 +20,8 @@ Numbers = NDArray[np.float64]
 Which = Literal["x", "y"]
 
 AXIS_LABELS = {"error": "error (%)", "log_cross_entropy": "cross-entropy (nats)"}
-"""Axis label of a response: cross-entropy is analysed as its logarithm and drawn as itself, on a logarithmic axis."""
+"""Axis label of a response: cross-entropy is analysed as its logarithm and drawn as itself, on a logarithmic axis.
+Other metrics have their own heading."""
 
 _LOG_SPAN = 5
 """Errors whose largest is more than this many times the smallest get a logarithmic axis. A round number: a linear axis
@@ -91,11 +93,13 @@ def axis_limits(values: Numbers, *, log: bool = False) -> tuple[float, float]:
 def needs_log_axis(values: Numbers, response: str | Metric) -> bool:
     """Whether an axis is logarithmic: always for cross-entropy, and for errors that span more than a factor of 5.
 
-    Never for a metric of which higher values are better: a logarithm would stretch its worst values.
+    A metric of which higher values are better has a linear axis, as a logarithmic one spreads out the worst values, and
+    so has one in decibels, which are logarithms.
     """
-    if isinstance(response, Metric) and response.sign < 0:
+    metric = drawn_metric(response)
+    if metric.sign < 0 or metric.unit == "dB":
         return False
-    return response == "log_cross_entropy" or bool(0 < values.min() < values.max() / _LOG_SPAN)
+    return metric.name == "log_cross_entropy" or bool(0 < values.min() < values.max() / _LOG_SPAN)
 
 
 def set_log_axis(axes: Axes, which: Which, name: Callable[[float], str] | None = None) -> None:
@@ -140,10 +144,32 @@ def readable_ticks(low: float, high: float) -> list[float]:
 
 
 def axis_values(values: Numbers, response: str | Metric) -> Numbers:
-    """Values of a response in the unit of its axis: errors in %, log cross-entropies as cross-entropy in nats."""
-    if isinstance(response, Metric):
-        return response.scale * values
-    return np.exp(values) if response == "log_cross_entropy" else 100 * values
+    """Values of a response in the unit of its axis: fractions in %, log cross-entropies as cross-entropy in nats.
+
+    Examples
+    --------
+    >>> axis_values(np.array([0.25]), "error"), axis_values(np.array([31.2]), Metric("psnr", "maximize", "dB"))
+    (array([25.]), array([31.2]))
+    """
+    metric = drawn_metric(response)
+    return np.exp(values) if metric.name == "log_cross_entropy" else metric.scale * values
+
+
+def axis_label(response: str | Metric) -> str:
+    """Name of a response with the unit of its axis.
+
+    Examples
+    --------
+    >>> axis_label("error"), axis_label("log_cross_entropy"), axis_label(Metric("psnr", "maximize", "dB"))
+    ('error (%)', 'cross-entropy (nats)', 'psnr (dB)')
+    """
+    metric = drawn_metric(response)
+    return AXIS_LABELS.get(metric.name, metric.heading)
+
+
+def drawn_metric(response: str | Metric) -> Metric:
+    """The metric of a name; one that is unknown has no unit."""
+    return response if isinstance(response, Metric) else metric_of(pd.DataFrame(), response)
 
 
 def _round_ticks() -> MaxNLocator:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from prunestats.metric import ERROR, Metric
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.figures.axes import (
-    AXIS_LABELS,
+    axis_label,
     draw_message,
     draw_title,
     regime_title,
@@ -61,7 +61,7 @@ def plot_edfs(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | None = N
     for regime, row in zip(shown, grid, strict=True):
         for response, axes in zip(responses, row, strict=True):
             _edf_panel(axes, study, regime, response)
-            axes.set_xlabel(f"test {_axis_label(study, response)}")
+            axes.set_xlabel(f"test {axis_label(_drawn(study, response))}")
         row[0].set_ylabel("share of subnetworks")
     place_legend(figure, space_handles(study.spaces))
     return figure
@@ -141,10 +141,10 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
         top, bottom = grid[:, column]
         _edf_panel(top, study, regime, study.metric.name)
         _response_panel(bottom, study, regime, study.responses[0], title=False)
-        top.set_xlabel(f"test {_axis_label(study, study.metric.name)}")
+        top.set_xlabel(f"test {axis_label(_drawn(study, study.metric.name))}")
         bottom.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     grid[0, 0].set_ylabel("share of subnetworks")
-    grid[1, 0].set_ylabel(f"validation {_axis_label(study, study.responses[0])}")
+    grid[1, 0].set_ylabel(f"validation {axis_label(_drawn(study, study.responses[0]))}")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
     place_legend(figure, [*space_handles(study.spaces), *_response_handles(study, _names(study), shown)])
@@ -164,7 +164,7 @@ def _response_grid(study: StudyAnalysis, rows: int) -> tuple[Figure, list[list[A
     grid = figure.subplots(rows, len(study.responses), squeeze=False)
     for row in grid:
         for response, axes in zip(study.responses, row, strict=True):
-            axes.set_ylabel(f"validation {_axis_label(study, response)}")
+            axes.set_ylabel(f"validation {axis_label(_drawn(study, response))}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     return figure, grid.tolist()
@@ -188,10 +188,6 @@ def _response_panel(
 def _drawn(study: StudyAnalysis, response: str) -> str | Metric:
     """What panels draw: one of the two responses of a classification study, or the study's own metric."""
     return response if study.metric == ERROR else study.metric
-
-
-def _axis_label(study: StudyAnalysis, response: str) -> str:
-    return AXIS_LABELS.get(response, study.metric.heading)
 
 
 def _names(study: StudyAnalysis) -> dict[str, str]:

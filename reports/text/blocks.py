@@ -51,8 +51,8 @@ def axes_note(metric: Metric) -> str:
     """Which axes of a figure are logarithmic."""
     if metric == ERROR:
         return _AXES_NOTE
-    # never of one of which higher values are better
-    if metric.sign < 0:
+    # as `needs_log_axis` decides
+    if metric.sign < 0 or metric.unit == "dB":
         return f"The axis of {metric.label} is linear."
     return f"The axis of {metric.label} is logarithmic only if its values span more than a factor of 5."
 
