@@ -73,14 +73,15 @@ def _describe(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _describe_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
-    optima = study.every_optimum
+    optima, maximised = study.every_optimum, study.metric.sign < 0
+    shape, extreme = ("an inverted U", "maximum") if maximised else ("a U", "minimum")
     if any(optimum.quadratic for optimum in optima):
         both = "The response (log cross-entropy, which is less noisy, and error)"
         response = both if study.metric == ERROR else study.metric.title
         yield (
             f"{response} is regressed on the log ratio and its square with heteroskedasticity-consistent (HC3) "
             "covariance; the confidence set of the vertex is Fieller's, which can be unbounded. A significant "
-            "quadratic term alone is no evidence of a U shape.",
+            f"quadratic term alone is no evidence of {shape} shape.",
             ("hc3", "fieller"),
         )
     if any(optimum.two_lines for optimum in optima):
@@ -91,7 +92,7 @@ def _describe_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ..
         )
     if any(optimum.spline for optimum in optima):
         yield (
-            "A penalised regression spline, which assumes no shape, estimates the minimum by posterior draws of the "
+            f"A penalised regression spline, which assumes no shape, estimates the {extreme} by posterior draws of the "
             "curve; if it and the quadratic disagree, the estimate of the spline is reported.",
             ("spline",),
         )

@@ -122,6 +122,8 @@ def test_a_maximised_metric_is_higher_where_it_is_better(text_of):
         "the subnetwork with the highest validation mIoU",
         "validation minus test mIoU of the winner",
         "in percentage points (pp)",
+        "is no evidence of an inverted U shape.",
+        "estimates the maximum by posterior draws",
         "mIoU, in %, is the metric that this study names; higher is better.",
     ):
         assert sentence in text, sentence
