@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from prunestats.errors import InputError
@@ -176,6 +176,17 @@ _BUILT_IN = {
 }
 
 
+def is_own(metric: Metric) -> bool:
+    """Whether it is another metric than those that every classification study has.
+
+    Examples
+    --------
+    >>> is_own(ERROR), is_own(Metric("perplexity"))
+    (False, True)
+    """
+    return _BUILT_IN.get(metric.name) != metric
+
+
 def as_metric(fields: Mapping[str, Any] | Metric | None) -> Metric:
     """The metric with these fields; `ERROR` without any."""
     if isinstance(fields, Metric):
@@ -233,13 +244,8 @@ def with_metric(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 def lower_is_better(frame: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """The frame with the values of a metric that is maximised negated, as the statistics minimise.
 
-    What is computed from it holds negated values, which the caller turns back before they are returned. Check the frame
-    before: messages on the negated one would show negated values. Its mark is that of the negated metric.
+    What is computed from it holds negated values, which the caller turns back before they are returned.
     """
     if metric.sign > 0:
         return frame
-    low, high = (None if bound is None else -bound for bound in (metric.high, metric.low))
-    negated = frame.assign(**{metric.name: -frame[metric.name]})
-    negated.attrs["metric"] = replace(metric, direction="minimize", low=low, high=high).to_dict()
-    negated.attrs.pop("metrics", None)
-    return negated
+    return frame.assign(**{metric.name: -frame[metric.name]})

@@ -10,6 +10,7 @@ import pandas as pd
 
 from prunestats.db import load_results, open_database, read, stored_text
 from prunestats.errors import StudyError
+from prunestats.metric import metric_of
 from prunestats.noise.choice import rank_subnetworks
 from prunestats.noise.confirmation import confirm
 from prunestats.results.means import subnetwork_means
@@ -85,10 +86,10 @@ def search(
     Notes
     -----
     Candidates are sampled around the optimal ratio where the study's results show one, else from its first space, and
-    selected by successive halving over epochs [1]_ on validation error. Training seeds for selection and for reporting
-    are disjoint, so the test error of the winner is free of the winner's curse; the curse is estimated by the
-    difference between the validation errors on new seeds and on the seeds of the selection. Every round is a study in
-    the database, and all share one executor; the same call resumes a search that was stopped.
+    selected by successive halving over epochs [1]_ on validation error, or the study's own metric. Training seeds for
+    selection and for reporting are disjoint, so the test error of the winner is free of the winner's curse; the curse
+    is estimated by the difference between the validation errors on new seeds and on the seeds of the selection. Every
+    round is a study in the database, and all share one executor; the same call resumes a search that was stopped.
 
     References
     ----------
@@ -158,8 +159,10 @@ class _Rounds:
         frame = load_results(self.db, study=part.name, split="validation")
         if frame.empty:
             raise StudyError(f"every run of study {part.name!r} failed: `prunestats status` says why")
-        means = subnetwork_means(frame)["error"]
-        self.done.append(Round(part.name, epochs, subnetworks, seeds, subnetworks - len(means), float(means.min())))
+        metric = metric_of(frame)
+        means = subnetwork_means(frame)[metric.name]
+        best = float(means.min() if metric.sign > 0 else means.max())
+        self.done.append(Round(part.name, epochs, subnetworks, seeds, subnetworks - len(means), best))
         self.trainings += subnetworks * seeds * epochs / self.planned.rungs[-1].epochs
         return frame
 
@@ -193,7 +196,7 @@ def _result(
         uniform=uniform_key,
         test=confirm(tested, key, other, noise=noise, level=level),
         validation=confirm(fresh, key, other, noise=finalists, level=level),
-        val_error_seen=float(finalists.loc[finalists["subnetwork"] == key, "error"].mean()),
+        val_error_seen=float(finalists.loc[finalists["subnetwork"] == key, metric_of(finalists).name].mean()),
         rounds=tuple(rounds.done),
         trainings=rounds.trainings,
         space=planned.space.law,

@@ -26,7 +26,8 @@ from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.response import Response
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_table
-from prunestats.wording import response_name, share
+from prunestats.metric import metric_of
+from prunestats.wording import share
 
 if TYPE_CHECKING:
     from prunestats.comparison.comparison import Comparison
@@ -64,7 +65,7 @@ def compare(
 
     options = {"response": response, "level": level, "seed": seed}
     loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
-    found = comparison(loaded.frame, response=response, level=level, rng=np.random.default_rng(seed))
+    found = comparison(loaded.frame, response=loaded.response, level=level, rng=np.random.default_rng(seed))
     if paste is not None:
         print(found.to_markdown() if paste == "markdown" else found.to_latex())
     elif form != "table":
@@ -81,13 +82,15 @@ def _print_verdicts(loaded: LoadedRuns, found: Comparison) -> None:
     """Print difference of means, P(A < B) and verdict of every pair: what fits a terminal."""
     from prunestats.comparison.tables import verdict_table
 
-    pairs, name = (*found.pairs, *found.pooled), response_name(loaded.response)
-    unit = " in percentage points" if loaded.response == "error" else ""
-    what = f"difference of mean {name} between spaces A and B{unit}, and the probability that A has the lower {name}"
+    pairs, metric = (*found.pairs, *found.pooled), metric_of(loaded.frame, loaded.response)
+    unit = " in percentage points" if metric.is_fraction else ""
+    probability = f"the probability that A has the {metric.better} {metric.label}"
+    what = f"difference of mean {metric.label} between spaces A and B{unit}, and {probability}"
     print_heading(loaded, "are strata", f"{what}, with {share(pairs[0].level)} confidence intervals", "table")
     print_table(*verdict_table(pairs), wrapped=("verdict",))
+    side = "<" if metric.sign > 0 else ">"
     print_note(
-        f"The verdict is that of the Brunner-Munzel test of P(A < B) = 1/2 at significance level "
+        f"The verdict is that of the Brunner-Munzel test of P(A {side} B) = 1/2 at significance level "
         f"{share(1 - pairs[0].level)}, Holm-adjusted over the pairs of all regimes, and separately over pooled pairs.",
         "table",
     )
@@ -96,7 +99,7 @@ def _print_verdicts(loaded: LoadedRuns, found: Comparison) -> None:
 
 def _print_all(loaded: LoadedRuns, found: Comparison) -> None:
     """Print every statistic in a row and every pair in a column: there are more statistics than a line can hold."""
-    name = response_name(loaded.response)
+    name = metric_of(loaded.frame, loaded.response).label
     what = f"all statistics of {name} for each pair of spaces a and b, one column per pair; differences are a - b"
     print_heading(loaded, "are strata", f"{what}, with {share(found.pairs[0].level)} confidence intervals", "table")
     frame = found.frame

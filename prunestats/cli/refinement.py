@@ -26,7 +26,8 @@ from prunestats.cli.response import RecordedResponse, Response
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.terminal import print_rows, say
 from prunestats.errors import InputError
-from prunestats.wording import response_name, share
+from prunestats.metric import metric_of
+from prunestats.wording import share
 
 
 @app.command()
@@ -82,7 +83,8 @@ def refine(
         subnetworks=subnetworks,
         seed=seed,
     )
-    what = f"optimal ratio for {response_name(loaded.response)} in space {initial} at {share(chosen)} of the FLOPs"
+    name = metric_of(loaded.frame, loaded.response).label
+    what = f"optimal ratio for {name} in space {initial} at {share(chosen)} of the FLOPs"
     print_heading(loaded, "are fixed effects", f"{what}, and the space refined around it", "table")
     for reason in made.refinement.reasons:
         say(f"- {reason}")
@@ -125,6 +127,7 @@ def head_to_head(
     chosen = {"response": response, "k": k, "level": level, "seed": seed}
     choice, regimes = RunChoice(dataset, original, protocol), None if regime is None else [regime]
     loaded = load_runs(db, study, regimes, None, split, chosen, choice, refining=True)
+    response, metric = loaded.response, metric_of(loaded.frame, loaded.response)
     spaces = list(dict.fromkeys(loaded.frame["space"]))
     if len(spaces) < 2:
         raise InputError(f"a comparison needs two spaces; found {spaces[0]} alone: refine a study first")
@@ -146,9 +149,7 @@ def head_to_head(
         )
         for where, one in found.items()
     ]
-    what = (
-        f"probability that a space has the lower {response_name(response)} than space {spaces[0]}, and how many times"
-    )
+    what = f"probability that a space has the {metric.better} {metric.label} than space {spaces[0]}, and how many times"
     fewer = f"fewer subnetworks it needs for the same expected best, with {share(level)} confidence intervals"
     print_heading(loaded, "are strata", f"{what} {fewer}", form)
     print_rows(("regime", "space", *columns), rows, form)

@@ -64,7 +64,7 @@ def search(
         (one.study.rsplit(", ", 1)[1], one.epochs, one.subnetworks, one.seeds, one.failed, one.best_val_error)
         for one in found.rounds
     ]
-    print_table(("round", "epochs", "subnetworks", "seeds", "failed", "best val error"), rows)
+    print_table(("round", "epochs", "subnetworks", "seeds", "failed", f"best val {found.test.metric.label}"), rows)
     say("")
     say(f"Winner: {found.winner}, widths {list(found.widths)}")
     say(f"{found.flops_fraction:.4g} of the FLOPs, {found.params_fraction:.4g} of the parameters.")

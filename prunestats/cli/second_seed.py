@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from prunestats.cli.analysis import LoadedRuns
+from prunestats.metric import metric_of
 
 
 def second_seed_notes(loaded: LoadedRuns, columns: Sequence[str]) -> list[str]:
@@ -17,9 +18,14 @@ def second_seed_notes(loaded: LoadedRuns, columns: Sequence[str]) -> list[str]:
     empty = f"{', '.join(columns[:-1])} and {columns[-1]} are empty, as every subnetwork has one training seed"
     seeds = sorted({int(seed) for seed in loaded.frame["seed"]})
     if not _is_planned(loaded):
+        metric = metric_of(loaded.frame)
+        name = metric.name
+        values = "errors" if name == "error" else metric.label
+        columns_of_runs = f"{name}={name.upper()}_0,{name.upper()}_1"
         return [
-            f"{empty}: import a table with a second column of errors, as in `prunestats import TABLE --column "
-            f"error=ERROR_0,ERROR_1 --db {quote(loaded.db)}`, or with a column of seeds (--column seed=NAME)."
+            f"{empty}: import a table with a second column of {values}, as in "
+            f"`prunestats import TABLE --column {columns_of_runs} --db {quote(loaded.db)}`, or with "
+            "a column of seeds (--column seed=NAME)."
         ]
     name = json.dumps(f"{loaded.parameters['study']} {len(seeds) + 1} seeds", ensure_ascii=False)
     every = [*seeds, seeds[-1] + 1]

@@ -28,7 +28,8 @@ from prunestats.cli.response import Response
 from prunestats.cli.run_choice import OneDataset, OneProtocol, Originals, RunChoice
 from prunestats.cli.second_seed import second_seed_notes
 from prunestats.cli.terminal import print_rows
-from prunestats.wording import response_name, share
+from prunestats.metric import metric_of
+from prunestats.wording import share
 
 if TYPE_CHECKING:
     from prunestats.distribution.best_of_k import BestOf
@@ -60,7 +61,8 @@ def edf(
 
     options = {"response": response, "level": level}
     loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
-    found = {key[:2]: distribution(key[2], level=level) for key in loaded.populations(response)}
+    metric = metric_of(loaded.frame, loaded.response)
+    found = {key[:2]: distribution(key[2], level=level) for key in loaded.populations(metric.name)}
     shares = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
     columns = ("regime", "space", "subnetworks", "least", "q10", "q25", "median", "q75", "q90", "largest")
     medians = {where: one.quantile_interval(0.5) for where, one in found.items()}
@@ -68,14 +70,14 @@ def edf(
         (*where, one.n, float(one.x[0]), *one.quantile(shares).tolist(), *interval_columns(medians[where])[1:])
         for where, one in found.items()
     ]
-    what = f"quantiles of {response_name(response)} over the subnetworks of each population"
+    what = f"quantiles of {metric.label} over the subnetworks of each population"
     content = f"{what}, and the {share(level)} confidence interval of the median"
     print_heading(loaded, "form one sample", content, form)
     print_rows((*columns, "median_low", "median_high"), rows, form)
     for sentence in mixture_notes(loaded):
         print_note(sentence, form)
     record_analysis(loaded, "edf", [population_result(where, one) for where, one in found.items()])
-    save_plot(plot, lambda: plot_edf(found, response))
+    save_plot(plot, lambda: plot_edf(found, metric))
 
 
 @app.command("best-of")
@@ -115,27 +117,36 @@ def best_of(
 
     options = {"response": response, "k": k, "target": target, "level": level, "seed": seed}
     loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
-    samples = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(response)}
-    curves = {where: best(values, level=level, rng=np.random.default_rng(seed)) for where, values in samples.items()}
+    metric = metric_of(loaded.frame, loaded.response)
+    samples = {(fraction, name): values.to_numpy() for fraction, name, values in loaded.populations(metric.name)}
+    curves = {
+        where: best(values, level=level, rng=np.random.default_rng(seed), direction=metric.direction)
+        for where, values in samples.items()
+    }
     if target is None:
         smallest = min(len(values) for values in samples.values())
         sizes = k or [size for size in _SIZES if size <= smallest]
         rows = [
             (*where, *(finite_or_none(value) for value in row))
             for where, values in samples.items()
-            for row in _best_of_rows(best(values, k=sizes, level=level, rng=np.random.default_rng(seed)))
+            for row in _best_of_rows(
+                best(values, k=sizes, level=level, rng=np.random.default_rng(seed), direction=metric.direction)
+            )
         ]
-        what = f"expected least {response_name(response)} among k subnetworks of each population"
+        what = f"expected {metric.extreme} {metric.label} among k subnetworks of each population"
         print_heading(loaded, "form one sample", f"{what}, with its {share(level)} confidence interval", form)
         print_rows(("regime", "space", "k", "expected", "low", "high"), rows, form)
     else:
-        reached = {where: samples_to_reach(values, target, level=level) for where, values in samples.items()}
+        reached = {
+            where: samples_to_reach(values, target, level=level, direction=metric.direction)
+            for where, values in samples.items()
+        }
         columns = ("target", "draws_expected", "low", "high", "best_of_k", "k_low", "k_high")
         rows = [
             (*where, target, *interval_columns(one.expected), *interval_columns(one.best_of))
             for where, one in reached.items()
         ]
-        what = f"subnetworks with {response_name(response)} of at most {target:g}"
+        what = f"subnetworks with {metric.label} of at {'most' if metric.sign > 0 else 'least'} {target:g}"
         numbers = "expected number of samples to the first one, and least k whose expected best is one"
         content = f"{what}: {numbers}, with {share(level)} confidence intervals"
         print_heading(loaded, "form one sample", content, form)
@@ -143,7 +154,7 @@ def best_of(
     for sentence in mixture_notes(loaded):
         print_note(sentence, form)
     record_analysis(loaded, "best-of", [population_result(where, one) for where, one in curves.items()])
-    save_plot(plot, lambda: plot_best_of(curves, response))
+    save_plot(plot, lambda: plot_best_of(curves, metric))
 
 
 @app.command()
@@ -171,14 +182,15 @@ def noise(
 
     options = {"response": response, "level": level}
     loaded = load_runs(db, study, regime, space, split, options, RunChoice(dataset, original, protocol))
+    metric = metric_of(loaded.frame, loaded.response)
     found = {
-        (fraction, str(name)): variance_components(runs, response, level=level)
+        (fraction, str(name)): variance_components(runs, metric.name, level=level)
         for fraction, inside in loaded.regimes()
         for name, runs in inside.groupby("space", sort=False)
     }
     columns = ("subnetworks", "runs", "sd_originals", "sd_subnetworks", "sd_seeds", "icc", "icc_low", "icc_high")
     rows = [(*where, *_component_columns(one)) for where, one in found.items()]
-    what = f"standard deviations of {response_name(response)} between originals, subnetworks and training seeds"
+    what = f"standard deviations of {metric.label} between originals, subnetworks and training seeds"
     share_of = f"intraclass correlation of a subnetwork's seeds (icc) with its {share(level)} confidence interval"
     print_heading(loaded, "are a random factor", f"{what}, and the {share_of}", form)
     print_rows(("regime", "space", *columns), rows, form)

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from prunestats.comparison.multiplicity import Contrast, holm, simultaneous_intervals
-from prunestats.comparison.pair import Options, PairComparison, compare_pair
+from prunestats.comparison.pair import Options, compare_pair
+from prunestats.comparison.pair_result import PairComparison, mirrored_share
 from prunestats.comparison.permutation_tests import anderson_darling
 from prunestats.comparison.populations import Cells, cells_of, population_means
 from prunestats.comparison.tables import latex_table, markdown_table
 from prunestats.errors import InputError
+from prunestats.metric import Metric, lower_is_better, metric_of
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
 
@@ -100,8 +102,8 @@ def compare(
     frame: pd.DataFrame,
     *,
     by: str = "space",
-    response: str = "error",
-    quantiles: Sequence[float] = (0.1,),
+    response: str | None = None,
+    quantiles: Sequence[float] | None = None,
     limit: float | None = None,
     k: int | None = None,
     level: float = 0.95,
@@ -115,10 +117,11 @@ def compare(
         Results of one data set and protocol, one row per run; of several protocols with by="protocol".
     by : str
         The column that names the population.
-    response : str
-        The numeric column to compare; lower is better.
-    quantiles : sequence of float
-        Quantiles in (0, 1) to compare besides the median.
+    response : str, optional
+        The numeric column to compare; by default the frame's metric, error where it is marked with no other.
+    quantiles : sequence of float, optional
+        Quantiles in (0, 1) to compare besides the median; by default that of the best tenth: 0.1, or 0.9 where higher
+        values are better.
     limit : float, optional
         Upper limit of the areas under the distribution functions, in the unit of the response; by default the median of
         all populations of a regime and original.
@@ -166,10 +169,11 @@ def compare(
     >>> compare(frame, rng=rng).frame[["a", "b", "n_a", "n_b"]].to_dict("records")
     [{'a': 'narrow', 'b': 'wide', 'n_a': 40, 'n_b': 40}]
     """
-    options = _options(response, quantiles, limit, k, level)
+    metric = metric_of(frame, response)
+    options = _options(metric, quantiles, limit, k, level)
     generator = rng or np.random.default_rng(0)
-    means = population_means(frame, by, response)
-    cells = cells_of(means, by, response, (0.5, *options.quantiles))
+    means = lower_is_better(population_means(frame, by, metric.name), metric)
+    cells = cells_of(means, by, metric.name, (0.5, *options.quantiles))
     pairs: list[PairComparison] = []
     omnibus: list[Omnibus] = []
     regimes = list(dict.fromkeys(regime for regime, _ in cells))
@@ -193,20 +197,27 @@ def compare(
         found = [compare_pair(cells, a, b, regime="pooled", options=options, rng=generator) for a, b in repeated]
         pooled = _with_simultaneous_intervals(found, level, generator)
         omnibus += _omnibus(cells, "pooled", generator)
-    return Comparison(_holm_adjusted(pairs), _holm_adjusted(pooled), tuple(omnibus))
+    found_pairs = (tuple(pair.natural(metric) for pair in _holm_adjusted(each)) for each in (pairs, pooled))
+    return Comparison(*found_pairs, tuple(omnibus))
 
 
-def _options(response: str, quantiles: Sequence[float], limit: float | None, k: int | None, level: float) -> Options:
-    wanted = tuple(float(q) for q in quantiles)
+def _options(
+    metric: Metric, quantiles: Sequence[float] | None, limit: float | None, k: int | None, level: float
+) -> Options:
+    """Arguments of the comparison of values of which lower is better."""
+    best_tenth = 0.1 if metric.sign > 0 else 0.9
+    wanted = tuple(float(q) for q in ((best_tenth,) if quantiles is None else quantiles))
     if not all(0 < q < 1 for q in wanted):
         raise InputError(f"quantiles must lie between 0 and 1; found {list(wanted)}: write the 10 % quantile as 0.1")
     if limit is not None and not np.isfinite(limit):
         raise InputError(
-            f"limit must be a finite number in the unit of {response}; found {limit}: leave it out for the median"
+            f"limit must be a finite number in the unit of {metric.name}; found {limit}: leave it out for the median"
         )
     if k is not None and (k != int(k) or k < 1):
         raise InputError(f"k must be a whole number of 1 or more; found {k}: count subnetworks")
-    return Options(response, wanted, limit, k, check_level(level))
+    if metric.sign < 0:
+        wanted, limit = tuple(mirrored_share(q) for q in wanted), None if limit is None else -limit
+    return Options(metric.name, wanted, limit, k, check_level(level))
 
 
 def _with_simultaneous_intervals(

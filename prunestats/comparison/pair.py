@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from prunestats.comparison.dominance import Dominance, dominance
+from prunestats.comparison.dominance import dominance
 from prunestats.comparison.equal_flops import binned_difference, flops_overlap
 from prunestats.comparison.multiplicity import Contrast
+from prunestats.comparison.pair_result import PairComparison
 from prunestats.comparison.permutation_tests import distribution_tests
 from prunestats.comparison.populations import Cells, StratumKey, flops_difference, notes, strata_with
 from prunestats.comparison.stratified import (
@@ -24,102 +25,9 @@ from prunestats.comparison.stratified import (
     strata_of,
 )
 from prunestats.errors import InputError
-from prunestats.numeric.intervals import Interval
-from prunestats.numeric.plain_data import Result
 
 _DEFAULT_K = 10
 """Of the best of k: a convention, small enough that n = 50 leaves n / k - 1 = 4 degrees of freedom."""
-
-
-@dataclass(frozen=True)
-class PairComparison(Result):
-    """Two populations, `a` against `b`, in one regime or pooled over regimes.
-
-    Parameters
-    ----------
-    regime : float, "pooled" or None
-        None where the frame has no regime.
-    a, b : str
-        Names of the populations.
-    n_a, n_b : int
-        Subnetworks compared.
-    n_originals : int
-        Originals that have both populations; all statistics are averages over them.
-    mean_difference, median_difference : Interval
-        a - b, in the unit of the response: negative where a is better.
-    quantile_differences : dict of float to Interval
-        The same for other quantiles.
-    area_difference : Interval
-        Area under the distribution function up to `area_limit`, a - b, in the unit of the response: positive where a is
-        better.
-    area_limit : float or None
-        None for the median of all populations in each regime and original.
-    best_difference : Interval
-        Expected best of `k`, a - b, in the unit of the response; nan bounds where a population is smaller than 2 k.
-    k : int
-    mean_simultaneous : Interval
-        `mean_difference` with a simultaneous confidence interval over all pairs of the regime (max-T).
-    p_less : Interval
-        P(A < B) + P(A = B) / 2: the probability that a subnetwork of a has the smaller response.
-    p_less_p, p_holm : float
-        Brunner-Munzel two-sided p-value of the null hypothesis that it is 1/2; the same Holm-adjusted in its family.
-    ks, ks_p : float
-        Kolmogorov-Smirnov statistic (largest difference of the distribution functions), and its p-value.
-    ad, ad_p : float
-        Anderson-Darling statistic, and its p-value.
-    dominance : {"a", "b", "neither", "undecided"}
-        First-order stochastic dominance: the population whose distribution function is everywhere the larger.
-    binned_difference : Interval
-        Difference of means within bins of FLOPs, a - b.
-    binned_p : float
-        Its p-value, by permutation of labels within bins.
-    n_binned : int
-        Subnetworks in bins that hold both populations.
-    level : float
-        Confidence level of each interval.
-    response : str
-        Column that is compared.
-    flops_difference : float
-        Mean FLOPs of a over those of b, minus 1, averaged over originals.
-    flops_overlap : float
-        Share of one population within the range of the other's FLOPs, the smaller of both.
-    n_shared : int
-        Subnetworks that are in both populations.
-    notes : tuple of str
-        Limitations, in sentences: FLOPs that differ, shared subnetworks, originals left out.
-    """
-
-    regime: float | Literal["pooled"] | None
-    a: str
-    b: str
-    n_a: int
-    n_b: int
-    n_originals: int
-    mean_difference: Interval
-    median_difference: Interval
-    quantile_differences: dict[float, Interval]
-    area_difference: Interval
-    area_limit: float | None
-    best_difference: Interval
-    k: int
-    mean_simultaneous: Interval
-    p_less: Interval
-    p_less_p: float
-    p_holm: float
-    ks: float
-    ks_p: float
-    ad: float
-    ad_p: float
-    dominance: Dominance
-    binned_difference: Interval
-    binned_p: float
-    n_binned: int
-    level: float
-    response: str
-    flops_difference: float
-    flops_overlap: float
-    n_shared: int
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

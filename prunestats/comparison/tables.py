@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from prunestats.comparison.pair import PairComparison
+from prunestats.comparison.pair_result import PairComparison
+from prunestats.metric import Metric
 from prunestats.numeric.intervals import Interval
 from prunestats.wording import decimals
 
@@ -21,10 +22,11 @@ _DECIMALS = 2
 def verdict_table(pairs: Sequence[PairComparison]) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of mean difference, P(A < B) and verdict, one row per pair.
 
-    Differences of error are in percentage points. The verdict is that of the Brunner-Munzel test, Holm-adjusted, at
-    significance level 1 - level: the hypothesis that a comparison is to confirm.
+    Differences of fractions, such as the error, are in percentage points. The verdict is that of the Brunner-Munzel
+    test, Holm-adjusted, at significance level 1 - level: the hypothesis that a comparison is to confirm.
     """
-    scale, unit = (100, " (pp)") if pairs[0].response == "error" else (1, "")
+    metric = pairs[0].metric
+    scale, unit = metric.scale, f" ({metric.difference_unit})" if metric.difference_unit and _has_unit(metric) else ""
     means = [pair.mean_difference for pair in pairs]
     bounds = [scale * value for one in means for value in (one.value, one.low, one.high)]
     digits = max(_DECIMALS, decimals(bounds))
@@ -33,17 +35,27 @@ def verdict_table(pairs: Sequence[PairComparison]) -> tuple[list[str], list[list
         ("A", lambda pair: pair.a),
         ("B", lambda pair: pair.b),
         (f"mean A - B{unit}", lambda pair: _rounded(pair.mean_difference, scale, digits)),
-        ("P(A < B)", lambda pair: _rounded(pair.p_less, 1, _DECIMALS)),
+        (_probability(metric), lambda pair: _rounded(pair.p_better, 1, _DECIMALS)),
         ("verdict", verdict),
     ]
     return [name for name, _ in columns], [[cell(pair) for _, cell in columns] for pair in pairs]
 
 
 def verdict(pair: PairComparison) -> str:
-    """Return which population has the lower response, in words, at significance level 1 - level."""
+    """Return which population has the better response, in words, at significance level 1 - level."""
     if not pair.p_holm <= 1 - pair.level:
         return "not significantly different"
-    return "A lower" if pair.p_less.value > 1 / 2 else "B lower"
+    return f"{'A' if pair.p_better.value > 1 / 2 else 'B'} {pair.metric.better}"
+
+
+def _probability(metric: Metric) -> str:
+    """Head of the column with the probability that A is better."""
+    return "P(A < B)" if metric.sign > 0 else "P(A > B)"
+
+
+def _has_unit(metric: Metric) -> bool:
+    """Whether differences have a unit: those of log cross-entropies are logarithms of ratios."""
+    return metric.name != "log_cross_entropy"
 
 
 def _rounded(interval: Interval, scale: int, digits: int) -> str:
@@ -83,7 +95,7 @@ def _columns(pairs: Sequence[PairComparison]) -> list[Column]:
         ("median A - B", lambda pair: str(pair.median_difference)),
         *((f"{100 * q:g} % quantile A - B", _quantile(q)) for q in pairs[0].quantile_differences),
         ("best of k A - B", lambda pair: f"{pair.best_difference} (k = {pair.k})"),
-        ("P(A < B)", lambda pair: str(pair.p_less)),
+        (_probability(pairs[0].metric), lambda pair: str(pair.p_better)),
         ("p (Holm)", lambda pair: f"{pair.p_holm:.2g}"),
         ("dominates", lambda pair: {"a": pair.a, "b": pair.b}.get(pair.dominance, pair.dominance)),
         ("p at equal FLOPs", lambda pair: f"{pair.binned_p:.2g}"),

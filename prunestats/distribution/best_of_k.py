@@ -10,6 +10,7 @@ from scipy import stats
 
 from prunestats.distribution.weighted_sample import one_row
 from prunestats.errors import InputError
+from prunestats.metric import Direction
 from prunestats.numeric.arrays import Counts, Floats
 from prunestats.numeric.intervals import check_level
 from prunestats.numeric.order_statistics import correlations, least_of
@@ -25,7 +26,7 @@ _SINGULAR = 1e-12
 
 @dataclass(frozen=True, repr=False)
 class BestOf(Result):
-    """Expected least value among k subnetworks of a population, as a curve in k.
+    """Expected best value among k subnetworks of a population, as a curve in k.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ class BestOf(Result):
         Confidence level of the intervals and of the band.
     n : int
         Sample size.
+    direction : {"minimize", "maximize"}
+        Whether the best value is the least or the greatest.
     """
 
     k: Counts
@@ -54,6 +57,7 @@ class BestOf(Result):
     standard_error: Floats
     level: float
     n: int
+    direction: Direction = "minimize"
 
     def __repr__(self) -> str:
         last = f"best of {self.k[-1]}: {self.value[-1]:.4g} [{self.low[-1]:.4g}, {self.high[-1]:.4g}]"
@@ -61,20 +65,27 @@ class BestOf(Result):
 
 
 def best_of(
-    errors: ArrayLike, *, k: ArrayLike | None = None, level: float = 0.95, rng: np.random.Generator | None = None
+    errors: ArrayLike,
+    *,
+    k: ArrayLike | None = None,
+    level: float = 0.95,
+    rng: np.random.Generator | None = None,
+    direction: Direction = "minimize",
 ) -> BestOf:
     """Expected error of the best of k subnetworks sampled from a population, for many k at once.
 
     Parameters
     ----------
     errors : array_like, shape (n,)
-        One value per subnetwork, an independent sample of the population; lower is better.
+        One value per subnetwork, an independent sample of the population: an error, or another metric.
     k : int or array_like of int, optional
         Between 1 and n; by default all of them.
     level : float
         Confidence level of the intervals and of the band, in (0, 1).
     rng : numpy.random.Generator, optional
         For the band's critical value; a generator seeded with 0 by default.
+    direction : {"minimize", "maximize"}
+        Whether lower values are better, or higher ones: the best of k is then the greatest.
 
     Returns
     -------
@@ -89,14 +100,14 @@ def best_of(
 
     Notes
     -----
-    Estimand: E min(e_1, ..., e_k) over k new independent subnetworks. The estimate is the U-statistic: the mean of the
-    minimum over all subsets of size k, unbiased, in closed form; ties need no rule, as equal values give equal minima.
-    Its variance is the jackknife's: that of the influence function k E min(e, k - 1 others), over (1 - k / n)^2. As a
-    sample of n holds n / k disjoint sets of k, the intervals use Student's t with n / k - 1 degrees of freedom. The
-    band uses the supremum of the Gaussian process with the influence functions' correlations; its tail probability is
-    used in the same t at each k. As the true curve never rises, the bounds of the band are made not to. Coverage is
-    simulated in docs/methods/best-of.md. The same errors select and report: on new seeds or on the test split, the
-    selected subnetwork's expected error is higher (winner's curse).
+    Estimand: E min(e_1, ..., e_k) over k new independent subnetworks, or E max, as -E min(-e). The estimate is the
+    U-statistic: the mean of the minimum over all subsets of size k, unbiased, in closed form; ties need no rule, as
+    equal values give equal minima. Its variance is the jackknife's: that of the influence function k E min(e, k - 1
+    others), over (1 - k / n)^2. As a sample of n holds n / k disjoint sets of k, the intervals use Student's t with n /
+    k - 1 degrees of freedom. The band uses the supremum of the Gaussian process with the influence functions'
+    correlations; its tail probability is used in the same t at each k. As the true curve never rises, the bounds of the
+    band are made not to. Coverage is simulated in docs/methods/best-of.md. The same errors select and report: on new
+    seeds or on the test split, the selected subnetwork's expected error is higher (winner's curse).
 
     References
     ----------
@@ -109,7 +120,8 @@ def best_of(
     [0.3, 0.1833, 0.1]
     """
     check_level(level)
-    x = sorted_sample(errors)
+    sign = sign_of(direction)
+    x = sorted_sample(errors, direction)
     n = x.size
     sizes = np.arange(1, n + 1) if k is None else _sizes(k, n)
     # the band is simultaneous over 1 to n / 2: on the requested sizes and a geometric grid
@@ -121,18 +133,28 @@ def best_of(
     band_low, band_high = _band(value, _t_quantile(both, n, band_tail) * error, both <= n // 2)
     at = np.searchsorted(both, sizes)
     value, half, error, band_low, band_high = value[at], half[at], error[at], band_low[at], band_high[at]
-    return BestOf(sizes, value, value - half, value + half, band_low, band_high, error, float(level), n)
+    curves = [(value - half, value + half), (band_low, band_high)]
+    if sign < 0:
+        curves = [(-high, -low) for low, high in curves]
+    return BestOf(sizes, sign * value, *curves[0], *curves[1], error, float(level), n, direction)
 
 
-def sorted_sample(errors: ArrayLike) -> Floats:
-    """Sort the errors, after a check that they are one row of finite numbers.
+def sorted_sample(errors: ArrayLike, direction: Direction = "minimize") -> Floats:
+    """Sort the values, negated where higher is better, after a check that they are one row of finite numbers.
 
     Examples
     --------
     >>> sorted_sample([0.2, 0.1]).tolist()
     [0.1, 0.2]
     """
-    return np.sort(one_row(errors, "errors"))
+    return np.sort(sign_of(direction) * one_row(errors, "errors"))
+
+
+def sign_of(direction: Direction) -> int:
+    """1 where lower values are better, -1 where higher ones are; refuses any other direction."""
+    if direction not in ("minimize", "maximize"):
+        raise InputError(f"direction must be 'minimize' or 'maximize'; found {direction!r}: pass one of these")
+    return 1 if direction == "minimize" else -1
 
 
 def _sizes(k: ArrayLike, n: int) -> Counts:

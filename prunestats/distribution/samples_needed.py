@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prunestats.distribution.best_of_k import BestOf, best_of, sorted_sample
+from prunestats.distribution.best_of_k import BestOf, best_of, sign_of, sorted_sample
 from prunestats.distribution.empirical import clopper_pearson
 from prunestats.errors import InputError
+from prunestats.metric import Direction
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
@@ -33,6 +34,8 @@ class SamplesToReach(Result):
         the least k at which the lower and the upper bound of its pointwise interval reach it.
     n : int
         Size of the sample that the estimates are made from.
+    direction : {"minimize", "maximize"}
+        Whether values of at most the target reach it, or values of at least it.
     """
 
     target: float
@@ -41,9 +44,17 @@ class SamplesToReach(Result):
     chance: float
     best_of: Interval
     n: int
+    direction: Direction = "minimize"
 
 
-def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, level: float = 0.95) -> SamplesToReach:
+def samples_to_reach(
+    errors: ArrayLike,
+    target: float,
+    *,
+    chance: float = 0.95,
+    level: float = 0.95,
+    direction: Direction = "minimize",
+) -> SamplesToReach:
     """Number of subnetworks to sample from a population until one reaches a target error.
 
     Parameters
@@ -51,11 +62,14 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
     errors : array_like, shape (n,)
         One value per subnetwork, an independent sample of the population.
     target : float
-        In the unit of the errors; an error of at most this reaches it.
+        In the unit of the errors; an error of at most this reaches it, or a value of at least this where higher is
+        better.
     chance : float
         Probability in (0, 1) for `with_chance`.
     level : float
         Confidence level of the intervals, in (0, 1).
+    direction : {"minimize", "maximize"}
+        Whether lower or higher values are better.
 
     Returns
     -------
@@ -91,8 +105,9 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
         raise InputError(
             f"target must be a finite number in the unit of the errors; found {target}: for 8 % write target=0.08"
         )
-    x = sorted_sample(errors)
-    reached = int(np.searchsorted(x, target, side="right"))
+    sign = sign_of(direction)
+    x = sorted_sample(errors, direction)
+    reached = int(np.searchsorted(x, sign * target, side="right"))
     low, high = (float(bound) for bound in clopper_pearson(reached, x.size, level=level))
     p = np.array([reached / x.size, high, low])
     with np.errstate(divide="ignore"):
@@ -103,8 +118,9 @@ def samples_to_reach(errors: ArrayLike, target: float, *, chance: float = 0.95, 
         expected=_interval(expected, level),
         with_chance=_interval(size, level),
         chance=float(chance),
-        best_of=_first_k(best_of(x, level=level), float(target)),
+        best_of=_first_k(best_of(x, level=level), sign * float(target)),
         n=x.size,
+        direction=direction,
     )
 
 

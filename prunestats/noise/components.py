@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from prunestats.metric import ERROR, Metric, is_own, metric_of
 from prunestats.noise.nested_anova import NestedAnova, nested_anova
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
@@ -43,6 +44,8 @@ class VarianceComponents(Result):
         Column that is analysed.
     level : float
         Confidence level of the intervals.
+    metric : Metric
+        The response: its unit.
     """
 
     original: Interval | None
@@ -57,6 +60,7 @@ class VarianceComponents(Result):
     notes: tuple[str, ...]
     response: str
     level: float
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
 
     def __repr__(self) -> str:
         parts = {name: getattr(self, name) for name in ("original", "subnetwork", "seed", "icc")}
@@ -64,15 +68,15 @@ class VarianceComponents(Result):
         return f"VarianceComponents({words}, n_runs={self.n_runs}, response={self.response!r})"
 
 
-def variance_components(frame: pd.DataFrame, response: str = "error", *, level: float = 0.95) -> VarianceComponents:
+def variance_components(frame: pd.DataFrame, response: str | None = None, *, level: float = 0.95) -> VarianceComponents:
     """Variance components of the runs of one regime: originals, subnetworks and seeds.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Results of one regime, data set and protocol, one row per run. A run that is in several spaces counts once.
-    response : str
-        The numeric column to analyse.
+    response : str, optional
+        The numeric column to analyse; by default the frame's metric, error where it is marked with no other.
     level : float
         Confidence level of the intervals, in (0, 1).
 
@@ -110,7 +114,8 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
     (0.0425, 0.005, 0.895, None)
     """
     check_level(level)
-    runs = distinct_runs(frame, response)
+    runs, metric = distinct_runs(frame, response), metric_of(frame, response)
+    response = metric.name
     nested = nested_anova(runs["original"].astype(str), runs["subnetwork"].astype(str), runs[response].to_numpy(float))
     seed = subnetwork = original = icc = None
     if nested.df_seed:
@@ -143,6 +148,7 @@ def variance_components(frame: pd.DataFrame, response: str = "error", *, level: 
         notes=_notes(nested),
         response=response,
         level=float(level),
+        metric=metric,
     )
 
 

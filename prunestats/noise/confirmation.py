@@ -1,18 +1,20 @@
-"""Unbiased error of a selected subnetwork from independent training seeds, compared with a baseline."""
+"""Unbiased mean of a selected subnetwork from independent training seeds, compared with a baseline."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from prunestats.errors import ResultsError
+from prunestats.metric import ERROR, Metric, is_own, metric_of
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.plain_data import Result
-from prunestats.results.checks import check_finite, check_results
+from prunestats.results.checks import check_finite, check_results, require_columns
 from prunestats.results.pooling import refuse_mixed_runs
 
 
@@ -27,7 +29,7 @@ class Confirmation(Result):
     other : Interval or None
         The same of the subnetwork that it is compared with.
     difference : Interval or None
-        Winner - other: below 0 the winner is better.
+        Winner - other: below 0 the winner is better, above 0 where the response is maximised.
     sd : float
         Pooled standard deviation between seeds of a subnetwork, in the unit of the response.
     df : int
@@ -36,6 +38,8 @@ class Confirmation(Result):
         Independent seeds of the winner.
     response : str
         Column that is analysed.
+    metric : Metric
+        The response: its direction and unit.
     """
 
     winner: Interval
@@ -45,6 +49,14 @@ class Confirmation(Result):
     df: int
     n_seeds: int
     response: str
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
+
+    @property
+    def verdict(self) -> Literal["better", "worse"] | None:
+        """Whether the winner is significantly better or worse than the other; None for neither, or without another."""
+        if self.difference is None or 0 in self.difference:
+            return None
+        return "better" if self.metric.sign * self.difference.value < 0 else "worse"
 
 
 def confirm(
@@ -53,7 +65,7 @@ def confirm(
     other: str | None = None,
     *,
     noise: pd.DataFrame | None = None,
-    response: str = "error",
+    response: str | None = None,
     level: float = 0.95,
 ) -> Confirmation:
     """Unbiased mean response of a selected subnetwork, from training seeds that took no part in its selection.
@@ -67,8 +79,8 @@ def confirm(
     noise : pandas.DataFrame, optional
         Runs of other subnetworks, several seeds each, same protocol and split: they add degrees of freedom to the
         variance between seeds.
-    response : str
-        The numeric column to analyse; lower is better.
+    response : str, optional
+        The numeric column to analyse; by default the frame's metric, error where it is marked with no other.
     level : float
         Confidence level of the intervals, in (0, 1).
 
@@ -99,6 +111,8 @@ def confirm(
     -0.1 [-0.1608, -0.03915]
     """
     check_level(level)
+    metric = metric_of(fresh, response)
+    response = metric.name
     fresh = _checked(fresh, response)
     values = {key: _values(fresh, key, response) for key in (winner, other) if key is not None}
     groups = [part[response].to_numpy(dtype=float) for _, part in fresh.groupby("subnetwork")]
@@ -124,11 +138,12 @@ def confirm(
         value = means[winner].value - means[other].value
         difference = interval(value, 1 / values[winner].size + 1 / values[other].size)
     compared = None if other is None else means[other]
-    return Confirmation(means[winner], compared, difference, sd, df, values[winner].size, response)
+    return Confirmation(means[winner], compared, difference, sd, df, values[winner].size, response, metric)
 
 
 def _checked(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    check_finite(check_results(frame), response)
+    require_columns(check_results(frame), [response])
+    check_finite(frame, response)
     refuse_mixed_runs(frame)
     return frame
 

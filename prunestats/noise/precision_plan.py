@@ -100,9 +100,8 @@ def plan_precision(
             f"{'seeds' if components.seed is None else 'subnetworks'}: run a pilot with two seeds a subnetwork"
         )
     if not (half_width > 0 and np.isfinite(half_width)):
-        raise InputError(
-            f"half_width must be above 0, in the unit of the response; found {half_width:g}: for ± 1 % write 0.01"
-        )
+        example = "for ± 1 % write 0.01" if components.metric.is_fraction else f"as those of {components.metric.label}"
+        raise InputError(f"half_width must be above 0, in the unit of the response; found {half_width:g}: {example}")
     if cost_ratio < 0:
         raise InputError(f"cost_ratio must be 0 or more, in runs; found {cost_ratio:g}: write 0 if only runs cost")
     if seeds is not None and (seeds < 1 or seeds != int(seeds)):

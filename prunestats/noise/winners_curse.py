@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from prunestats.errors import ResultsError
-from prunestats.metric import ERROR, Metric
+from prunestats.metric import ERROR, Metric, is_own
 from prunestats.noise.choice import Choice, choose, runs_of_one_original
 from prunestats.noise.deconvolution import Shrunk
 from prunestats.numeric.arrays import Floats
@@ -60,7 +60,7 @@ class WinnerError(Result):
     notes: tuple[str, ...]
     response: str
     level: float
-    metric: Metric = ERROR
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
 
     def __repr__(self) -> str:
         found = "unknown" if self.estimate is None else f"{self.estimate} by {self.method}"

@@ -34,8 +34,8 @@ def plain_data(value: Any) -> Any:
     Parameters
     ----------
     value : Any
-        Dataclasses, arrays, numpy scalars, tuples and dicts, in any nesting; a field whose metadata say
-        ``plain=False`` is left out.
+        Dataclasses, arrays, numpy scalars, tuples and dicts, in any nesting; a field is left out whose metadata say
+        ``plain=False``, or ``plain=function`` with a function that is false for its value.
 
     Returns
     -------
@@ -48,7 +48,8 @@ def plain_data(value: Any) -> Any:
     {'mean': 1.0, 'bounds': [None, None], 'x': [0, 1]}
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain_data(getattr(value, f.name)) for f in fields(value) if f.metadata.get("plain", True)}
+        parts = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: plain_data(part) for f, part in parts if _is_kept(f.metadata.get("plain", True), part)}
     if isinstance(value, dict):
         return {str(key): plain_data(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -60,3 +61,7 @@ def plain_data(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _is_kept(plain: Any, value: Any) -> bool:
+    return bool(plain(value) if callable(plain) else plain)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from prunestats.distribution.best_of_k import sign_of
 from prunestats.errors import InputError
+from prunestats.metric import Direction
 from prunestats.numeric.arrays import Counts, Floats
 from prunestats.numeric.intervals import Interval, check_level
 from prunestats.numeric.order_statistics import least_of
@@ -56,7 +58,12 @@ class Saving(Result):
 
 
 def compute_saved(
-    pairs: list[tuple[Floats, Floats]], *, k: int = 100, level: float = 0.95, name: str = "the refined space"
+    pairs: list[tuple[Floats, Floats]],
+    *,
+    k: int = 100,
+    level: float = 0.95,
+    name: str = "the refined space",
+    direction: Direction = "minimize",
 ) -> Saving:
     """Ratio of the sample sizes that two spaces need for an equal expected best, with its confidence interval.
 
@@ -70,6 +77,8 @@ def compute_saved(
     level : float
     name : str
         Name of the refined space in the sentence.
+    direction : {"minimize", "maximize"}
+        Whether lower or higher responses are better.
 
     Returns
     -------
@@ -105,7 +114,10 @@ def compute_saved(
     size = _target_size(pairs, k)
     most = min(refined.size for _, refined in pairs) // 2
     draws = np.arange(1, most + 1)
-    difference, error, df, target = _difference_of_bests(pairs, size, draws)
+    sign = sign_of(direction)
+    difference, error, df, target = _difference_of_bests(
+        [(sign * one, sign * other) for one, other in pairs], size, draws
+    )
     half = stats.t.isf((1 - level) / 2, df) * error
     value, least, worst = (
         _first_crossing(draws, curve) for curve in (difference, difference - half, difference + half)
@@ -116,7 +128,13 @@ def compute_saved(
     interval = Interval(value, fewest, worst, float(level))
     factor = Interval(size / value, size / worst, size / fewest, float(level))
     return Saving(
-        size, target, interval, factor, most, bool(np.isfinite(value)), _words(size, interval, factor, most, name)
+        size,
+        sign * target,
+        interval,
+        factor,
+        most,
+        bool(np.isfinite(value)),
+        _words(size, interval, factor, most, name),
     )
 
 

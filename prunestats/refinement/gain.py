@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from prunestats.comparison.comparison import PairComparison, compare
 from prunestats.distribution.best_of_k import BestOf, best_of
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric, is_own, metric_of
 from prunestats.numeric.arrays import Floats
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.plain_data import Result
@@ -49,7 +50,7 @@ class HeadToHead(Result):
     comparison : PairComparison
         Differences of means and medians, distance of distributions, notes; the two spaces in alphabetical order.
     p_better : Interval
-        Probability that a refined subnetwork has a smaller response than an initial one, ties counted half.
+        Probability that a refined subnetwork has a better response than an initial one, ties counted half.
     saving : Saving
     curves : tuple of Curves
         One an original.
@@ -57,6 +58,8 @@ class HeadToHead(Result):
     level : float
     notes : tuple of str
         Limitations of the numbers.
+    metric : Metric
+        The response: its direction and unit.
     """
 
     initial: str
@@ -69,6 +72,7 @@ class HeadToHead(Result):
     response: str
     level: float
     notes: tuple[str, ...]
+    metric: Metric = field(default=ERROR, metadata={"plain": is_own})
 
     def __repr__(self) -> str:
         return f"HeadToHead({self.initial!r}, {self.refined!r}, p_better={self.p_better}, {self.saving.words!r})"
@@ -78,7 +82,7 @@ def head_to_head(
     initial: pd.DataFrame,
     refined: pd.DataFrame,
     *,
-    response: str = "error",
+    response: str | None = None,
     k: int = 100,
     level: float = 0.95,
     rng: np.random.Generator | None = None,
@@ -90,8 +94,8 @@ def head_to_head(
     initial, refined : pandas.DataFrame
         Results of one space, regime and protocol each, one row a run: a new sample, or the evaluation half of
         `split_population`.
-    response : str
-        The numeric column to compare; lower is better.
+    response : str, optional
+        The numeric column to compare; by default the frame's metric, error where it is marked with no other.
     k : int
         Sample size of the initial space whose expected best is the target; lowered to a quarter of its subnetworks.
     level : float
@@ -130,12 +134,16 @@ def head_to_head(
     (50, True, True)
     """
     draws = rng or np.random.default_rng(0)
+    metric = metric_of(initial, response)
+    response = metric.name
     regime = _one_regime(initial, refined)
     names = _names(initial, refined)
     one, other = (
         subnetwork_means(frame.drop(columns="space", errors="ignore"), response) for frame in (initial, refined)
     )
     both = pd.concat([initial.assign(space=names[0]), refined.assign(space=names[1])], ignore_index=True)
+    # frames that are marked differently lose their marks
+    both.attrs = dict(initial.attrs)
     pair = compare(both, by="space", response=response, level=level, rng=draws).pairs[0]
     pairs = _pairs(one, other, response)
     saving = compute_saved(
@@ -143,14 +151,15 @@ def head_to_head(
         k=k,
         level=level,
         name="the refined space" if names[1] == "refined" else f"space {names[1]!r}",
+        direction=metric.direction,
     )
     curves = tuple(
         Curves(
             original,
             edf(sides[0], level=level),
             edf(sides[1], level=level),
-            best_of(sides[0], level=level, rng=draws),
-            best_of(sides[1], level=level, rng=draws),
+            best_of(sides[0], level=level, rng=draws, direction=metric.direction),
+            best_of(sides[1], level=level, rng=draws, direction=metric.direction),
         )
         for original, sides in pairs
     )
@@ -163,7 +172,8 @@ def head_to_head(
         curves,
         response,
         float(level),
-        (*pair.notes, *_notes(saving, k)),
+        (*pair.notes, *_notes(saving, k, metric)),
+        metric,
     )
 
 
@@ -182,8 +192,8 @@ def _names(initial: pd.DataFrame, refined: pd.DataFrame) -> tuple[str, str]:
 
 def _better(pair: PairComparison, refined: str) -> Interval:
     """Probability that the refined subnetwork is better, whichever comes first in the pair."""
-    less = pair.p_less
-    return less if pair.a == refined else Interval(1 - less.value, 1 - less.high, 1 - less.low, less.level)
+    first = pair.p_better
+    return first if pair.a == refined else Interval(1 - first.value, 1 - first.high, 1 - first.low, first.level)
 
 
 def _pairs(one: pd.DataFrame, other: pd.DataFrame, response: str) -> list[tuple[str | None, tuple[Floats, Floats]]]:
@@ -198,10 +208,11 @@ def _pairs(one: pd.DataFrame, other: pd.DataFrame, response: str) -> list[tuple[
     ]
 
 
-def _notes(saving: Saving, k: int) -> tuple[str, ...]:
+def _notes(saving: Saving, k: int, metric: Metric) -> tuple[str, ...]:
+    values = "errors" if metric == ERROR else "values"
     notes = [
-        "Winner's curse: the best of k is selected and reported by the same errors, so with new seeds or on the test "
-        "split the winners of both spaces are worse.",
+        f"Winner's curse: the best of k is selected and reported by the same {values}, so with new seeds or on the "
+        "test split the winners of both spaces are worse.",
     ]
     if saving.k < k:
         sets = f"the population must hold {LEAST_SETS} disjoint sets of k"

@@ -161,7 +161,7 @@ def _log_bounds(
 
 
 def _better_end(optimum: Optimum) -> Literal["low", "high"] | None:
-    """The end of the sampled range with the lower response, None where it is not determined."""
+    """The end of the sampled range with the better response, None where it is not determined."""
     spline = optimum.spline
     if optimum.verdict == "edge":
         return "low" if optimum.ratio < optimum.ratio_q10 else "high" if optimum.ratio > optimum.ratio_q90 else None
@@ -225,4 +225,5 @@ def _ratio(log_bound: float) -> float | None:
 
 
 def _digest(optimum: Optimum) -> str:
+    # a metric that is not the study's own is not in it, so that the hash is that of earlier versions
     return hashlib.sha256(json.dumps(optimum.to_dict(), sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prunestats.metric import Metric
 from prunestats.noise.confirmation import Confirmation
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.plain_data import Result
@@ -22,7 +23,7 @@ class Round:
     failed : int
         Subnetworks of which no run is done.
     best_val_error : float
-        Lowest mean validation error of a subnetwork.
+        Best mean validation error of a subnetwork, or value of the study's own metric.
     """
 
     study: str
@@ -55,7 +56,7 @@ class SearchResult(Result):
     test, validation : Confirmation
         Mean errors of winner and uniform pruning over training seeds that were not used for selection.
     val_error_seen : float
-        Mean validation error of the winner over the seeds by which it was selected.
+        Mean validation error of the winner over the seeds by which it was selected, or value of the study's own metric.
     rounds : tuple of Round
     trainings : float
         Total cost in full trainings; at most the budget.
@@ -83,27 +84,37 @@ class SearchResult(Result):
     @property
     def sentences(self) -> tuple[str, ...]:
         """Interpretation: test error, comparison with uniform pruning, winner's curse, and cost."""
-        test, n = self.test, self.test.n_seeds
-        optimistic = self.val_error_seen < self.validation.winner.value
-        found = [f"Its test error, over {n} training seeds not used for selection: {_percent(test.winner)}."]
+        test, n, metric = self.test, self.test.n_seeds, self.test.metric
+        optimistic = metric.sign * (self.val_error_seen - self.validation.winner.value) < 0
+        found = [
+            f"Its test {metric.label}, over {n} training seeds not used for selection: {self._value(test.winner)}."
+        ]
         if self.uniform == self.winner:
             found.append("It is uniform pruning, which was among the finalists: no sampled candidate was better.")
         elif test.other is not None and test.difference is not None:
-            better = "better than" if test.difference.high < 0 else "worse than" if test.difference.low > 0 else None
-            verdict = f"it is {better} uniform pruning" if better else "they are not significantly different"
+            verdict = f"it is {test.verdict} than uniform pruning" if test.verdict else _NOT_DIFFERENT
+            points = " points" if metric.is_fraction else ""
             found.append(
-                f"Uniform pruning to the same FLOPs, same seeds: {_percent(test.other)}; the difference is "
-                f"{_percent(test.difference)} points: {verdict}."
+                f"Uniform pruning to the same FLOPs, same seeds: {self._value(test.other)}; the difference is "
+                f"{self._value(test.difference)}{points}: {verdict}."
             )
         bias = "optimistic, as expected of a winner" if optimistic else "not optimistic"
         found.append(
-            f"Its validation error was {100 * self.val_error_seen:.3g} % when it was selected; new seeds give "
-            f"{_percent(self.validation.winner)}: the first was {bias}."
+            f"Its validation {metric.label} was {metric.scale * self.val_error_seen:.3g}{_unit(metric)} when it was "
+            f"selected; new seeds give {self._value(self.validation.winner)}: the first was {bias}."
         )
         found.append(f"{self.trainings:.4g} full trainings were spent.")
         return tuple(found)
 
+    def _value(self, interval: Interval) -> str:
+        metric = self.test.metric
+        value, low, high = (metric.scale * number for number in (interval.value, interval.low, interval.high))
+        return f"{value:.3g}{_unit(metric)} [{low:.3g}, {high:.3g}]"
 
-def _percent(interval: Interval) -> str:
-    value, low, high = (100 * number for number in (interval.value, interval.low, interval.high))
-    return f"{value:.3g} % [{low:.3g}, {high:.3g}]"
+
+_NOT_DIFFERENT = "they are not significantly different"
+
+
+def _unit(metric: Metric) -> str:
+    """The unit behind a number, with the space before it."""
+    return f" {metric.printed_unit}" if metric.printed_unit else ""

@@ -8,6 +8,7 @@ import pytest
 
 import prunestats as ps
 from prunestats.comparison.tables import verdict, verdict_table
+from prunestats.metric import Metric
 from prunestats.numeric.intervals import Interval
 
 
@@ -33,7 +34,9 @@ def test_errors_are_in_percentage_points_and_other_metrics_in_their_own_unit(pai
     head, rows = verdict_table([mean])
     assert head == ["A", "B", "mean A - B (pp)", "P(A < B)", "verdict"]
     assert rows[0][2] == "10.00 [9.00, 11.20]"
-    head, rows = verdict_table([replace(mean, response="log_cross_entropy", regime=0.25)])
+    head, rows = verdict_table(
+        [replace(mean, response="log_cross_entropy", metric=Metric("log_cross_entropy"), regime=0.25)]
+    )
     assert (head[0], head[3]) == ("regime", "mean A - B")
     assert (rows[0][0], rows[0][3]) == ("0.25", "0.100 [0.090, 0.112]")
 

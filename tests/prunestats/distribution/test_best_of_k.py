@@ -208,3 +208,26 @@ def test_results_are_json():
     json.dumps(best_of([0.2, 0.1, 0.2]).to_dict(), allow_nan=False)
     json.dumps(samples_to_reach([0.2, 0.1, 0.2], 0.1).to_dict(), allow_nan=False)
     assert repr(best_of([0.2, 0.1, 0.2])).startswith("BestOf(n=3, 3 k, best of 3: 0.1")
+
+
+def test_of_values_that_are_maximised_the_best_is_the_greatest(sample):
+    one, other = best_of(sample), best_of(1 - sample, direction="maximize")
+    assert other.value == pytest.approx(1 - one.value)
+    for low, high in (("low", "high"), ("band_low", "band_high")):
+        assert getattr(other, low) == pytest.approx(1 - getattr(one, high), nan_ok=True)
+        assert getattr(other, high) == pytest.approx(1 - getattr(one, low), nan_ok=True)
+    assert other.value[-1] == (1 - sample).max()
+    assert other.direction == "maximize"
+
+
+def test_a_target_of_values_that_are_maximised_is_reached_from_above():
+    values = [0.1, 0.2, 0.4, 0.5]
+    one = samples_to_reach(values, 0.2, chance=0.75)
+    other = samples_to_reach([-value for value in values], -0.2, chance=0.75, direction="maximize")
+    assert (other.expected, other.with_chance, other.best_of) == (one.expected, one.with_chance, one.best_of)
+    assert other.target == -0.2
+
+
+def test_another_direction_is_refused():
+    with pytest.raises(InputError, match="direction must be 'minimize' or 'maximize'; found 'up'"):
+        best_of([0.1, 0.2], direction="up")

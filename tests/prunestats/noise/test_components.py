@@ -242,3 +242,18 @@ def test_a_planned_study_is_as_precise_as_planned():
     assert plan.half_width <= 0.02
     covered = np.mean(np.abs(means.mean(axis=1)) <= half)
     assert covered == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 3000))
+
+
+def test_components_of_a_mirrored_metric_are_those_of_the_error(as_miou, as_perplexity):
+    frame = runs(0.02, 0.01, originals=2).drop(columns="metric", errors="ignore")
+    one, other = variance_components(frame), variance_components(as_miou(frame))
+    for name in ("original", "subnetwork", "seed", "icc"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert (b.value, b.low, b.high) == pytest.approx((a.value, a.low, a.high), rel=1e-6)
+    assert other.mean == pytest.approx(1 - one.mean)
+    assert (other.response, other.metric.direction) == ("miou", "maximize")
+    plans = [plan_precision(part, half_width=0.005) for part in (one, other)]
+    assert plans[0].subnetworks == plans[1].subnetworks
+    with pytest.raises(InputError) as refused:
+        plan_precision(variance_components(as_perplexity(frame)), half_width=0)
+    assert not any(word in str(refused.value) for word in ("error", "%"))

@@ -70,3 +70,15 @@ def test_intervals_cover_although_the_winner_was_selected():
         found = confirm(runs(fresh, 10), winner, "60", noise=runs(second))
         covered += [truth[int(winner)] in found.winner, truth[int(winner)] - truth[60] in found.difference]
     assert np.all(np.abs(covered / rounds - 0.95) < 3 * np.sqrt(0.95 * 0.05 / rounds))
+
+
+def test_a_confirmation_of_a_metric_that_is_maximised_is_mirrored(as_miou, mirrors):
+    fresh, noise = runs({"a": [0.10, 0.12, 0.17], "b": [0.20, 0.22, 0.23]}), runs({"c": [0.30, 0.33]})
+    one, other = confirm(fresh, "a", "b", noise=noise), confirm(as_miou(fresh), "a", "b", noise=as_miou(noise))
+    mirrors(other.winner, one.winner, about=1)
+    mirrors(other.other, one.other, about=1)
+    mirrors(other.difference, one.difference)
+    assert other.sd == pytest.approx(one.sd)
+    assert (other.response, other.verdict, one.verdict) == ("miou", "better", "better")
+    assert confirm(as_miou(fresh), "b", "a").verdict == "worse"
+    assert "metric" not in one.to_dict()
