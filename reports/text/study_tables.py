@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from prunestats.comparison.comparison import PairComparison
 from prunestats.metric import ERROR, Metric
-from prunestats.numeric.intervals import Interval
 from prunestats.reports.analysis.populations import QUANTILES, SpaceAnalysis
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.text.table import (
@@ -82,7 +81,7 @@ def superiority_table(study: StudyAnalysis) -> ReportTable:
         (
             *_pair_columns(rows),
             *(
-                percents(head, (getattr(_better(pair, metric), name) for _, pair in rows), f"{which} (%)", 1)
+                percents(head, (getattr(pair.p_better, name) for _, pair in rows), f"{which} (%)", 1)
                 for head, name in _INTERVAL
             ),
             p_values("p", (pair.p_less_p for _, pair in rows), f"{which} (%)"),
@@ -163,12 +162,6 @@ def _pair_columns(rows: list[tuple[float | None, PairComparison]]) -> tuple[Repo
         words("A", (pair.a for _, pair in rows), "spaces"),
         words("B", (pair.b for _, pair in rows), "spaces"),
     )
-
-
-def _better(pair: PairComparison, metric: Metric) -> Interval:
-    """Probability that a subnetwork of A is better than one of B; `p_less` is of lower values, ties counted half."""
-    less = pair.p_less
-    return less if metric.sign > 0 else Interval(1 - less.value, 1 - less.high, 1 - less.low, less.level)
 
 
 def _interval_columns(
