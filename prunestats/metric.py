@@ -116,6 +116,30 @@ class Metric:
             number = fixed(value, decimals([value]) if digits is None else digits)
         return number if number == NONE or not self.difference_unit else f"{number} {self.difference_unit}"
 
+    @property
+    def title(self) -> str:
+        """Its name at the beginning of a sentence; names with a capital inside, as mIoU, stay as they are."""
+        return self.label if any(c.isupper() for c in self.label) else self.label[:1].upper() + self.label[1:]
+
+    @property
+    def plural(self) -> str:
+        """Several of its values, in a sentence."""
+        return "errors" if self.name == "error" else f"{self.label} values"
+
+    @property
+    def difference_words(self) -> str:
+        """Unit of a difference in a sentence: "percentage points" for fractions."""
+        return "percentage points" if self.is_fraction else plain(self.unit)
+
+    def digits(self, *values: float | None) -> int:
+        """Decimals of values that are printed together: 2 for percentages, else 3 significant digits of the largest."""
+        return 2 if self.is_fraction else decimals(values)
+
+    def number(self, value: float | None, digits: int | None = None) -> str:
+        """A value without its unit, in the scale of printed values."""
+        scaled = None if value is None else self.scale * value
+        return fixed(scaled, self.digits(value) if digits is None else digits)
+
     def check(self, value: Any) -> float:
         """The value as a number, refused with one line where it is none, not finite, or outside the range."""
         try:

@@ -39,16 +39,17 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        ``front`` if there are subnetworks to take; ``populations`` and ``summary``; ``edfs-1`` and so on, up to three
-        regimes each; ``responses-1`` and so on, one per regime, or with several networks ``responses-1-1`` and so on,
-        up to three networks of a regime each; ``optima`` if two or more regimes have an optimum; ``transfer`` with
-        several networks; ``refined-1`` and so on, one per study that refines this one.
+        ``front`` if there are subnetworks to take; ``populations`` where FLOPs are recorded; ``summary``; ``edfs-1``
+        and so on, up to three regimes each; ``responses-1`` and so on, one per regime, or with several networks
+        ``responses-1-1`` and so on, up to three networks of a regime each; ``optima`` if two or more regimes have an
+        optimum; ``transfer`` with several networks; ``refined-1`` and so on, one per study that refines this one.
     """
     # Originals of one network have the same costs: one star for all.
-    stars = sorted({(original.network, float(original.flops), float(original.params)) for original in facts.originals})
+    stars = sorted({(one.network, float(one.flops), float(one.params)) for one in facts.originals if one.flops})
     with report_style():
         drawn = {"front": plot_front(study, facts.originals)} if study.best else {}
-        drawn |= {"populations": plot_populations(study, stars), "summary": plot_summary(study)}
+        drawn |= {"populations": plot_populations(study, stars)} if study.has_flops else {}
+        drawn["summary"] = plot_summary(study)
         for number, regimes in enumerate(figure_parts(study.regimes), 1):
             drawn[f"edfs-{number}"] = plot_edfs(study, regimes)
         for name, regime, designs in response_figures(study):
@@ -59,7 +60,7 @@ def draw_figures(study: StudyAnalysis, facts: StudyFacts) -> dict[str, Figure]:
             drawn["transfer"] = plot_transfer(study.transfer, columns=2)
         for number, refined in enumerate(study.refined, 1):
             if refined.contests:
-                drawn[f"refined-{number}"] = plot_refined(refined.contests)
+                drawn[f"refined-{number}"] = plot_refined(refined.contests, refined.metric)
     return drawn
 
 

@@ -102,8 +102,7 @@ def rebuild_report(
         report = build_report(engine, output, study=row.study, timestamp=moment, figures=figures, **chosen)
         with read(engine) as connection:
             before, after = (_results(analysis_result(connection, one)) for one in (row.id, report.analysis_id))
-        # results that a later version added are not in the stored analysis
-        return RebuiltReport(report, _warnings(row, before == {name: after.get(name) for name in before}))
+        return RebuiltReport(report, _warnings(row, _holds(after, before)))
     finally:
         if engine is not source:
             engine.dispose()
@@ -114,6 +113,15 @@ def _results(stored: Any) -> Any:
     if isinstance(stored, dict):
         return {name: _results(part) for name, part in stored.items() if name not in _SENTENCES}
     return [_results(part) for part in stored] if isinstance(stored, list) else stored
+
+
+def _holds(after: Any, before: Any) -> bool:
+    """Whether a new analysis has every result of a stored one; a later version may have added others, at any depth."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(name in after and _holds(after[name], part) for name, part in before.items())
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_holds, after, before))
+    return bool(after == before)
 
 
 def _refuse_changed_rows(engine: Engine, row: AnalysisRow, bucket: int, selected: Mapping[str, str]) -> None:

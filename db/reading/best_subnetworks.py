@@ -18,6 +18,7 @@ from prunestats.db.reading.results import Source, load_results
 from prunestats.db.reading.study_record import find_study, load_facts
 from prunestats.db.schema.opening import read_only_engine
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric, with_metric
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.noise.budget import Budget
 from prunestats.noise.subnetwork_to_take import best_subnetworks
@@ -40,7 +41,8 @@ class StudyRuns:
     ----------
     facts : StudyFacts
     frame : DataFrame
-        Finished runs on the validation split, with those of the studies that refine it under the same protocol.
+        Finished runs on the validation split, with those of the studies that refine it under the same protocol; marked
+        with the study's metric where that is not the error.
     """
 
     facts: StudyFacts
@@ -76,8 +78,8 @@ def best(
     speedup : float, optional
         Least measured speed-up for a batch of 1.
     max_drop : float, optional
-        Most error above the dense network's, a fraction: selects the subnetwork with the fewest FLOPs that keeps it by
-        its estimated validation error.
+        Most that the study's metric may be worse than the dense network's, in its unit; of the error 0.01 is one
+        percentage point. Selects the subnetwork with the fewest FLOPs that keeps it by its estimated validation value.
     uniform : str, optional
         Space of uniform pruning to compare with; by default the unconstrained space of the sampler jittered_uniform
         with the least jitter, or in imported results a space that is named uniform.
@@ -103,19 +105,21 @@ def best(
 
     Notes
     -----
-    Selected by validation error with the rule of `rank_subnetworks`, over all spaces; reported on the test split, with
-    the correction of `winner_error`. Runs of studies that refine this one take part, where their protocol is the same.
-    Rounds of searches do not, as they train under protocols of their own. See `best_subnetworks` for the method.
+    Selected by validation error, or the study's own metric, with the rule of `rank_subnetworks`, over all spaces;
+    reported on the test split, with the correction of `winner_error`. Runs of studies that refine this one take part,
+    where their protocol is the same. Rounds of searches do not, as they train under protocols of their own. See
+    `best_subnetworks` for the method.
 
     Examples
     --------
     >>> for found in best("results.db", study="digits"):     # doctest: +SKIP
     ...     print(found.budget.words, found.subnetwork, found.widths, found.expected)
     """
-    budget = given_budget(flops=flops, params=params, speedup=speedup, max_drop=max_drop)
     engine = source if isinstance(source, Engine) else read_only_engine(source)
     try:
         runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
+        limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
+        budget = given_budget(**limits, metric=runs.facts.metric)
         named = runs.facts.database if isinstance(source, Engine) else os.fspath(source)
         return best_of_study(engine, runs, named, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
@@ -124,11 +128,16 @@ def best(
 
 
 def given_budget(
-    *, flops: float | None, params: float | None, speedup: float | None, max_drop: float | None
+    *,
+    flops: float | None,
+    params: float | None,
+    speedup: float | None,
+    max_drop: float | None,
+    metric: Metric = ERROR,
 ) -> Budget | None:
     """The budget of the limits that are given, None without any."""
-    budget = Budget(flops, params, speedup, max_drop)
-    return None if budget == Budget() else budget
+    budget = Budget(flops, params, speedup, max_drop, metric=metric)
+    return None if budget == Budget(metric=metric) else budget
 
 
 def runs_to_select(
@@ -152,7 +161,8 @@ def runs_to_select(
         raise InputError(f"expected finished runs of study {facts.name!r}; found none: run it first")
     same = frame["protocol"].isin(mine["protocol"]) & frame["regime"].isin(mine["regime"])
     every = pd.concat([mine, frame[same & (frame["study"] != facts.name)]], ignore_index=True)
-    return StudyRuns(facts, every.drop_duplicates(list(RUN_KEY), ignore_index=True))
+    every = every.drop_duplicates(list(RUN_KEY), ignore_index=True)
+    return StudyRuns(facts, every if facts.metric == ERROR else with_metric(every, facts.metric))
 
 
 def best_of_study(
@@ -181,9 +191,10 @@ def best_of_study(
     names = [space.name for space in facts.spaces]
     if uniform is not None and uniform not in names:
         raise InputError(f"expected a space of study {facts.name!r}; found {uniform!r}: it has {', '.join(names)}")
+    tested = runs.frame["test_error" if facts.metric == ERROR else "test_metric"]
     found = best_subnetworks(
         runs.frame,
-        runs.frame.assign(error=runs.frame["test_error"]),
+        runs.frame.assign(**{facts.metric.name: tested}),
         facts.originals,
         budget=budget,
         uniform=uniform or uniform_space(facts.spaces),

@@ -15,7 +15,7 @@ from prunestats.db.reading.declaration import follow_ups
 from prunestats.db.reading.progress import study_status
 from prunestats.db.schema import tables as t
 from prunestats.errors import InputError
-from prunestats.metric import as_metric
+from prunestats.metric import ERROR, Metric, as_metric
 from prunestats.study_record import Original, Population, Protocol, SpaceLaw, StudyFacts
 from prunestats.wording import plain, settings
 
@@ -76,12 +76,13 @@ def load_facts(
     originals = _rows(connection, select(t.original).where(t.original.c.id.in_(used)).order_by(*_ORIGINALS))
     originals = [row for row in originals if dataset in (None, row["dataset"])]
     keys = {row["key"] for row in originals}
+    metric = as_metric(study["metric"])
     return StudyFacts(
         name=study["name"],
         fingerprint=study["fingerprint"],
         seed=study["seed"],
         database=_database_name(engine),
-        originals=tuple(_original(row) for row in originals),
+        originals=tuple(_original(row, metric) for row in originals),
         spaces=tuple(SpaceLaw(row["name"], row["sampler"], row["parameters"], row["law"]) for row in spaces),
         regimes=tuple((row["flops_fraction"], row["tolerance"]) for row in regimes),
         populations=tuple(
@@ -90,7 +91,7 @@ def load_facts(
         protocols=tuple(one for one in _protocols(connection, study["id"]) if protocol in (None, *_names(one))),
         machines=_machines(connection, study["id"]),
         missing={place: n for place, n in missing.items() if n},
-        metric=as_metric(study["metric"]),
+        metric=metric,
     )
 
 
@@ -144,7 +145,7 @@ def _machines(connection: Connection, study_id: int) -> tuple[str, ...]:
     return tuple(sorted(named))
 
 
-def _original(row: dict[str, Any]) -> Original:
+def _original(row: dict[str, Any], metric: Metric) -> Original:
     return Original(
         key=row["key"],
         network=row["network"],
@@ -159,9 +160,16 @@ def _original(row: dict[str, Any]) -> Original:
         recipe=row["recipe"] or {},
         group_names=tuple(row["group_names"] or ()),
         has_weights=row["weights_sha256"] is not None,
-        val_metric=row["val_error"] if row["val_metric"] is None else row["val_metric"],
-        test_metric=row["test_error"] if row["test_metric"] is None else row["test_metric"],
+        val_metric=row["val_error"] if metric == ERROR else _own_metric(row, "validation", metric),
+        test_metric=row["test_error"] if metric == ERROR else _own_metric(row, "test", metric),
     )
+
+
+def _own_metric(row: dict[str, Any], split: str, metric: Metric) -> float | None:
+    """The study's metric of an original, which another study, with another metric, may have trained."""
+    named = ((row["metrics"] or {}).get(split) or {}).get(metric.name)
+    value = row["val_metric" if split == "validation" else "test_metric"] if named is None else named
+    return None if value is None else float(value)
 
 
 def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:

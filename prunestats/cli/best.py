@@ -42,7 +42,8 @@ def best(
     max_drop: Annotated[
         float | None,
         typer.Option(
-            help="Most error above the dense network's, a fraction: takes the subnetwork with the fewest FLOPs."
+            help="Most that the error, a fraction, or the study's metric, in its unit, may be worse than the dense "
+            "network's: takes the subnetwork with the fewest FLOPs."
         ),
     ] = None,
     uniform: Annotated[
@@ -64,11 +65,11 @@ def best(
 
     chosen = RunChoice(dataset, None, protocol).given
     limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
-    budget = given_budget(**limits)
     engine = open_database(db, create=False)
     try:
         runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
         refuse_mixed_selection(runs.frame, ["protocol"])
+        budget = given_budget(**limits, metric=runs.facts.metric)
         rng = np.random.default_rng(seed)
         found = best_of_study(engine, runs, db, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
@@ -105,7 +106,9 @@ def _print_answers(found: Sequence[BestSubnetwork]) -> None:
 def _print_csv(found: Sequence[BestSubnetwork]) -> None:
     bounds = [f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")]
     rows = [[*(getattr(one, name) for name in _COLUMNS), *_bounds(one), *_texts(one)] for one in found]
-    print_rows((*_COLUMNS, *bounds, "budget", "spaces", "widths", "export"), rows, "csv")
+    label = found[0].metric.name if found else "error"
+    heads = [f"dense_{label}" if name == "dense_error" else name for name in _COLUMNS]
+    print_rows((*heads, *bounds, "budget", "spaces", "widths", "export"), rows, "csv")
 
 
 def _bounds(one: BestSubnetwork) -> list[Any]:

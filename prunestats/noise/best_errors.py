@@ -1,4 +1,4 @@
-"""Errors of a selected subnetwork: expected, and beside those of the dense network and of uniform pruning."""
+"""Errors of a selected subnetwork, or another metric: expected, and beside the dense network and uniform pruning."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.noise.winners_curse import winner_error
 from prunestats.numeric.generators import own_generator
 from prunestats.numeric.intervals import Interval
 from prunestats.study_record import Original
-from prunestats.wording import percent
 
 _NO_UNIFORM = {
     True: (
@@ -25,7 +25,7 @@ _NO_UNIFORM = {
 """What to do without a space of uniform pruning: by whether it is a study of this package, or imported results."""
 
 _MORE_SEEDS = (
-    "For a corrected error with its interval, set seeds = [0, 1] or more under [protocol] in the study file, under a "
+    "For a corrected {label} with its interval, set seeds = [0, 1] or more under [protocol] in the study file, under a "
     "new name; runs that are stored are used again."
 )
 
@@ -43,9 +43,10 @@ def with_errors(
     Parameters
     ----------
     found : BestSubnetwork
-        What was selected.
+        What was selected, with its metric.
     near : DataFrame
-        Runs of its original and regime with similar FLOPs: error on validation, and reported, the error on test or NaN.
+        Runs of its original and regime with similar FLOPs: the metric on validation, and reported, the metric on test
+        or NaN.
     comparable : DataFrame
         The runs among which its mean is shrunk.
     dense : Original
@@ -54,28 +55,29 @@ def with_errors(
     rng : numpy.random.Generator or None
         It is not advanced.
     """
-    reported = comparable["reported"]
-    tested = bool(reported.notna().all()) and not bool((reported == comparable["error"]).all())
+    metric, reported = found.metric, comparable["reported"]
+    tested = bool(reported.notna().all()) and not bool((reported == comparable[metric.name]).all())
     winner = winner_error(
         comparable,
-        test=comparable.assign(error=reported) if tested else None,
+        test=comparable.assign(**{metric.name: reported}) if tested else None,
         subnetwork=found.subnetwork,
+        response=metric.name,
         level=found.level,
         rng=own_generator(rng),
     )
     seen = winner.seen if winner.test is None else winner.test
     expected = winner.estimate or Interval(seen, -np.inf, np.inf, found.level)
-    dense_error = dense.test_error if tested else dense.val_error
-    even = near[near["space"] == uniform]
-    mean = _mean_error(even.assign(error=even["reported"]) if tested else even, found.level)
+    split = "test" if tested else "validation"
+    dense_error = dense_value(dense, split, metric)
+    mean = _mean(near[near["space"] == uniform], "reported" if tested else metric.name, found.level)
     found = replace(
         found,
-        split="test" if tested else "validation",
+        split=split,
         dense_error=dense_error,
         seen=winner.seen,
         expected=expected,
         corrected=winner.estimate is not None,
-        drop=None if dense_error is None else _shifted(expected, dense_error),
+        drop=None if dense_error is None else _worse_by(expected, dense_error, metric),
         uniform=uniform,
         uniform_error=mean,
         versus_uniform=None if mean is None else _difference(expected, mean),
@@ -84,33 +86,50 @@ def with_errors(
 
 
 def _missing_notes(found: BestSubnetwork, *, own: bool) -> list[str]:
-    notes = [_MORE_SEEDS] if own and not found.corrected and found.n_seeds == 1 else []
+    metric, label = found.metric, found.metric.label
+    notes = [_MORE_SEEDS.format(label=label)] if own and not found.corrected and found.n_seeds == 1 else []
     if found.split == "validation":
-        notes.append("No test error is recorded apart from validation error: the split that selected is reported.")
+        notes.append(f"No test {label} is recorded apart from validation {label}: the split that selected is reported.")
     if found.dense_error is None:
-        notes.append("The error of the dense network is not recorded, so the drop is unknown.")
+        notes.append(f"The {label} of the dense network is not recorded, so the drop is unknown.")
     if found.uniform is None:
         notes.append(_NO_UNIFORM[own])
     elif found.uniform_error is None:
         notes.append(f"Space {found.uniform!r} has no run of this original and regime to compare with.")
-    if found.versus_uniform is not None and found.corrected and found.versus_uniform.low > 0:
+    if found.versus_uniform is not None and found.corrected and _is_worse(found.versus_uniform, metric):
         notes.append(
             f"For {found.budget.words} it is worse than uniform pruning on the {found.split} split, which takes no "
-            "part in the selection: validation error does not separate these subnetworks. More validation images or "
-            "training seeds may; until then uniform pruning is the safer choice."
+            f"part in the selection: validation {label} does not separate these subnetworks. More "
+            f"validation {_data(metric)} or training seeds may; until then uniform pruning is the safer choice."
         )
     limit = found.budget.max_drop
     if limit is not None and found.drop is not None and found.drop.value > limit:
         notes.append(
-            f"Its estimated drop on the {found.split} split, {percent(found.drop.value)}, is above the limit: it was "
-            "selected by its validation error."
+            f"Its estimated drop on the {found.split} split, {metric.value(found.drop.value)}, is above the limit: it "
+            f"was selected by its validation {label}."
         )
     return notes
 
 
-def _mean_error(runs: pd.DataFrame, level: float) -> Interval | None:
-    """Student's interval of the mean error over subnetworks; no bounds with one subnetwork, None without any."""
-    means = runs.groupby("subnetwork", sort=True)["error"].mean().to_numpy(dtype=float)
+def dense_value(dense: Original, split: str, metric: Metric) -> float | None:
+    """Metric of the dense network on a split; None where it is not recorded."""
+    own, error = (dense.test_metric, dense.test_error) if split == "test" else (dense.val_metric, dense.val_error)
+    return error if own is None and metric == ERROR else own
+
+
+def _data(metric: Metric) -> str:
+    """What a split consists of: images for the error, examples of any kind for a metric of the study's own."""
+    return "images" if metric == ERROR else "examples"
+
+
+def _is_worse(difference: Interval, metric: Metric) -> bool:
+    """Whether a difference is significant, and to the worse side."""
+    return difference.low > 0 if metric.sign > 0 else difference.high < 0
+
+
+def _mean(runs: pd.DataFrame, column: str, level: float) -> Interval | None:
+    """Student's interval of the mean over subnetworks; no bounds with one subnetwork, None without any."""
+    means = runs.groupby("subnetwork", sort=True)[column].mean().to_numpy(dtype=float)
     if means.size == 0:
         return None
     mean = float(means.mean())
@@ -120,8 +139,10 @@ def _mean_error(runs: pd.DataFrame, level: float) -> Interval | None:
     return Interval(mean, mean - half, mean + half, level)
 
 
-def _shifted(interval: Interval, by: float) -> Interval:
-    return Interval(interval.value - by, interval.low - by, interval.high - by, interval.level)
+def _worse_by(interval: Interval, dense: float, metric: Metric) -> Interval:
+    """How much worse than the dense network: the difference, positive where worse."""
+    value, low, high = (metric.sign * (bound - dense) for bound in (interval.value, interval.low, interval.high))
+    return Interval(value, min(low, high), max(low, high), interval.level)
 
 
 def _difference(a: Interval, b: Interval) -> Interval:

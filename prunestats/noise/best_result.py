@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.budget import Budget
 from prunestats.numeric.intervals import Interval
 from prunestats.numeric.plain_data import Result
@@ -13,7 +14,8 @@ from prunestats.numeric.plain_data import Result
 class BestSubnetwork(Result):
     """The subnetwork to take for a budget: what it is, what it costs, what error it is expected to have.
 
-    Errors are fractions. An interval that the runs cannot give has infinite bounds (null in JSON), and a note says why.
+    Errors are fractions. For a study with a metric of its own, every error below is a value of that metric, in its unit
+    and direction. An interval that the runs cannot give has infinite bounds (null in JSON), and a note says why.
 
     Parameters
     ----------
@@ -52,15 +54,16 @@ class BestSubnetwork(Result):
     corrected : bool
         Whether `expected` is corrected for the winner's curse.
     drop : Interval or None
-        Expected error minus `dense_error`. Its interval includes the noise of training seeds and the uncertainty of the
-        correction. It is conditional on this dense network and on the images of the split: their sampling error, most
-        of which cancels in the difference, is not included.
+        How much worse than `dense_error` the expected error is: their difference, positive where it is worse, also for
+        a metric of which higher values are better. Its interval includes the noise of training seeds and the
+        uncertainty of the correction. It is conditional on this dense network and on the images of the split: their
+        sampling error, most of which cancels in the difference, is not included.
     uniform : str or None
         Space of uniform pruning that it is compared with, None where the study has none.
     uniform_error : Interval or None
         Mean error of uniform pruning of the same original in the same regime, over subnetworks.
     versus_uniform : Interval or None
-        Expected error minus `uniform_error`: below 0 it is better.
+        Expected error minus `uniform_error`: below 0 it is better, above 0 where higher values are better.
     as_good : int or None
         Other candidates that training seeds cannot exclude from being the best (`best_subset`); None without repeated
         seeds, or where the budget is `max_drop`, which selects by cost.
@@ -70,6 +73,8 @@ class BestSubnetwork(Result):
         Ties, and what is unknown and why.
     level : float
         Confidence level of all intervals.
+    metric : Metric
+        What `dense_error`, `seen`, `expected`, `drop`, `uniform_error` and `versus_uniform` are values of.
     """
 
     network: str
@@ -102,3 +107,4 @@ class BestSubnetwork(Result):
     versus_uniform: Interval | None = None
     as_good: int | None = None
     export: str | None = None
+    metric: Metric = ERROR

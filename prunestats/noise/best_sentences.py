@@ -5,16 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
-from prunestats.wording import count, counted, fixed, percent, plain, share, shortened
+from prunestats.wording import count, counted, decimals, percent, plain, share, shortened
 
 
 def splits_sentence(found: Sequence[BestSubnetwork]) -> str:
     """Which split selects and which reports."""
-    if all(one.split == "test" for one in found if one.subnetwork is not None):
-        return "Selected by validation error; errors are those of the test split, which has no part in the selection."
-    return "Selected and reported on one split, as no test error is recorded apart from validation error."
+    metric = found[0].metric if found else ERROR
+    label, values = metric.label, "errors" if metric == ERROR else "values"
+    apart = all(one.split == "test" for one in found if one.subnetwork is not None)
+    which = (
+        f"Selected by validation {label}; {values} are those of the test split, which has no part in the selection."
+        if apart
+        else f"Selected and reported on one split, as no test {label} is recorded apart from validation {label}."
+    )
+    bounded = any(one.expected is not None and math.isfinite(one.expected.low) for one in found)
+    if metric == ERROR or not bounded:
+        return which
+    # an error is a mean over images, whose sampling error is binomial; of another metric it is not known
+    return (
+        f"{which} Intervals are over training seeds and subnetworks, on these data: how far {label} would differ on "
+        "other data is not included."
+    )
 
 
 def answer_sentence(found: BestSubnetwork) -> str:
@@ -40,10 +54,8 @@ def cost_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     lines = [("subnetwork", f"{found.subnetwork}, sampled from {spaces}")]
     if found.widths is not None:
         lines.append(("widths", _widths(found.widths)))
-    if found.flops is not None and found.params is not None:
-        whose = "of the dense network's"
-        lines.append(("FLOPs", f"{count(found.flops)}, {percent(found.flops_fraction)} {whose}"))
-        lines.append(("parameters", f"{count(found.params)}, {percent(found.params_fraction)} {whose}"))
+    for name, cost, part in _costs(found):
+        lines.append((name, f"{count(cost)}, {percent(part)} of the dense network's" if part else count(cost)))
     speeds = [(found.speedup_1, "batch of 1"), (found.speedup_64, "batch of 64")]
     measured = [f"{speed:.2f} ({batch})" for speed, batch in speeds if speed is not None]
     return [*lines, ("speed-up", ", ".join(measured))] if measured else lines
@@ -53,9 +65,12 @@ def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     """What the sentence does not say, in as few lines as possible: widths, cost, speed, and how many are as good."""
     cost = dict(cost_lines(found))
     lines = [("widths", cost["widths"])] if "widths" in cost else []
-    if found.flops is not None and found.params is not None:
-        flops = f"{count(found.flops)} FLOPs ({percent(found.flops_fraction)} of the dense network's)"
-        lines.append(("cost", f"{flops} and {count(found.params)} parameters ({percent(found.params_fraction)})"))
+    whose, costs = " of the dense network's", []
+    for name, number, part in _costs(found):
+        costs.append(f"{count(number)} {name} ({percent(part)}{whose})" if part else f"{count(number)} {name}")
+        whose = ""
+    if costs:
+        lines.append(("cost", " and ".join(costs)))
     if "speed-up" in cost:
         lines.append(("speed-up", cost["speed-up"]))
     return lines if found.budget.max_drop is not None else [*lines, ("as good", _as_good(found))]
@@ -64,14 +79,21 @@ def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
 def error_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     """What error it is expected to have, and beside what: label and value of each line."""
     corrected = "" if found.corrected else f", mean of {counted(found.n_seeds, 'run')}, not corrected for selection"
-    lines = [("dense error", _known(found.dense_error))]
-    lines.append(("expected error", f"{_percent_interval(found.expected)}{corrected}"))
-    lines.append(("drop", _point_interval(found.drop)))
+    metric = found.metric
+    lines = [(f"dense {metric.label}", _known(found.dense_error, found))]
+    lines.append((f"expected {metric.label}", f"{_interval(found.expected, metric)}{corrected}"))
+    lines.append(("drop", _difference(found.drop, metric)))
     if found.uniform is not None:
-        lines.append(("versus uniform", f"{_point_interval(found.versus_uniform)}{_uniform_mean(found)}"))
+        lines.append(("versus uniform", f"{_difference(found.versus_uniform, metric)}{_uniform_mean(found)}"))
     if found.budget.max_drop is None:
         lines.append(("as good", _as_good(found)))
     return lines
+
+
+def _costs(found: BestSubnetwork) -> list[tuple[str, int, float | None]]:
+    """Name, number and fraction of the dense network's, of the costs that are known."""
+    costs = (("FLOPs", found.flops, found.flops_fraction), ("parameters", found.params, found.params_fraction))
+    return [(name, cost, part) for name, cost, part in costs if cost is not None]
 
 
 def _as_good(found: BestSubnetwork) -> str:
@@ -89,65 +111,90 @@ def _widths(widths: Mapping[str, int]) -> str:
 
 
 def _uniform_mean(found: BestSubnetwork) -> str:
-    if found.uniform_error is None or found.regime is None:
+    if found.uniform_error is None:
         return ""
-    return f"; mean of uniform pruning at {share(found.regime)} of the FLOPs: {_percent_interval(found.uniform_error)}"
+    where = "with a similar number of parameters" if found.regime is None else f"at {share(found.regime)} of the FLOPs"
+    return f"; mean of uniform pruning {where}: {_interval(found.uniform_error, found.metric)}"
 
 
 def _error(found: BestSubnetwork, expected: Interval) -> str:
-    split = "" if found.split == "validation" else f"{found.split} "
+    metric = found.metric
+    name = metric.label if found.split == "validation" else f"{found.split} {metric.label}"
     if found.corrected:
-        return f"Its expected {split}error is {_percent_interval(expected)}"
-    return (
-        f"Its {split}error is {percent(expected.value)} ({counted(found.n_seeds, 'run')}, not corrected for selection)"
-    )
+        return f"Its expected {name} is {_interval(expected, metric)}"
+    seeds = counted(found.n_seeds, "run")
+    return f"Its {name} is {metric.value(expected.value)} ({seeds}, not corrected for selection)"
 
 
 def _differences(found: BestSubnetwork) -> str:
-    parts = []
+    metric, parts = found.metric, []
     if found.drop is not None:
-        parts.append(f"{_above_or_below(found.drop)} the dense network ({_known(found.dense_error)})")
+        above = found.drop if metric.sign > 0 else _negated(found.drop)
+        parts.append(f"{_above_or_below(above, metric)} the dense network ({_known(found.dense_error, found)})")
     if found.versus_uniform is not None and found.uniform_error is not None:
-        mean = percent(found.uniform_error.value)
-        parts.append(f"{_above_or_below(found.versus_uniform)} the mean of uniform pruning ({mean})")
+        mean = _known(found.uniform_error.value, found)
+        parts.append(f"{_above_or_below(found.versus_uniform, metric)} the mean of uniform pruning ({mean})")
     return f", {' and '.join(parts)}" if parts else ""
 
 
-def _above_or_below(difference: Interval) -> str:
+def _above_or_below(difference: Interval, metric: Metric) -> str:
     """A difference in words, with its interval where that is known."""
     above = difference.value >= 0
-    low, high = (difference.low, difference.high) if above else (-difference.high, -difference.low)
-    verdict = ", not significant" if low <= 0 else ""
-    bounds = f" ({fixed(100 * low, 2)} to {fixed(100 * high, 2)}{verdict})" if math.isfinite(low) else ""
-    size = f"{fixed(100 * abs(difference.value), 2)} percentage points"
-    return f"{size}{bounds} {'above' if above else 'below'}"
+    size = difference if above else _negated(difference)
+    digits = _digits(size, metric)
+    verdict = ", not significant" if size.low <= 0 else ""
+    low, high = (metric.number(bound, digits) for bound in (size.low, size.high))
+    bounds = f" ({low} to {high}{verdict})" if math.isfinite(size.low) else ""
+    return f"{_with_unit(size.value, digits, metric)}{bounds} {'above' if above else 'below'}"
 
 
-def _percent_interval(interval: Interval | None) -> str:
+def _negated(interval: Interval) -> Interval:
+    return Interval(-interval.value, -interval.high, -interval.low, interval.level)
+
+
+def _digits(interval: Interval, metric: Metric) -> int:
+    """Decimals that show the value with 3 significant digits and the width of its interval with 2."""
+    width = decimals([interval.high - interval.low], 2)
+    return metric.digits(interval.value) if metric.is_fraction else max(metric.digits(interval.value), width)
+
+
+def _with_unit(difference: float, digits: int, metric: Metric) -> str:
+    return f"{metric.number(difference, digits)} {metric.difference_words}".strip()
+
+
+def _interval(interval: Interval | None, metric: Metric) -> str:
+    """A value with its unit; its confidence interval where that is known."""
     if interval is None:
         return "unknown"
-    if not math.isfinite(interval.low):
-        return percent(interval.value)
-    bounds = f"{fixed(100 * interval.low, 2)} to {fixed(100 * interval.high, 2)} %"
-    return f"{percent(interval.value)} ({share(interval.level)} confidence interval {bounds})"
-
-
-def _point_interval(interval: Interval | None) -> str:
-    """A difference in percentage points with its sign; its interval where that is known."""
-    if interval is None:
-        return "unknown"
-    value = f"{'+' * (interval.value > 0)}{fixed(100 * interval.value, 2)} percentage points"
+    digits = _digits(interval, metric)
+    value = metric.value(interval.value, digits)
     if not math.isfinite(interval.low):
         return value
-    return f"{value} ({fixed(100 * interval.low, 2)} to {fixed(100 * interval.high, 2)})"
+    bounds = f"{metric.number(interval.low, digits)} to {metric.value(interval.high, digits)}"
+    return f"{value} ({share(interval.level)} confidence interval {bounds})"
 
 
-def _known(error: float | None) -> str:
-    return "unknown" if error is None else percent(error)
+def _difference(interval: Interval | None, metric: Metric) -> str:
+    """A difference in its unit with its sign; its interval where that is known."""
+    if interval is None:
+        return "unknown"
+    digits = _digits(interval, metric)
+    value = f"{'+' * (interval.value > 0)}{_with_unit(interval.value, digits, metric)}"
+    if not math.isfinite(interval.low):
+        return value
+    return f"{value} ({metric.number(interval.low, digits)} to {metric.number(interval.high, digits)})"
+
+
+def _known(value: float | None, found: BestSubnetwork) -> str:
+    """A value that is printed beside the expected one, with as many decimals."""
+    if value is None or found.expected is None:
+        return "unknown"
+    return found.metric.value(value, _digits(found.expected, found.metric))
 
 
 def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    # mIoU and its like keep their capitals
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _lowered(text: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from prunestats.errors import InputError
+from prunestats.metric import ERROR, Metric
 from prunestats.numeric.plain_data import Result
 from prunestats.wording import count, share
 
@@ -29,7 +30,10 @@ class Budget(Result):
     speedup : float or None
         Least measured speed-up over the original for a batch of 1, mean over runs.
     max_drop : float or None
-        Most error that is added to the dense network's, a fraction: 0.01 is one percentage point.
+        Most that the metric may be worse than the dense network's, in its unit: of fractions, such as the error, 0.01
+        is one percentage point.
+    metric : Metric
+        What `max_drop` is a difference of.
 
     Raises
     ------
@@ -46,6 +50,7 @@ class Budget(Result):
     params: float | None = None
     speedup: float | None = None
     max_drop: float | None = None
+    metric: Metric = field(default=ERROR, metadata={"plain": False})
 
     def __post_init__(self) -> None:
         if self.flops is not None and not 0 < self.flops <= 1:
@@ -59,11 +64,8 @@ class Budget(Result):
             )
         if self.speedup is not None and not 0 < self.speedup < np.inf:
             raise InputError(f"speedup must be a factor above 0; found {self.speedup:g}: for half the time write 2")
-        if self.max_drop is not None and not -1 < self.max_drop < 1:
-            raise InputError(
-                f"max_drop must be a fraction between -1 and 1; found {self.max_drop:g}: for one percentage point "
-                "write 0.01"
-            )
+        if self.max_drop is not None:
+            self._check_drop(self.max_drop)
 
     @property
     def words(self) -> str:
@@ -77,8 +79,23 @@ class Budget(Result):
         if self.speedup is not None:
             parts.append(f"a measured speed-up of at least {self.speedup:g}")
         if self.max_drop is not None:
-            parts.append(f"at most {100 * self.max_drop:g} percentage points of error above the dense network")
-        return " and ".join(parts) or "no limit"
+            parts.append(self._drop_words(self.max_drop))
+        return " and ".join(parts) or "of any cost"
+
+    def _check_drop(self, drop: float) -> None:
+        metric = self.metric
+        bounded = metric.low is not None and metric.high is not None
+        most = 1.0 if metric.is_fraction else metric.high - metric.low if bounded else np.inf  # type: ignore[operator]
+        if not -most < drop < most:
+            what = "a fraction" if metric.is_fraction else f"a difference of {metric.label}"
+            remedy = "for one percentage point write 0.01" if metric.is_fraction else "write it in the metric's unit"
+            raise InputError(f"max_drop must be {what} between {-most:g} and {most:g}; found {drop:g}: {remedy}")
+
+    def _drop_words(self, drop: float) -> str:
+        metric, side = self.metric, "above" if self.metric.sign > 0 else "below"
+        if not metric.difference_words:
+            return f"{metric.label} at most {drop:g} {side} the dense network's"
+        return f"at most {metric.scale * drop:g} {metric.difference_words} of {metric.label} {side} the dense network"
 
     def allows_cost(self, units: pd.DataFrame) -> NDArray[np.bool_]:
         """Which subnetworks are within the limits of FLOPs, parameters and speed.
@@ -90,7 +107,7 @@ class Budget(Result):
         """
         allowed = np.ones(len(units), dtype=bool)
         if self.flops is not None:
-            allowed &= _within(units["flops"], self.flops * units["original_flops"])
+            allowed &= _within(_counted(units), self.flops * units["original_flops"])
         if self.params is not None:
             most = self.params * units["original_params"] if self.params <= 1 else self.params
             allowed &= _within(units["params"], most)
@@ -101,6 +118,15 @@ class Budget(Result):
 
 def _within(value: pd.Series[float] | float, limit: pd.Series[float] | float) -> NDArray[np.bool_]:
     return np.asarray(value <= limit * (1 + _ROUNDING), dtype=bool)
+
+
+def _counted(units: pd.DataFrame) -> pd.Series[float]:
+    if not bool(units["flops"].notna().any()):
+        raise InputError(
+            "a budget of FLOPs needs the FLOPs of the subnetworks; found none in these results: give one of parameters "
+            "(--params, params=) instead"
+        )
+    return units["flops"]
 
 
 def _measured(units: pd.DataFrame) -> pd.Series[float]:

@@ -8,20 +8,26 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError
+from prunestats.metric import metric_of
+from prunestats.noise.best_errors import dense_value
 from prunestats.noise.budget import Budget
 from prunestats.noise.choice import choose, runs_of_one_original
 from prunestats.noise.subset_selection import best_subset
 from prunestats.study_record import Original
 from prunestats.wording import count, counted, percent
 
+_COSTS = ("flops", "params")
+
 
 def cost_table(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.DataFrame:
     """One row a subnetwork: key, costs, measured speed, and the costs of its original."""
     speeds = [name for name in ("speedup_1", "speedup_64") if name in scope.columns]
     groups = distinct(scope).groupby("unit", sort=True)
-    units = groups[["original", "subnetwork", "flops", "params"]].first().join(groups[speeds].mean())
+    units = groups[["original", "subnetwork", *_COSTS]].first().join(groups[speeds].mean())
     of = units["original"].map(dense)
-    return units.assign(original_flops=[one.flops for one in of], original_params=[one.params for one in of])
+    # None where an import did not state them
+    costs = {f"original_{cost}": np.array([getattr(one, cost) for one in of], dtype=float) for cost in _COSTS}
+    return units.assign(**costs)
 
 
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
@@ -30,17 +36,17 @@ def distinct(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimated_drops(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.Series[float]:
-    """Estimated expected validation error of every unit minus that of its dense network."""
-    estimates = []
-    for (original, _), population in scope.groupby(["original", "regime"], sort=False):
-        error = dense[str(original)].val_error
-        if error is None:
+    """How much worse than its dense network every unit is estimated to be on the validation split."""
+    metric, estimates = metric_of(scope), []
+    for (original, _), population in scope.groupby(["original", "regime"], sort=False, dropna=False):
+        whole = dense_value(dense[str(original)], "validation", metric)
+        if whole is None:
             raise InputError(
-                f"a budget of max_drop needs the validation error of the dense network; found none recorded for "
-                f"{original}: give another budget, such as flops"
+                f"a budget of max_drop needs the validation {metric.label} of the dense network; found none recorded "
+                f"for {original}: give another budget, such as flops"
             )
-        chosen = choose(runs_of_one_original(population.assign(subnetwork=population["unit"]), "error"), "error")
-        estimates.append(chosen.expected_means() - error)
+        runs = runs_of_one_original(population.assign(subnetwork=population["unit"]), metric.name)
+        estimates.append(metric.sign * (choose(runs, metric.name).expected_means() - whole))
     # sampled in two regimes, it has two estimates
     every = pd.concat(estimates)
     return every.groupby(every.index, sort=True).mean()
@@ -48,10 +54,11 @@ def estimated_drops(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.Se
 
 def n_as_good(candidates: pd.DataFrame, level: float) -> int | None:
     """Number of other candidates that are not significantly worse than any; None without repeated seeds."""
-    groups = candidates.groupby("subnetwork", sort=True)["error"]
-    means, seeds = groups.mean(), groups.size()
+    metric = metric_of(candidates)
+    groups = candidates.groupby("subnetwork", sort=True)[metric.name]
+    means, seeds = metric.sign * groups.mean(), groups.size()
     df = len(candidates) - len(means)
-    squares = float(((candidates["error"] - groups.transform("mean")) ** 2).sum())
+    squares = float(((candidates[metric.name] - groups.transform("mean")) ** 2).sum())
     if squares <= 0:
         return None
     kept = best_subset(np.asarray(means, dtype=float), np.asarray(seeds, dtype=float), squares / df, df, level)
@@ -60,12 +67,11 @@ def n_as_good(candidates: pd.DataFrame, level: float) -> int | None:
 
 def nothing_within(units: pd.DataFrame, budget: Budget) -> str:
     """Say that no subnetwork is within the budget, and how near they come."""
-    least = [
-        f"the fewest FLOPs are {percent((units['flops'] / units['original_flops']).min())} of the original's",
-        f"the fewest parameters {count(units['params'].min())}",
-    ]
+    fewest = (units["flops"] / units["original_flops"]).min()
+    least = [f"the fewest FLOPs are {percent(fewest)} of the original's"] if np.isfinite(fewest) else []
+    least.append(f"the fewest parameters {'' if least else 'are '}{count(units['params'].min())}")
     if budget.speedup is not None:
         least.append(f"the largest speed-up {units['speedup_1'].max():.3g}")
     if "drop" in units:
-        least.append(f"the least estimated drop {percent(units['drop'].min())}")
+        least.append(f"the least estimated drop {budget.metric.value(units['drop'].min())}")
     return f"None of {counted(len(units), 'subnetwork')} has {budget.words}: {', '.join(least)}."

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prunestats.errors import InputError, ResultsError
+from prunestats.metric import Metric, metric_of, with_metric
 from prunestats.noise.best_errors import with_errors
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.noise.budget import Budget
@@ -22,13 +23,18 @@ from prunestats.study_record import Original
 
 _SIMILAR = 0.1
 """Relative difference of FLOPs up to which errors count as comparable: wider than the bands of pruning regimes, of a
-few percent, so that it only limits imported results of all FLOPs."""
+few percent, so that it only limits imported results of all FLOPs. Of parameters where no FLOPs are known."""
+
+
+_SPLITS = ("val_error", "test_error", "val_metric", "test_metric")
+"""Columns that would make `selection_notes` say that both splits are equal, which the notes on errors say already."""
 
 
 @dataclass(frozen=True)
 class _Selection:
     """What every selection of one call shares."""
 
+    metric: Metric
     dense: Mapping[str, Original]
     uniform: str | None
     level: float
@@ -50,13 +56,15 @@ def best_subnetworks(
     Parameters
     ----------
     validation, test : pandas.DataFrame
-        Results frames of the same runs of one study and protocol on both splits, with original, space and regime.
-        Failed runs are left out; test errors may be missing.
+        Results frames of the same runs of one study and protocol on both splits, with original, space and regime, and
+        the metric of `validation` (`prunestats.metric.metric_of`): the error where it is marked with no other. Failed
+        runs are left out; test errors may be missing.
     originals : sequence of Original
         The dense networks, by the keys of the column original.
     budget : Budget, optional
         Limits; candidates are then the subnetworks of all regimes. By default every regime is a budget of its own, of
-        FLOPs up to its target, and candidates are the subnetworks that were sampled in it.
+        FLOPs up to its target, and candidates are the subnetworks that were sampled in it; results without FLOPs have
+        no regimes, and all subnetworks are candidates.
     uniform : str, optional
         Name of the space of uniform pruning.
     level : float
@@ -77,10 +85,12 @@ def best_subnetworks(
 
     Notes
     -----
+    "Error" stands for the metric, whatever its name, unit and direction. Results have its values as they are.
+
     Selection: `rank_subnetworks` on the validation split, over all spaces and all originals of a network, among the
     subnetworks within the budget. Under `max_drop`, the subnetwork with the fewest FLOPs whose estimated expected
-    validation error exceeds the dense network's by at most that; the estimates are posterior means where seeds are
-    repeated.
+    validation error is worse than the dense network's by at most that; the estimates are posterior means where seeds
+    are repeated.
 
     Report, on the test split: `winner_error` of the selected one, among the subnetworks of its original and regime with
     similar FLOPs. The difference to uniform pruning combines its interval with Student's interval of the mean over the
@@ -99,36 +109,40 @@ def best_subnetworks(
     'b'
     """
     check_level(level)
-    runs = _paired(validation, test)
-    chosen = _Selection({one.key: one for one in originals}, uniform, level, rng)
+    metric = metric_of(validation)
+    runs = _paired(validation, test, metric)
+    chosen = _Selection(metric, {one.key: one for one in originals}, uniform, level, rng)
     unknown = set(runs["original"]) - set(chosen.dense)
     if unknown:
         raise InputError(f"expected a record of every original; found none of {min(unknown)}: add it to originals")
     networks = runs["original"].map(lambda key: (chosen.dense[key].network, chosen.dense[key].dataset))
     found = []
     for _, mine in runs.groupby(networks, sort=True):
-        if budget is not None:
-            found.append(_best(mine, budget, None, chosen))
+        if budget is not None or bool(mine["flops"].isna().all()):
+            found.append(_best(mine, replace(budget or Budget(), metric=metric), None, chosen))
             continue
         for regime in sorted(mine["regime"].unique(), reverse=True):
-            found.append(_best(mine[mine["regime"] == regime], Budget(flops=float(regime)), float(regime), chosen))
+            within = Budget(flops=float(regime), metric=metric)
+            found.append(_best(mine[mine["regime"] == regime], within, float(regime), chosen))
     return tuple(found)
 
 
-def _paired(validation: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs with the errors of both splits, error and reported, and the unit that is selected."""
-    require_columns(validation, ["original", "space", "regime"])
-    finished = check_results(validation[validation["error"].notna()])
+def _paired(validation: pd.DataFrame, test: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """The finished runs with the metric of both splits, that of test as reported, and the unit that is selected."""
+    require_columns(validation, ["original", "space", "regime", metric.name])
+    finished = check_results(validation[validation[metric.name].notna()])
     one_value(finished, "protocol")
     keys = [name for name in RUN_KEY if name in finished.columns]
-    reported = test[[*keys, "error"]].rename(columns={"error": "reported"})
+    reported = test[[*keys, metric.name]].rename(columns={metric.name: "reported"})
     runs = finished.merge(reported, on=keys, how="left", validate="one_to_one", indicator="on_test")
     if bool((runs["on_test"] != "both").any()):
         raise ResultsError(
             f"test must hold the same runs as validation; found {int((runs['on_test'] != 'both').sum())} of "
             f"{len(runs)} missing: load both splits of one study"
         )
-    return runs.assign(unit=runs["original"] + " " + runs["subnetwork"].astype(str)).drop(columns="on_test")
+    runs = runs.assign(unit=runs["original"] + " " + runs["subnetwork"].astype(str)).drop(columns="on_test")
+    # a merge keeps the attributes of neither frame
+    return with_metric(runs, metric)
 
 
 def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Selection) -> BestSubnetwork:
@@ -141,8 +155,8 @@ def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Se
     candidates = distinct(scope[scope["unit"].isin(units.index[allowed])])
     if candidates.empty:
         first = chosen.dense[str(scope["original"].iloc[0])]
-        why = (nothing_within(units, budget),)
-        return BestSubnetwork(first.network, first.dataset, None, None, regime, budget, None, 0, why, chosen.level)
+        why, data = (nothing_within(units, budget),), (first.network, first.dataset)
+        return BestSubnetwork(*data, None, None, regime, budget, None, 0, why, chosen.level, metric=chosen.metric)
     key, notes, as_good = _select(candidates.assign(subnetwork=candidates["unit"]), budget, chosen.level)
     rows = scope[scope["unit"] == key]
     dense = chosen.dense[str(rows["original"].iloc[0])]
@@ -151,7 +165,7 @@ def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Se
         dataset=dense.dataset,
         original=dense.key,
         original_seed=dense.seed,
-        regime=float(rows["regime"].max()),
+        regime=None if rows["regime"].isna().all() else float(rows["regime"].max()),
         budget=budget,
         subnetwork=str(rows["subnetwork"].iloc[0]),
         n_candidates=int(allowed.sum()),
@@ -161,6 +175,7 @@ def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Se
         widths=_named_widths(rows, dense),
         n_seeds=len(distinct(rows)),
         as_good=as_good,
+        metric=chosen.metric,
         **_costs(units.loc[[key]].iloc[0]),
     )
     near, comparable = _comparable(scope, units, found)
@@ -169,12 +184,12 @@ def _best(scope: pd.DataFrame, budget: Budget, regime: float | None, chosen: _Se
 
 def _select(candidates: pd.DataFrame, budget: Budget, level: float) -> tuple[str, tuple[str, ...], int | None]:
     """The unit that is selected, notes on ties, and how many others are as good."""
-    ranked = rank_subnetworks(candidates)
+    metric = budget.metric
+    ranked = rank_subnetworks(candidates, metric.name)
     if budget.max_drop is not None:
         return str(ranked.sort_values(["flops", "params"], kind="stable").index[0]), (), None
-    # that both splits are equal is noted with the errors
-    apart = candidates.drop(columns=["val_error", "test_error"], errors="ignore")
-    return str(ranked.index[0]), selection_notes(apart, ranked, "error"), n_as_good(candidates, level)
+    apart = candidates.drop(columns=list(_SPLITS), errors="ignore")
+    return str(ranked.index[0]), selection_notes(apart, ranked, metric.name), n_as_good(candidates, level)
 
 
 def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -183,9 +198,11 @@ def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork)
     The second corrects for the winner's curse: its true means should have one distribution, which those of other costs
     have not. With fewer than 10 subnetworks it is the whole regime.
     """
-    regime = scope[(scope["original"] == found.original) & (scope["regime"] == found.regime)]
-    flops = float(units["flops"][f"{found.original} {found.subnetwork}"])
-    apart = np.abs(regime["flops"].to_numpy(dtype=float) / flops - 1)
+    same = scope["regime"].isna() if found.regime is None else scope["regime"] == found.regime
+    regime = scope[(scope["original"] == found.original) & same]
+    cost = "params" if found.flops is None else "flops"
+    its = float(units[cost][f"{found.original} {found.subnetwork}"])
+    apart = np.abs(regime[cost].to_numpy(dtype=float) / its - 1)
     near = regime[apart <= _SIMILAR]
     limits = replace(found.budget, flops=None, max_drop=None)
     comparable = near[near["unit"].isin(units.index[limits.allows_cost(units)])]
@@ -194,13 +211,12 @@ def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork)
 
 def _costs(unit: pd.Series[Any]) -> dict[str, Any]:
     speeds = {name: unit.get(name) for name in ("speedup_1", "speedup_64")}
-    return {
-        "flops": int(unit["flops"]),
-        "params": int(unit["params"]),
-        "flops_fraction": float(unit["flops"] / unit["original_flops"]),
-        "params_fraction": float(unit["params"] / unit["original_params"]),
-        **{name: None if speed is None or pd.isna(speed) else float(speed) for name, speed in speeds.items()},
-    }
+    found: dict[str, Any] = {}
+    for name in ("flops", "params"):
+        cost, of = unit[name], unit[f"original_{name}"]
+        found[name] = None if pd.isna(cost) else int(cost)
+        found[f"{name}_fraction"] = None if pd.isna(cost) or pd.isna(of) else float(cost / of)
+    return found | {name: None if speed is None or pd.isna(speed) else float(speed) for name, speed in speeds.items()}
 
 
 def _named_widths(rows: pd.DataFrame, dense: Original) -> dict[str, int] | None:

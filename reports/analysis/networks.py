@@ -9,6 +9,7 @@ import pandas as pd
 from prunestats.conjectures.transfer import combine_optima
 from prunestats.conjectures.transfer_result import DesignOptimum, Transfer
 from prunestats.errors import ResultsError
+from prunestats.metric import Metric
 from prunestats.reports.analysis.results import RegimeAnalysis
 from prunestats.results.designs import OriginalDesign, group_designs
 
@@ -30,17 +31,17 @@ def several_designs(frame: pd.DataFrame, bucket: int) -> tuple[OriginalDesign, .
     return tuple(found) if len(found) > 1 else ()
 
 
-def put_designs_together(regimes: Sequence[RegimeAnalysis]) -> Transfer | None:
+def put_designs_together(regimes: Sequence[RegimeAnalysis], metric: Metric) -> Transfer | None:
     """Test whether the optimum is associated with the ratio of the original; None unless there are several networks.
 
-    The optima are those that the verdicts are about: of log cross-entropy, or of error if one network has no other.
+    The optima are those that the verdicts are about: of log cross-entropy, or of the study's metric if one network has
+    no other.
     """
     analysed = [(one, regime) for regime in regimes for one in regime.designs]
     if not analysed:
         return None
-    response = (
-        "log_cross_entropy" if all("log_cross_entropy" in one.optima for one, _ in analysed if one.optima) else "error"
-    )
+    sharper = all("log_cross_entropy" in one.optima for one, _ in analysed if one.optima)
+    response = "log_cross_entropy" if sharper else metric.name
     optima = [
         DesignOptimum(one.design, regime.regime, one.optima[response])
         for one, regime in analysed

@@ -11,6 +11,7 @@ import pandas as pd
 from prunestats.comparison.comparison import Comparison
 from prunestats.conjectures.across_regimes import RegimeTrend
 from prunestats.conjectures.transfer_result import Transfer
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.analysis.populations import SpaceAnalysis, space_dict
@@ -19,6 +20,11 @@ from prunestats.results.designs import OriginalDesign
 
 RESPONSES = ("log_cross_entropy", "error")
 """Metrics whose optimum is estimated; the verdict of a regime is that of the first that was recorded."""
+
+
+def responses_of(metric: Metric) -> tuple[str, ...]:
+    """The metrics that are analysed in a study of this metric: its own alone, without cross-entropy."""
+    return RESPONSES if metric == ERROR else (metric.name,)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class DesignAnalysis:
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of the study's metric."""
         return _sharpest(self.optima)
 
 
@@ -48,12 +54,12 @@ class RegimeAnalysis:
 
     Parameters
     ----------
-    regime : float
-        FLOPs target as a fraction of the original's.
+    regime : float or None
+        FLOPs target as a fraction of the original's; None for results without FLOPs.
     spaces : tuple of SpaceAnalysis
         In the order of the study.
     comparison : Comparison or None
-        Test error of every pair of spaces.
+        Test error, or the study's own metric, of every pair of spaces.
     optima : dict of str to Optimum
         By response, ``"log_cross_entropy"`` first: the initial space on the validation split. Empty with several
         networks.
@@ -63,19 +69,22 @@ class RegimeAnalysis:
         One row per subnetwork and space, means over seeds, for the figures.
     designs : tuple of DesignAnalysis
         With several networks the optima of each, smallest ratio of the original first; else empty.
+    metric : Metric
+        The study's.
     """
 
-    regime: float
+    regime: float | None
     spaces: tuple[SpaceAnalysis, ...]
     comparison: Comparison | None
     optima: dict[str, Optimum]
     refusals: tuple[str, ...]
     subnetworks: pd.DataFrame = field(repr=False, compare=False)
     designs: tuple[DesignAnalysis, ...] = ()
+    metric: Metric = ERROR
 
     @property
     def optimum(self) -> Optimum | None:
-        """The optimum that gives the verdict: of log cross-entropy if there is one, else of error."""
+        """The optimum that gives the verdict: of log cross-entropy if there is one, else of the study's metric."""
         return _sharpest(self.optima)
 
     @property
@@ -111,6 +120,8 @@ class StudyAnalysis:
         The subnetworks to take, one per network and regime; empty where no run finished.
     findings : tuple of str
         The key findings, one sentence each, from `prunestats.reports.text.findings.key_findings`.
+    metric : Metric
+        What its subnetworks are selected by and reported in.
     """
 
     regimes: tuple[RegimeAnalysis, ...]
@@ -124,11 +135,27 @@ class StudyAnalysis:
     transfer: Transfer | None = None
     best: tuple[BestSubnetwork, ...] = ()
     findings: tuple[str, ...] = ()
+    metric: Metric = ERROR
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The metrics whose optimum is estimated."""
+        return responses_of(self.metric)
 
     @property
     def every_optimum(self) -> tuple[Optimum, ...]:
         """All optima of all regimes."""
         return tuple(optimum for regime in self.regimes for _, optimum in regime.every_optimum)
+
+    @property
+    def populations(self) -> tuple[tuple[float | None, SpaceAnalysis], ...]:
+        """All populations, each with its regime."""
+        return tuple((regime.regime, space) for regime in self.regimes for space in regime.spaces)
+
+    @property
+    def has_flops(self) -> bool:
+        """Whether FLOPs are recorded: without them there are neither regimes nor ratios."""
+        return any(regime.regime is not None for regime in self.regimes)
 
     @property
     def n_done(self) -> int:
@@ -153,13 +180,14 @@ class StudyAnalysis:
             "refined": [study.to_dict() for study in self.refined],
             "transfer": _transfer_dict(self.transfer),
             "best": [one.to_dict() for one in self.best],
+            "metric": self.metric.to_dict(),
         }
 
 
 def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
     return {
         "regime": regime.regime,
-        "spaces": [space_dict(space) for space in regime.spaces],
+        "spaces": [space_dict(space, regime.metric) for space in regime.spaces],
         "comparison": regime.comparison.to_dict() if regime.comparison else None,
         "optima": _optima_dict(regime.optima),
         "designs": [{**vars(one.design), "optima": _optima_dict(one.optima)} for one in regime.designs],
@@ -168,7 +196,7 @@ def _regime_dict(regime: RegimeAnalysis) -> dict[str, Any]:
 
 
 def _sharpest(optima: Mapping[str, Optimum]) -> Optimum | None:
-    return optima.get("log_cross_entropy", optima.get("error"))
+    return optima.get("log_cross_entropy", next(iter(optima.values()), None))
 
 
 def _optima_dict(optima: Mapping[str, Optimum]) -> dict[str, Any]:

@@ -12,19 +12,23 @@ from prunestats.comparison.comparison import compare
 from prunestats.conjectures.across_regimes import RegimeTrend, regime_trend
 from prunestats.distribution.empirical import Edf, edf
 from prunestats.errors import InputError, ResultsError
+from prunestats.metric import ERROR, Metric, metric_of
 from prunestats.noise.choice import rank_subnetworks, selection_notes
 from prunestats.numeric.generators import own_generator
 from prunestats.optimum.optimum import Optimum, find_optimum
-from prunestats.reports.analysis.frames import check_frames, failure_counts, has_failed, original_names
+from prunestats.reports.analysis.frames import (
+    check_frames,
+    failure_counts,
+    has_failed,
+    original_names,
+    regimes_of,
+    runs_of_regime,
+    subnetworks_of,
+)
 from prunestats.reports.analysis.networks import put_designs_together, several_designs
 from prunestats.reports.analysis.populations import SpaceAnalysis, Winner
-from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
+from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis, responses_of
 from prunestats.results.designs import OriginalDesign
-from prunestats.results.ratio import ratio
-from prunestats.wording import response_name
-
-# A subnetwork may stand in several spaces, and be trained with several seeds.
-_UNIT = ["regime", "space", "original", "subnetwork"]
 
 _Result = TypeVar("_Result")
 
@@ -43,7 +47,8 @@ def analyse_study(
     ----------
     validation_frame, test_frame : DataFrame
         The same runs, one a row, with the metrics of the validation and of the test split; failed runs have NaN
-        metrics. Columns as `prunestats.db.load_results` gives them.
+        metrics. Columns as `prunestats.db.load_results` gives them. Of a study with a metric of its own, that metric
+        alone is analysed.
     bucket : int
         Size of a parameter bucket; 1 counts parameters.
     rng : numpy.random.Generator
@@ -67,19 +72,21 @@ def analyse_study(
     """
     check_frames(validation_frame, test_frame)
     order = list(spaces) if spaces is not None else list(dict.fromkeys(validation_frame["space"]))
-    regimes = sorted(set(validation_frame["regime"]), reverse=True)
+    regimes = regimes_of(validation_frame)
     names = original_names(validation_frame)
+    metric = metric_of(validation_frame)
     designs = several_designs(validation_frame, bucket)
     failed = validation_frame[has_failed(validation_frame)]
     analysed = tuple(
         _analyse_regime(
-            validation_frame[validation_frame["regime"] == regime],
-            test_frame[test_frame["regime"] == regime],
-            regime=float(regime),
+            runs_of_regime(validation_frame, regime),
+            runs_of_regime(test_frame, regime),
+            regime=None if regime is None else float(regime),
             order=order,
             designs=designs,
             bucket=bucket,
             rng=rng,
+            metric=metric,
         )
         for regime in regimes
     )
@@ -91,12 +98,17 @@ def analyse_study(
         bucket=bucket,
         failures=failure_counts(failed),
         trend=_trend(analysed),
-        transfer=put_designs_together(analysed) if bucket == 1 or "original_buckets" in validation_frame else None,
+        transfer=put_designs_together(analysed, metric)
+        if bucket == 1 or "original_buckets" in validation_frame
+        else None,
+        metric=metric,
     )
 
 
 def _trend(regimes: Sequence[RegimeAnalysis]) -> RegimeTrend | None:
-    optima = {regime.regime: regime.optimum for regime in regimes if regime.optimum is not None}
+    optima = {
+        regime.regime: regime.optimum for regime in regimes if regime.optimum is not None and regime.regime is not None
+    }
     trend = regime_trend(optima) if optima else None
     return trend if trend is not None and trend.n_estimates > 1 else None
 
@@ -105,21 +117,22 @@ def _analyse_regime(
     validation: pd.DataFrame,
     test: pd.DataFrame,
     *,
-    regime: float,
+    regime: float | None,
     order: Sequence[str],
     designs: Sequence[OriginalDesign],
     bucket: int,
     rng: np.random.Generator,
+    metric: Metric,
 ) -> RegimeAnalysis:
     refusals: list[str] = []
-    subnetworks = _subnetworks(validation, test, bucket)
-    finished, tested = validation.dropna(subset=["error"]), test.dropna(subset=["error"])
+    subnetworks = subnetworks_of(validation, test, bucket, metric)
+    finished, tested = validation.dropna(subset=[metric.name]), test.dropna(subset=[metric.name])
     first = finished[finished["space"] == order[0]]
 
     def optima(runs: pd.DataFrame, of: str = "") -> dict[str, Optimum]:
         found = {
             response: _attempt(
-                f"The optimum of {response_name(response)}{of}",
+                f"The optimum of {metric_of(runs, response).label}{of}",
                 refusals,
                 find_optimum,
                 runs,
@@ -127,18 +140,20 @@ def _analyse_regime(
                 response=response,
                 rng=own_generator(rng),
             )
-            for response in RESPONSES
+            for response in responses_of(metric)
         }
         return {response: optimum for response, optimum in found.items() if optimum is not None}
 
     comparison = None
     if len(set(test["space"])) > 1:
         what = "The comparison of spaces"
-        comparison = _attempt(what, refusals, compare, tested, by="space", response="error", rng=own_generator(rng))
+        comparison = _attempt(what, refusals, compare, tested, by="space", response=metric.name, rng=own_generator(rng))
     return RegimeAnalysis(
         regime=regime,
         spaces=tuple(
-            _analyse_space(space, validation, subnetworks) for space in order if space in set(validation["space"])
+            _analyse_space(space, validation, subnetworks, metric)
+            for space in order
+            if space in set(validation["space"])
         ),
         comparison=comparison,
         optima={} if designs else optima(first),
@@ -148,14 +163,16 @@ def _analyse_regime(
         ),
         refusals=tuple(refusals),
         subnetworks=subnetworks,
+        metric=metric,
     )
 
 
-def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) -> SpaceAnalysis:
+def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame, metric: Metric) -> SpaceAnalysis:
     mine = runs[runs["space"] == space]
     units = subnetworks[subnetworks["space"] == space]
-    failed, finished = int(has_failed(mine).sum()), mine.dropna(subset=["error"])
-    tested = len(units) > 0 and bool(units["test_error"].notna().all())
+    failed, finished = int(has_failed(mine).sum()), mine.dropna(subset=[metric.name])
+    values = units[f"test_{metric.name}"]
+    tested = len(units) > 0 and bool(values.notna().all())
     return SpaceAnalysis(
         space=space,
         n_drawn=mine.groupby(["original", "subnetwork"]).ngroups,
@@ -163,12 +180,12 @@ def _analyse_space(space: str, runs: pd.DataFrame, subnetworks: pd.DataFrame) ->
         n_originals=units["original"].nunique(),
         n_done=len(mine) - failed,
         n_failed=failed,
-        error=_distribution(units["test_error"]),
-        log_cross_entropy=_distribution(units["test_log_cross_entropy"]),
-        mean_error=float(units["test_error"].mean()) if tested else None,
-        ratios=_spread(units["ratio"]) if len(units) else None,
+        error=_distribution(values),
+        log_cross_entropy=_distribution(units["test_log_cross_entropy"]) if metric == ERROR else None,
+        mean_error=float(values.mean()) if tested else None,
+        ratios=_spread(units["ratio"]) if bool(units["ratio"].notna().any()) else None,
         winners=tuple(
-            _winner(group, finished[finished["original"] == original])
+            _winner(group, finished[finished["original"] == original], metric)
             for original, group in units.groupby("original", sort=False)
         )
         if tested
@@ -185,39 +202,26 @@ def _spread(values: pd.Series[float]) -> tuple[float, float, float]:
     return float(values.min()), float(values.median()), float(values.max())
 
 
-def _winner(units: pd.DataFrame, runs: pd.DataFrame) -> Winner:
+def _winner(units: pd.DataFrame, runs: pd.DataFrame, metric: Metric) -> Winner:
     """The winner of one original in one space, selected among its finished runs on the validation split."""
-    ranked = rank_subnetworks(runs)
+    ranked = rank_subnetworks(runs, metric.name)
     best = units.set_index("subnetwork", drop=False).loc[ranked.index[0]]
+    val, test = f"val_{metric.name}", f"test_{metric.name}"
+    worse = metric.sign * (units[test] - units[val])
     return Winner(
         space=str(best["space"]),
         original=str(best["original"]),
         subnetwork=str(best["subnetwork"]),
-        flops=int(best["flops"]),
+        flops=None if pd.isna(best["flops"]) else int(best["flops"]),
         params=int(best["params"]),
         ratio=float(best["ratio"]),
-        val_error=float(best["val_error"]),
-        test_error=float(best["test_error"]),
-        test_rank=1 + int((units["test_error"] < best["test_error"]).sum()),
+        val_error=float(best[val]),
+        test_error=float(best[test]),
+        test_rank=1 + int((metric.sign * units[test] < metric.sign * best[test]).sum()),
         n_subnetworks=len(units),
-        optimism=float(best["test_error"] - best["val_error"] - (units["test_error"] - units["val_error"]).mean()),
-        notes=selection_notes(runs, ranked, "error"),
+        optimism=float(metric.sign * (best[test] - best[val]) - worse.mean()),
+        notes=selection_notes(runs, ranked, metric.name),
     )
-
-
-def _subnetworks(validation: pd.DataFrame, test: pd.DataFrame, bucket: int) -> pd.DataFrame:
-    """One row a subnetwork and space with a finished run: means over seeds of both splits."""
-    names = {"error": "val_error", "log_cross_entropy": "val_log_cross_entropy"}
-    runs = validation[[*_UNIT, "seed", "flops", "params", *names]].rename(columns=names)
-    runs["ratio"] = ratio(validation, bucket)
-    tested = test[[*_UNIT, "seed", "error", "log_cross_entropy"]]
-    tested = tested.rename(columns={"error": "test_error", "log_cross_entropy": "test_log_cross_entropy"})
-    both = runs.merge(tested, on=[*_UNIT, "seed"], validate="one_to_one").dropna(subset=["val_error"])
-    metrics = [*names.values(), "test_error", "test_log_cross_entropy"]
-    groups = both.groupby(_UNIT, sort=False)
-    return groups.agg(
-        {"flops": "first", "params": "first", "ratio": "first", **dict.fromkeys(metrics, "mean")}
-    ).reset_index()
 
 
 def _attempt(

@@ -1,4 +1,4 @@
-"""The front: error against FLOPs of the dense network, of uniform pruning, and of the subnetworks to take."""
+"""The front: error, or the study's metric, against FLOPs: dense network, uniform pruning, subnetworks to take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from prunestats.metric import Metric
+from prunestats.noise.best_errors import dense_value
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.numeric.intervals import Interval
 from prunestats.reports.analysis.results import StudyAnalysis
@@ -44,7 +46,10 @@ _LOG_SPAN = 2.5
 then takes the same width. A round number; no result depends on it."""
 
 _SHOWN = 0.9
-"""Quantile of the errors that the axis reaches in every regime: above it are few subnetworks, and none to take."""
+"""Quantile of the errors that the axis reaches in every regime: above it are few subnetworks, and none to take. Of a
+metric of which higher values are better it is the quantile from above."""
+
+_COSTS = {"flops": "FLOPs", "params": "parameters"}
 
 _FOUND: dict[str, Any] = {"color": INK, "marker": "D", "markersize": 5, "markeredgecolor": "white", "zorder": 6}
 _UNIFORM: dict[str, Any] = {"marker": "s", "markersize": 4.5, "markeredgecolor": "white", "zorder": 5}
@@ -52,7 +57,7 @@ _DENSE: dict[str, Any] = {"color": INK, "marker": "*", "markersize": 10, "linest
 
 
 def plot_front(study: StudyAnalysis, originals: Sequence[Original]) -> Figure:
-    """Error against FLOPs relative to the dense network, a panel per network.
+    """Error, or the study's own metric, against FLOPs relative to the dense network, a panel per network.
 
     Parameters
     ----------
@@ -80,52 +85,59 @@ def plot_front(study: StudyAnalysis, originals: Sequence[Original]) -> Figure:
 
 
 def _draw_panel(axes: Axes, study: StudyAnalysis, found: Sequence[BestSubnetwork], dense: Sequence[Original]) -> None:
-    split = study.best[0].split
-    points = _population(study, {one.key: one.flops for one in dense}, "test_error" if split == "test" else "val_error")
+    split, metric = study.best[0].split, study.metric
+    cost = "flops" if study.has_flops else "params"
+    points = _population(study, {one.key: getattr(one, cost) for one in dense}, split, cost)
     for space in study.spaces:
         mine = points[points["space"] == space]
         color = space_look(study.spaces, space)["color"]
         axes.scatter(mine["x"], mine["y"], s=7, alpha=0.3, linewidths=0, color=color, zorder=2)
-    errors = [one.test_error if split == "test" else one.val_error for one in dense]
-    known = [100 * error for error in errors if error is not None]
+    values = [dense_value(one, split, metric) for one in dense]
+    known = [metric.scale * value for value in values if value is not None]
     axes.plot([1.0] * len(known), known, **_DENSE)
-    means = {one.regime: one.uniform_error for one in found if one.regime is not None and one.uniform_error is not None}
+    # without FLOPs there are no regimes: uniform pruning is compared at a similar number of parameters
+    at = [one.params_fraction or 1.0 if one.regime is None else one.regime for one in found]
+    means = {x: one.uniform_error for x, one in zip(at, found, strict=True) if one.uniform_error is not None}
     if means:
         look = _UNIFORM | {"color": space_look(study.spaces, str(found[0].uniform))["color"]}
-        _draw_intervals(axes, list(means), list(means.values()), look)
+        _draw_intervals(axes, list(means), list(means.values()), look, metric.scale)
     expected = [one.expected for one in found if one.expected is not None]
-    _draw_intervals(axes, [one.flops_fraction or 1.0 for one in found], expected, _FOUND)
-    bounds = [100 * bound for one in (*expected, *means.values()) for bound in (one.value, one.low, one.high)]
+    _draw_intervals(axes, [getattr(one, f"{cost}_fraction") or 1.0 for one in found], expected, _FOUND, metric.scale)
+    bounds = [metric.scale * bound for one in (*expected, *means.values()) for bound in (one.value, one.low, one.high)]
     # the worst subnetworks of a space can be as bad as guessing, and would take most of the axis
-    highest = points.groupby("regime")["y"].quantile(_SHOWN).max() if len(points) else np.nan
-    heights = np.array([*points["y"][points["y"] <= highest], *known, *bounds], dtype=float)
-    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)], split)
+    worse = metric.sign * points["y"]
+    shown = points["y"][worse <= worse.groupby(points["regime"], dropna=False).quantile(_SHOWN).max()]
+    heights = np.array([*shown, *known, *bounds], dtype=float)
+    _set_axes(axes, np.array([*points["x"], 1.0]), heights[np.isfinite(heights)], metric)
+    axes.set(xlabel=f"{_COSTS[cost]}, relative to the dense network", ylabel=f"{split} {metric.heading}")
 
 
-def _population(study: StudyAnalysis, flops: dict[str, int], error: str) -> pd.DataFrame:
-    """Every subnetwork of a network: its FLOPs relative to the original's and its error in percent."""
+def _population(study: StudyAnalysis, costs: dict[str, int | None], split: str, cost: str) -> pd.DataFrame:
+    """Every subnetwork of a network: its cost relative to the original's, and its metric as it is printed."""
+    column = f"{'test' if split == 'test' else 'val'}_{study.metric.name}"
     every = pd.concat([regime.subnetworks.assign(regime=regime.regime) for regime in study.regimes])
-    every = every[every["original"].isin(list(flops)) & every[error].notna()]
-    x = (every["flops"] / every["original"].map(flops)).astype(float)
-    return every[["space", "regime"]].assign(x=x, y=100 * every[error].astype(float))
+    every = every[every["original"].isin(list(costs)) & every[column].notna()]
+    x = (every[cost] / every["original"].map(costs)).astype(float)
+    return every[["space", "regime"]].assign(x=x, y=study.metric.scale * every[column].astype(float))
 
 
-def _draw_intervals(axes: Axes, x: Sequence[float], intervals: Sequence[Interval], look: dict[str, Any]) -> None:
+def _draw_intervals(
+    axes: Axes, x: Sequence[float], intervals: Sequence[Interval], look: dict[str, Any], scale: int
+) -> None:
     """Estimates, joined by a thin line in the order of FLOPs, with the intervals that are known."""
     order = np.argsort(x)
     across = np.array(x)[order]
-    axes.plot(across, [100 * intervals[i].value for i in order], linewidth=0.9, **look)
+    axes.plot(across, [scale * intervals[i].value for i in order], linewidth=0.9, **look)
     for i in order:
         if math.isfinite(intervals[i].low) and math.isfinite(intervals[i].high):
-            ends = [100 * intervals[i].low, 100 * intervals[i].high]
+            ends = [scale * intervals[i].low, scale * intervals[i].high]
             axes.plot([x[i], x[i]], ends, color=look["color"], linewidth=1.3, zorder=look["zorder"] - 1)
 
 
-def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], split: str) -> None:
+def _set_axes(axes: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], metric: Metric) -> None:
     wide = bool(x.max() > _LOG_SPAN * x.min())
-    high = needs_log_axis(y, "error")
+    high = needs_log_axis(y, metric)
     axes.set(xlim=axis_limits(x, log=wide), ylim=axis_limits(y, log=high))
-    axes.set(xlabel="FLOPs, relative to the dense network", ylabel=f"{split} error (%)")
     for which, log in (("x", wide), ("y", high)):
         if log:
             set_log_axis(axes, "x" if which == "x" else "y", share if which == "x" else None)

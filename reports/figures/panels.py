@@ -76,9 +76,14 @@ def draw_edfs(axes: Axes, edfs: dict[str, Edf], spaces: Sequence[str], response:
         bounds = [*x, right], [*low, low[-1]], [*high, high[-1]]
         axes.fill_between(*bounds, step="post", color=look["color"], alpha=alpha, linewidth=0)
         if len(edfs) <= _MOST_COUNTS:
-            # In the lower right corner, which a distribution function leaves empty, one line of text per space.
-            where = (0.985, 0.04 + 0.095 * (len(edfs) - 1 - position))
-            axes.text(*where, f"n = {found.n}", color=look["color"], transform=axes.transAxes, ha="right", size=7)
+            # In a corner that a distribution function leaves empty, one line of text per space: the lower right one,
+            # or the upper left one where most subnetworks are near the highest values.
+            left_corner = isinstance(response, Metric) and response.sign < 0
+            where = (
+                (0.015, 0.87 - 0.095 * position) if left_corner else (0.985, 0.04 + 0.095 * (len(edfs) - 1 - position))
+            )
+            side = "left" if left_corner else "right"
+            axes.text(*where, f"n = {found.n}", color=look["color"], transform=axes.transAxes, ha=side, size=7)
     # The margin above 1 keeps the curve's line whole where it reaches 1.
     axes.set(xlim=(left, right), ylim=(0, 1.02))
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))

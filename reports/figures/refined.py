@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from prunestats.distribution.best_of_k import BestOf
 from prunestats.distribution.empirical import Edf
+from prunestats.metric import ERROR, Metric
 from prunestats.refinement.gain import HeadToHead
-from prunestats.reports.figures.axes import draw_title, regime_title, set_linear_axis, set_log_axis
+from prunestats.reports.figures.axes import axis_values, draw_title, regime_title, set_linear_axis, set_log_axis
 from prunestats.reports.figures.panels import draw_edfs
 from prunestats.reports.figures.style import WIDTH, new_figure, place_legend, space_handles, space_look
 
@@ -17,13 +18,15 @@ _PANEL_HEIGHT = 2.3
 """Inches: three regimes, the most of a usual study, still fit one page."""
 
 
-def plot_refined(contests: Sequence[HeadToHead]) -> Figure:
+def plot_refined(contests: Sequence[HeadToHead], metric: Metric = ERROR) -> Figure:
     """Empirical distribution functions and expected best of k of the compared spaces, one row per regime.
 
     Parameters
     ----------
     contests : sequence of HeadToHead
         Of one study: every later space against its first.
+    metric : Metric
+        What the spaces are compared by.
 
     Returns
     -------
@@ -35,14 +38,14 @@ def plot_refined(contests: Sequence[HeadToHead]) -> Figure:
     grid = figure.subplots(len(regimes), 2, squeeze=False)
     for regime, (left, right) in zip(regimes, grid, strict=True):
         mine = [found for found in contests if found.regime == regime]
-        draw_edfs(left, _edfs(mine), spaces, "error")
+        draw_edfs(left, _edfs(mine), spaces, metric)
         draw_title(left, regime_title(regime or 1))
-        left.set(xlabel="test error (%)", ylabel="share of subnetworks")
+        left.set(xlabel=f"test {metric.heading}", ylabel="share of subnetworks")
         largest = 1
         for space, curve in _expected_bests(mine):
-            right.plot(curve.k, 100 * curve.value, **{**space_look(spaces, space), "linewidth": 1.1})
+            right.plot(curve.k, axis_values(curve.value, metric), **{**space_look(spaces, space), "linewidth": 1.1})
             largest = max(largest, int(curve.k[-1]))
-        right.set(xlabel="best of k subnetworks", ylabel="expected test error (%)", xlim=(1, largest))
+        right.set(xlabel="best of k subnetworks", ylabel=f"expected test {metric.heading}", xlim=(1, largest))
         set_log_axis(right, "x", lambda value: f"{value:g}")
         set_linear_axis(right, "y")
     place_legend(figure, space_handles(spaces))

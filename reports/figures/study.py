@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from prunestats.reports.analysis.results import RESPONSES, DesignAnalysis, RegimeAnalysis, StudyAnalysis
+from prunestats.metric import ERROR, Metric
+from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.figures.axes import (
-    AXIS_LABELS,
+    axis_label,
+    draw_message,
     draw_title,
     regime_title,
 )
@@ -52,12 +54,14 @@ def plot_edfs(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | None = N
     Figure
     """
     shown = list(study.regimes if regimes is None else regimes)
+    # the response that is reported comes first, that of the verdict after it
+    responses = study.responses[::-1]
     figure = new_figure(WIDTH, _LEGEND_HEIGHT + 1.95 * len(shown))
-    grid = figure.subplots(len(shown), 2, squeeze=False, sharey=True)
+    grid = figure.subplots(len(shown), len(responses), squeeze=False, sharey=True)
     for regime, row in zip(shown, grid, strict=True):
-        for response, axes in zip(("error", "log_cross_entropy"), row, strict=True):
+        for response, axes in zip(responses, row, strict=True):
             _edf_panel(axes, study, regime, response)
-            axes.set_xlabel(f"test {AXIS_LABELS[response]}")
+            axes.set_xlabel(f"test {axis_label(_drawn(study, response))}")
         row[0].set_ylabel("share of subnetworks")
     place_legend(figure, space_handles(study.spaces))
     return figure
@@ -79,7 +83,7 @@ def plot_responses(study: StudyAnalysis, regimes: Sequence[RegimeAnalysis] | Non
     shown = list(study.regimes if regimes is None else regimes)
     figure, grid = _response_grid(study, len(shown))
     for regime, row in zip(shown, grid, strict=True):
-        for response, axes in zip(RESPONSES, row, strict=True):
+        for response, axes in zip(study.responses, row, strict=True):
             _response_panel(axes, study, regime, response)
     place_legend(figure, _response_handles(study, _names(study), shown))
     return figure
@@ -105,9 +109,9 @@ def plot_networks(study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequenc
     for one, row in zip(designs, grid, strict=True):
         originals = one.design.originals
         mine = units[units["original"].isin(originals)]
-        for response, axes in zip(RESPONSES, row, strict=True):
+        for response, axes in zip(study.responses, row, strict=True):
             optimum = one.optima.get(response)
-            draw_response(axes, mine, optimum, response, originals, color)
+            draw_response(axes, mine, optimum, _drawn(study, response), originals, color)
             draw_title(axes, label(one.design.name, _TITLE_LENGTH), verdict_label(optimum))
     most = max((one.design.originals for one in designs), key=len)
     names = {original: f"original {position}" for position, original in enumerate(most, 1)} if len(most) > 1 else {}
@@ -135,12 +139,12 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
     grid = figure.subplots(2, len(shown), squeeze=False)
     for column, regime in enumerate(shown):
         top, bottom = grid[:, column]
-        _edf_panel(top, study, regime, "error")
-        _response_panel(bottom, study, regime, "log_cross_entropy", title=False)
-        top.set_xlabel("test error (%)")
+        _edf_panel(top, study, regime, study.metric.name)
+        _response_panel(bottom, study, regime, study.responses[0], title=False)
+        top.set_xlabel(f"test {axis_label(_drawn(study, study.metric.name))}")
         bottom.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     grid[0, 0].set_ylabel("share of subnetworks")
-    grid[1, 0].set_ylabel("validation cross-entropy (nats)")
+    grid[1, 0].set_ylabel(f"validation {axis_label(_drawn(study, study.responses[0]))}")
     if len(shown) < len(every):
         figure.supxlabel(f"{len(shown)} of {len(every)} regimes", x=0.995, ha="right", size=7, color=GREY)
     place_legend(figure, [*space_handles(study.spaces), *_response_handles(study, _names(study), shown)])
@@ -148,18 +152,19 @@ def plot_summary(study: StudyAnalysis, columns: int = 3) -> Figure:
 
 
 def _edf_panel(axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, response: str) -> None:
-    edfs = {space.space: found for space in regime.spaces if (found := getattr(space, response)) is not None}
-    draw_edfs(axes, edfs, study.spaces, response)
+    which = "error" if response == study.metric.name else response
+    edfs = {space.space: found for space in regime.spaces if (found := getattr(space, which)) is not None}
+    draw_edfs(axes, edfs, study.spaces, _drawn(study, response))
     draw_title(axes, regime_title(regime.regime))
 
 
 def _response_grid(study: StudyAnalysis, rows: int) -> tuple[Figure, list[list[Axes]]]:
     """Panels with the names of their axes: one column per response."""
     figure = new_figure(WIDTH, _LEGEND_HEIGHT + 2.2 * rows)
-    grid = figure.subplots(rows, len(RESPONSES), squeeze=False)
+    grid = figure.subplots(rows, len(study.responses), squeeze=False)
     for row in grid:
-        for response, axes in zip(RESPONSES, row, strict=True):
-            axes.set_ylabel(f"validation {AXIS_LABELS[response]}")
+        for response, axes in zip(study.responses, row, strict=True):
+            axes.set_ylabel(f"validation {axis_label(_drawn(study, response))}")
     for axes in grid[-1]:
         axes.set_xlabel(f"ratio ({ratio_unit(study.bucket)})")
     return figure, grid.tolist()
@@ -168,13 +173,21 @@ def _response_grid(study: StudyAnalysis, rows: int) -> tuple[Figure, list[list[A
 def _response_panel(
     axes: Axes, study: StudyAnalysis, regime: RegimeAnalysis, response: str, *, title: bool = True
 ) -> None:
+    if not study.has_flops:
+        draw_message(axes, "FLOPs are not recorded")
+        return
     units = regime.subnetworks[regime.subnetworks["space"] == study.spaces[0]]
     optimum = regime.optima.get(response)
     color = space_look(study.spaces, study.spaces[0])["color"]
-    draw_response(axes, units, optimum, response, study.originals, color)
+    draw_response(axes, units, optimum, _drawn(study, response), study.originals, color)
     interior = sum(one.optimum is not None and one.optimum.verdict == "interior" for one in regime.designs)
     second = f"interior: {interior} of {len(regime.designs)} networks" if regime.designs else verdict_label(optimum)
     draw_title(axes, regime_title(regime.regime) if title else "", second)
+
+
+def _drawn(study: StudyAnalysis, response: str) -> str | Metric:
+    """What panels draw: one of the two responses of a classification study, or the study's own metric."""
+    return response if study.metric == ERROR else study.metric
 
 
 def _names(study: StudyAnalysis) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The first page: the subnetworks to take in a box, and the front of error against FLOPs."""
+"""The first page: the subnetworks to take in a box, and the front of the study's metric against FLOPs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ def best_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterat
     yield note(splits_sentence(study.best))
     detailed = len(study.best) <= _MOST_DETAILED
     yield {"kind": "answers", "items": [_item(one, detailed) for one in study.best]}
-    yield figure_block(pictures["front"], _caption(study), _ALT)
+    cost = "FLOPs" if study.has_flops else "parameters"
+    alt = f"{study.metric.title} against {cost}: dense network, uniform pruning and subnetworks to take, before all"
+    yield figure_block(pictures["front"], _caption(study, cost), f"{alt} subnetworks as dots.")
     if notes := counted_notes([one.notes for one in study.best if one.subnetwork is not None], "budget"):
         yield list_block(notes)
-
-
-_ALT = "Error against FLOPs: dense network, uniform pruning and subnetworks to take, before all subnetworks as dots."
 
 
 def _item(found: BestSubnetwork, detailed: bool) -> dict[str, Any]:
@@ -43,14 +42,19 @@ def _item(found: BestSubnetwork, detailed: bool) -> dict[str, Any]:
     }
 
 
-def _caption(study: StudyAnalysis) -> str:
+def _caption(study: StudyAnalysis, cost: str) -> str:
     one = study.best[0]
     level = share(one.level)
-    uniform = f" Squares: mean of uniform pruning in each regime, with its {level} confidence interval."
+    alike = "in each regime" if study.has_flops else "with a similar number of parameters"
+    uniform = f" Squares: mean of uniform pruning {alike}, with its {level} confidence interval."
     compared = any(found.uniform_error is not None for found in study.best)
     dense = " Stars: dense networks." if any(found.dense_error is not None for found in study.best) else ""
+    label = study.metric.label
+    reached = "90 %" if study.metric.sign > 0 else "10 %"
+    where = "of every regime" if study.has_flops else "of the subnetworks"
     return (
-        f"Error on the {one.split} split against FLOPs, relative to the dense network's. Dots: subnetworks, means over "
-        f"seeds.{dense}{uniform * compared} Diamonds: the subnetworks to take, at their expected error, with its "
-        f"{level} confidence interval where that is known. The axis reaches the 90 % quantile of every regime."
+        f"{study.metric.title} on the {one.split} split against {cost}, relative to the dense network's. Dots: "
+        f"subnetworks, means over seeds.{dense}{uniform * compared} Diamonds: the subnetworks to take, at their "
+        f"expected {label}, with its {level} confidence interval where that is known. The axis reaches the "
+        f"{reached} quantile {where}."
     )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from prunestats.metric import ERROR, Metric
 from prunestats.reports.text.table import ReportTable
-from prunestats.wording import MINUS, plain, shortened
+from prunestats.wording import MINUS, plain, share, shortened
 
 Block = dict[str, Any]
 
 MIDDLE_RATIOS = "middle 80 % of the sampled ratios"
 """What a pale bar in a figure shows: only an optimum inside it can be interior."""
 
-AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
+_AXES_NOTE = "Axes are logarithmic, those of error only if errors span more than a factor of 5."
 
 _Row = TypeVar("_Row")
 
@@ -44,6 +45,27 @@ class Picture:
 
     path: str
     width: float
+
+
+def axes_note(metric: Metric) -> str:
+    """Which axes of a figure are logarithmic."""
+    if metric == ERROR:
+        return _AXES_NOTE
+    # as `needs_log_axis` decides
+    if metric.sign < 0 or metric.unit == "dB":
+        return f"The axis of {metric.label} is linear."
+    return f"The axis of {metric.label} is logarithmic only if its values span more than a factor of 5."
+
+
+def of_regime(regime: float | None) -> str:
+    """Which subnetworks a regime has, after "at" or "At".
+
+    Examples
+    --------
+    >>> of_regime(0.5), of_regime(None)
+    ('50 % of the FLOPs', 'any number of FLOPs')
+    """
+    return "any number of FLOPs" if regime is None else f"{share(regime)} of the FLOPs"
 
 
 def breakable(text: object) -> str:

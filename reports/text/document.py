@@ -7,20 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from prunestats.metric import ERROR, Metric
 from prunestats.noise.choice import counted_notes
 from prunestats.reports.analysis.results import RegimeAnalysis, StudyAnalysis
 from prunestats.reports.provenance import Provenance
+from prunestats.reports.text import setup_tables
 from prunestats.reports.text import study_tables as tables
 from prunestats.reports.text.best import best_blocks
 from prunestats.reports.text.blocks import (
-    AXES_NOTE,
     Block,
     Picture,
+    axes_note,
     breakable,
     figure_block,
     figure_parts,
     heading,
     list_block,
+    of_regime,
     table_block,
     text_block,
 )
@@ -94,17 +97,17 @@ def _runs(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
         yield text_block(
             f"{counted(missing, 'planned run is', 'planned runs are')} still missing: this report covers the others."
         )
-    yield table_block(tables.counts_table(study, facts))
+    yield table_block(setup_tables.counts_table(study, facts))
     if study.failures:
-        yield table_block(tables.failures_table(study))
+        yield table_block(setup_tables.failures_table(study))
 
 
 def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     yield heading("Populations")
     if facts.populations:
-        yield table_block(tables.populations_table(facts, study))
-    if study.n_done:
-        n = sum(space.n_subnetworks for regime in study.regimes for space in regime.spaces)
+        yield table_block(setup_tables.populations_table(facts, study))
+    if study.n_done and study.has_flops:
+        n = sum(space.n_subnetworks for _, space in study.populations)
         yield figure_block(
             pictures["populations"],
             f"FLOPs against parameters of the {counted(n, 'subnetwork')} with a finished run, of "
@@ -117,18 +120,17 @@ def _populations(study: StudyAnalysis, facts: StudyFacts, pictures: Mapping[str,
 def _distributions(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     if not study.n_done:
         return
-    yield heading("Error distributions")
+    yield heading(f"{study.metric.title} distributions")
     yield table_block(tables.distributions_table(study))
     for number, regimes in enumerate(figure_parts(study.regimes), 1):
         edfs = [space.error for regime in regimes for space in regime.spaces if space.error is not None]
         band = f" Shaded: simultaneous {share(edfs[0].level)} confidence bands." if edfs else ""
-        names = _regime_names(regimes)
+        where = _regime_names(regimes)
         yield figure_block(
             pictures[f"edfs-{number}"],
-            f"Empirical distribution functions over subnetworks at {names} of the FLOPs: the share with at most the "
-            f"stated error (left) or cross-entropy (right), test split. {AXES_NOTE} {_counts(regimes)}{band}",
-            f"Step curves of empirical distribution functions at {names} of the FLOPs with confidence bands, one "
-            "colour per space.",
+            f"Empirical distribution functions over subnetworks at {where}: {_stated(study.metric)}, "
+            f"test split. {axes_note(study.metric)} {_counts(regimes)}{band}",
+            f"Step curves of empirical distribution functions at {where} with confidence bands, one colour per space.",
             floats=True,
         )
 
@@ -140,7 +142,7 @@ def _comparisons(study: StudyAnalysis) -> Iterator[Block]:
     yield table_block(tables.differences_table(study))
     yield table_block(tables.superiority_table(study))
     notes = [
-        f"{share(regime.regime)}, “{shortened(pair.a)}” and “{shortened(pair.b)}”: {note}"
+        f"{_percentage(regime)}“{shortened(pair.a)}” and “{shortened(pair.b)}”: {note}"
         for regime in study.regimes
         for pair in (regime.comparison.pairs if regime.comparison else ())
         for note in pair.notes
@@ -154,9 +156,11 @@ def _winners(study: StudyAnalysis) -> Iterator[Block]:
     if not winners:
         return
     yield heading("Winners")
+    metric, wrongly = study.metric, "underestimates" if study.metric.sign > 0 else "overestimates"
     yield text_block(
-        "The lowest of many noisy validation errors underestimates the error of its subnetwork (winner's curse). A "
-        "winner is therefore selected on the validation split, and its error is measured on the test split."
+        f"The {metric.best} of many noisy validation {metric.plural} {wrongly} the {metric.label} of its subnetwork "
+        "(winner's curse). A winner is therefore selected on the validation split, and its "
+        f"{metric.label} is measured on the test split."
     )
     yield table_block(tables.winners_table(study))
     if notes := counted_notes([winner.notes for winner in winners]):
@@ -170,12 +174,24 @@ def _methods(study: StudyAnalysis) -> Iterator[Block]:
     yield {"kind": "references", "items": list(references)}
 
 
+def _stated(metric: Metric) -> str:
+    """What an empirical distribution function is a share of."""
+    if metric == ERROR:
+        return "the share with at most the stated error (left) or cross-entropy (right)"
+    return f"the share with at most the stated {metric.label}"
+
+
 def _counts(regimes: Iterable[RegimeAnalysis]) -> str:
     return " ".join(
-        f"{share(r.regime)}: n = {', '.join(count(space.n_subnetworks) for space in r.spaces)}." for r in regimes
+        f"{_percentage(r, ': ')}n = {', '.join(count(space.n_subnetworks) for space in r.spaces)}." for r in regimes
     )
 
 
+def _percentage(regime: RegimeAnalysis, end: str = ", ") -> str:
+    return "" if regime.regime is None else f"{share(regime.regime)}{end}"
+
+
 def _regime_names(regimes: Sequence[RegimeAnalysis]) -> str:
-    names = [share(regime.regime) for regime in regimes]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    *names, last = (regime.regime for regime in regimes)
+    others = f"{', '.join(share(name) for name in names if name is not None)} and " if names else ""
+    return f"{others}{of_regime(last)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prunestats.metric import ERROR, Metric
 from prunestats.optimum.optimum import has_estimate
-from prunestats.reports.text.blocks import signed
+from prunestats.reports.text.blocks import of_regime, signed
 from prunestats.reports.text.networks import networks_sentence
 from prunestats.wording import (
     counted,
@@ -17,7 +18,6 @@ from prunestats.wording import (
     ratio_digits,
     ratio_range,
     ratio_unit,
-    response_name,
     share,
 )
 
@@ -33,29 +33,33 @@ _MOST_SENTENCES = 6
 list of findings would fill more than the first page."""
 
 
-def verdict_sentence(optimum: Optimum | None, regime: float) -> str:
+def verdict_sentence(optimum: Optimum | None, regime: float | None, metric: Metric = ERROR) -> str:
     """One sentence: whether a regime has an optimal ratio, where, and from which sample.
 
     Parameters
     ----------
     optimum : Optimum or None
         The result; None if it could not be computed.
-    regime : float
-        FLOPs target as a fraction of the original's.
+    regime : float or None
+        FLOPs target as a fraction of the original's; None for results without FLOPs.
+    metric : Metric
+        The study's, whose direction the response has.
 
     Returns
     -------
     str
     """
-    where = f"At {share(regime)} of the FLOPs"
+    where = f"At {of_regime(regime)}"
     if optimum is None:
         return f"{where}, no optimum was computed."
-    return f"{where}, {_VERDICTS[optimum.verdict](optimum)} ({_sample(optimum)})."
+    return f"{where}, {_VERDICTS[optimum.verdict](optimum, metric)} ({_sample(optimum)})."
 
 
 def regime_sentence(regime: RegimeAnalysis) -> str:
     """One sentence: whether a regime has an optimal ratio, or for how many networks it has one."""
-    return networks_sentence(regime) if regime.designs else verdict_sentence(regime.optimum, regime.regime)
+    if regime.designs:
+        return networks_sentence(regime)
+    return verdict_sentence(regime.optimum, regime.regime, regime.metric)
 
 
 def trend_sentence(trend: RegimeTrend) -> str:
@@ -69,59 +73,62 @@ def trend_sentence(trend: RegimeTrend) -> str:
     differs = "differs significantly" if trend.equality_p < 1 - trend.level else "does not differ significantly"
     bent = " It is not linear in log FLOPs: the lack of fit is significant." if trend.line_p < 1 - trend.level else ""
     return (
-        f"The optimum of {response_name(trend.response)} {differs} between regimes: {factor}; test of equality: "
+        f"The optimum of {Metric(trend.response).label} {differs} between regimes: {factor}; test of equality: "
         f"{p_value(trend.equality_p)} ({trend.n_estimates} of {len(trend.regimes)} regimes have an optimum).{bent}"
     )
 
 
-def comparison_sentence(pair: PairComparison, regime: float) -> str:
-    """One sentence: which of two spaces has the lower mean test error, by how much, with a confidence interval."""
-    where = f"At {share(regime)} of the FLOPs"
+def comparison_sentence(pair: PairComparison, regime: float | None, metric: Metric = ERROR) -> str:
+    """One sentence: which of two spaces has the better mean on the test split, by how much, with its interval."""
+    where = f"At {of_regime(regime)}"
     difference = pair.mean_difference
     a, b = _quoted(pair.a), _quoted(pair.b)
     level = share(difference.level)
     sizes = f"n = {pair.n_a} and {pair.n_b}"
+    digits, unit = metric.digits(difference.value, difference.low, difference.high), _unit(metric)
     if difference.low <= 0 <= difference.high:
-        bounds = f"{_points(difference.low)} to {_points(difference.high)}"
+        value, low, high = (metric.number(one, digits) for one in (difference.value, difference.low, difference.high))
         return (
-            f"{where}, the mean test errors of {a} and {b} are not significantly different: their difference is "
-            f"{_points(difference.value)} percentage points ({level} confidence interval {bounds}; {sizes})."
+            f"{where}, the mean test {metric.plural} of {a} and {b} are not significantly different: their difference "
+            f"is {value}{unit} ({level} confidence interval {low} to {high}; {sizes})."
         )
-    better, worse, probability = (a, b, pair.p_less.value) if difference.value < 0 else (b, a, 1 - pair.p_less.value)
-    near, far = sorted((abs(difference.low), abs(difference.high)))
+    first = metric.sign * difference.value < 0
+    better, worse = (a, b) if first else (b, a)
+    probability = pair.p_less.value if difference.value < 0 else 1 - pair.p_less.value
+    near, far = (metric.number(one, digits) for one in sorted((abs(difference.low), abs(difference.high))))
     return (
-        f"{where}, {better} has a mean test error {_points(abs(difference.value))} percentage points lower than "
-        f"{worse} ({level} confidence interval {_points(near)} to {_points(far)}; {sizes}); the probability that one "
-        f"of its subnetworks has the lower error of the two is {percent(probability, 0)}."
+        f"{where}, {better} has a mean test {metric.label} {metric.number(abs(difference.value), digits)}{unit} "
+        f"{metric.better} than {worse} ({level} confidence interval {near} to {far}; {sizes}); the probability that "
+        f"one of its subnetworks has the {metric.better} {metric.label} of the two is {percent(probability, 0)}."
     )
 
 
-def comparisons_sentence(pairs: Sequence[PairComparison], initial: str) -> str:
+def comparisons_sentence(pairs: Sequence[PairComparison], initial: str, metric: Metric = ERROR) -> str:
     """One sentence: how many of many comparisons with the initial space are significant, each at its own level."""
-    gains = [_gain(pair, initial) for pair in pairs]
+    gains = [_gain(pair, initial, metric) for pair in pairs]
     better, worse = (sum(sign * gain > 0 for gain in gains) for sign in (1, -1))
     return (
         f"Of {counted(len(pairs), 'comparison')} with {_quoted(initial)}, at {share(pairs[0].level)} confidence "
-        f"each and not adjusted for their number, the other space has a significantly lower mean test error in "
-        f"{better}, a significantly higher one in {worse}, and in {len(pairs) - better - worse} the two are not "
-        "significantly different."
+        f"each and not adjusted for their number, the other space has a significantly {metric.better} mean test "
+        f"{metric.label} in {better}, a significantly {metric.worse} one in {worse}, and in "
+        f"{len(pairs) - better - worse} the two are not significantly different."
     )
 
 
-def winner_sentence(winners: Sequence[Winner]) -> str:
-    """One sentence: the selection bias of the winners' validation errors."""
-    optimism = sum(winner.optimism for winner in winners) / len(winners)
-    size = f"{_points(abs(optimism))} percentage points {'higher' if optimism >= 0 else 'lower'}"
+def winner_sentence(winners: Sequence[Winner], metric: Metric = ERROR) -> str:
+    """One sentence: the selection bias of the winners' validation errors, or of the study's own metric."""
+    optimism, label = sum(winner.optimism for winner in winners) / len(winners), metric.label
+    size = f"{metric.number(abs(optimism))}{_unit(metric)} {metric.worse if optimism >= 0 else metric.better}"
     first = sum(winner.test_rank == 1 for winner in winners)
     if len(winners) == 1:
-        which, average, whose = "winner, selected by validation error,", "", "its"
-        kept = f"by test error it ranks {winners[0].test_rank} of {winners[0].n_subnetworks}"
+        which, average, whose = f"winner, selected by validation {label},", "", "its"
+        kept = f"by test {label} it ranks {winners[0].test_rank} of {winners[0].n_subnetworks}"
     else:
-        which, average, whose = f"{len(winners)} winners, selected by validation error,", "on average ", "their"
-        kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test error"
+        which, average, whose = f"{len(winners)} winners, selected by validation {label},", "on average ", "their"
+        kept = f"{first} of them {'is' if first == 1 else 'are'} also first by test {label}"
     return (
-        f"Winner's curse: the test error of the {which} is {average}{size} than {whose} validation error, beyond the "
-        f"mean difference between the splits; {kept}."
+        f"Winner's curse: the test {label} of the {which} is {average}{size} than {whose} validation {label}, "
+        f"beyond the mean difference between the splits; {kept}."
     )
 
 
@@ -138,11 +145,11 @@ def key_findings(study: StudyAnalysis) -> tuple[str, ...]:
     """The findings of a study, a sentence each: verdicts, comparisons with the initial space, winners, counts."""
     winners = tuple(w for regime in study.regimes for space in regime.spaces for w in space.winners)
     return (
-        *map(regime_sentence, study.regimes),
+        *(map(regime_sentence, study.regimes) if study.has_flops else ()),
         *((trend_sentence(study.trend),) if study.trend else ()),
         *((signed(study.transfer.reasons[0]),) if study.transfer else ()),
         *_against_initial(study),
-        *((winner_sentence(winners),) if winners else ()),
+        *((winner_sentence(winners, study.metric),) if winners else ()),
         *(refined.sentence for refined in study.refined if refined.contests),
         counts_sentence(study),
     )
@@ -158,15 +165,15 @@ def _against_initial(study: StudyAnalysis) -> list[str]:
         if initial in (pair.a, pair.b)
     ]
     if len(pairs) > _MOST_SENTENCES:
-        return [comparisons_sentence([pair for pair, _ in pairs], initial)]
-    return [comparison_sentence(pair, regime) for pair, regime in pairs]
+        return [comparisons_sentence([pair for pair, _ in pairs], initial, study.metric)]
+    return [comparison_sentence(pair, regime, study.metric) for pair, regime in pairs]
 
 
-def _gain(pair: PairComparison, initial: str) -> int:
+def _gain(pair: PairComparison, initial: str, metric: Metric) -> int:
     """1 if the other space is significantly better than the initial one, -1 if worse, 0 if neither."""
     if pair.mean_difference.low <= 0 <= pair.mean_difference.high:
         return 0
-    return 1 if (pair.mean_difference.value > 0) == (pair.a == initial) else -1
+    return 1 if (metric.sign * pair.mean_difference.value > 0) == (pair.a == initial) else -1
 
 
 def _sample(optimum: Optimum) -> str:
@@ -183,29 +190,29 @@ def _estimate(optimum: Optimum) -> str:
     return f"{ratio} {ratio_unit(optimum.bucket)}, {share(optimum.level)} confidence interval {low} to {high}{by}"
 
 
-def _interior(optimum: Optimum) -> str:
+def _interior(optimum: Optimum, _: Metric) -> str:
     return f"{_name(optimum)} has an interior optimum: {_estimate(optimum)}"
 
 
-def _edge(optimum: Optimum) -> str:
+def _edge(optimum: Optimum, metric: Metric) -> str:
     where = f": {_estimate(optimum)}" if has_estimate(optimum) else ""
-    return f"{_name(optimum)} is lowest at the edge of the sampled ratios, not inside them{where}"
+    return f"{_name(optimum)} is {metric.best} at the edge of the sampled ratios, not inside them{where}"
 
 
-def _monotone(optimum: Optimum) -> str:
+def _monotone(optimum: Optimum, _: Metric) -> str:
     return f"{_name(optimum)} has no interior optimum: it {_direction(optimum)} with the ratio over the whole range"
 
 
-def _flat(optimum: Optimum) -> str:
+def _flat(optimum: Optimum, _: Metric) -> str:
     return f"{_name(optimum)} has no optimum: its dependence on the ratio is negligible"
 
 
-def _unidentified(optimum: Optimum) -> str:
+def _unidentified(optimum: Optimum, metric: Metric) -> str:
     if len(optimum.pieces) > 1:
         basins = " or ".join(ratio_range(low, high) for low, high in optimum.pieces)
-        return (
-            f"{_name(optimum)} has its minimum in one of two basins, {basins}, and the data do not decide between them"
-        )
+        extreme = "minimum" if metric.sign > 0 else "maximum"
+        where = f"{_name(optimum)} has its {extreme} in one of two basins, {basins}"
+        return f"{where}, and the data do not decide between them"
     return f"the data do not decide whether {_name(optimum)} has an optimum"
 
 
@@ -226,12 +233,13 @@ def _direction(optimum: Optimum) -> str:
 
 
 def _name(optimum: Optimum) -> str:
-    return response_name(optimum.response)
+    return Metric(optimum.response).label
 
 
 def _quoted(name: str) -> str:
     return f"“{plain(name)}”"
 
 
-def _points(difference: float) -> str:
-    return fixed(100 * difference, 2)
+def _unit(metric: Metric) -> str:
+    """Unit of a difference behind its number; nothing for a metric without one."""
+    return f" {metric.difference_words}" if metric.difference_words else ""

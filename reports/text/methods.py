@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prunestats.metric import ERROR, Metric
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.wording import ratio_unit, share
 
@@ -47,24 +48,24 @@ def _describe(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield (
         "The unit of every statistic is the subnetwork; if it was trained with several seeds, their mean is used."
         f"{_strata(study)} Selection (of an optimal ratio, of a winner) uses the validation split; distributions and "
-        "comparisons, which select nothing, use the test split. Error is 1 minus top-1 accuracy. The ratio is in "
-        f"{ratio_unit(study.bucket)}; FLOPs are multiply-adds of convolution and linear layers.",
+        f"comparisons, which select nothing, use the test split. {_defined(study.metric)}{_ratio(study)}",
         ("spaces",),
     )
+    metric = study.metric
     edfs = [space.error for regime in study.regimes for space in regime.spaces if space.error is not None]
     if edfs:
         yield (
-            "An empirical distribution function is the share of subnetworks with at most the stated error. Its "
-            f"{share(edfs[0].level)} confidence bands are simultaneous: they invert the exact distribution of "
-            "Kolmogorov's statistic, and are conservative if errors are tied.",
+            f"An empirical distribution function is the share of subnetworks with at most the stated {metric.label}. "
+            f"Its {share(edfs[0].level)} confidence bands are simultaneous: they invert the exact distribution of "
+            f"Kolmogorov's statistic, and are conservative if {metric.plural} are tied.",
             ("edf", "band"),
         )
     if any(regime.comparison for regime in study.regimes):
         yield (
             "Two spaces are compared within each original, and the results are averaged over originals: means by "
             "Welch's interval, medians by the percentile interval of the bootstrap, the probability that a subnetwork "
-            "of one space has the lower error by the test of Brunner and Munzel, and the Kolmogorov–Smirnov distance "
-            "by a permutation test.",
+            f"of one space has the {metric.better} {metric.label} by the test of Brunner and Munzel, and the "
+            "Kolmogorov–Smirnov distance by a permutation test.",
             ("bm",),
         )
     yield from _describe_optimum(study)
@@ -72,12 +73,15 @@ def _describe(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _describe_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ...]]]:
-    optima = study.every_optimum
+    optima, maximised = study.every_optimum, study.metric.sign < 0
+    shape, extreme = ("an inverted U", "maximum") if maximised else ("a U", "minimum")
     if any(optimum.quadratic for optimum in optima):
+        both = "The response (log cross-entropy, which is less noisy, and error)"
+        response = both if study.metric == ERROR else study.metric.title
         yield (
-            "The response (log cross-entropy, which is less noisy, and error) is regressed on the log ratio and its "
-            "square with heteroskedasticity-consistent (HC3) covariance; the confidence set of the vertex is "
-            "Fieller's, which can be unbounded. A significant quadratic term alone is no evidence of a U shape.",
+            f"{response} is regressed on the log ratio and its square with heteroskedasticity-consistent (HC3) "
+            "covariance; the confidence set of the vertex is Fieller's, which can be unbounded. A significant "
+            f"quadratic term alone is no evidence of {shape} shape.",
             ("hc3", "fieller"),
         )
     if any(optimum.two_lines for optimum in optima):
@@ -88,7 +92,7 @@ def _describe_optimum(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str, ..
         )
     if any(optimum.spline for optimum in optima):
         yield (
-            "A penalised regression spline, which assumes no shape, estimates the minimum by posterior draws of the "
+            f"A penalised regression spline, which assumes no shape, estimates the {extreme} by posterior draws of the "
             "curve; if it and the quadratic disagree, the estimate of the spline is reported.",
             ("spline",),
         )
@@ -111,6 +115,21 @@ def _describe_conjectures(study: StudyAnalysis) -> Iterator[tuple[str, tuple[str
             "the networks have no ratio in common, the slope may reflect those ranges alone.",
             ("spaces", "hartung"),
         )
+
+
+def _ratio(study: StudyAnalysis) -> str:
+    if not study.has_flops:
+        return ""
+    unit = ratio_unit(study.bucket)
+    return f" The ratio is in {unit}; FLOPs are multiply-adds of convolution and linear layers."
+
+
+def _defined(metric: Metric) -> str:
+    """What the analysed metric is."""
+    if metric == ERROR:
+        return "Error is 1 minus top-1 accuracy."
+    unit = f", in {metric.printed_unit}," if metric.printed_unit else ""
+    return f"{metric.title}{unit} is the metric that this study names; {metric.better} is better."
 
 
 def _strata(study: StudyAnalysis) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from prunestats.conjectures.transfer_result import Transfer
+from prunestats.metric import Metric
 from prunestats.optimum.optimum import Optimum
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis
 from prunestats.reports.text.blocks import (
@@ -15,10 +16,11 @@ from prunestats.reports.text.blocks import (
     figure_block,
     heading,
     list_block,
+    of_regime,
     signed,
     text_block,
 )
-from prunestats.wording import fixed, plain, ratio_digits, ratio_unit, response_name, share
+from prunestats.wording import fixed, plain, ratio_digits, ratio_unit, share
 
 _MOST_NAMED = 4
 """With more optima than this the sentence would fill three lines; the table of optima has them all."""
@@ -26,9 +28,9 @@ _MOST_NAMED = 4
 
 def networks_sentence(regime: RegimeAnalysis) -> str:
     """One sentence: how many networks have an interior optimum, where it is, and the verdicts of the others."""
-    where = f"At {share(regime.regime)} of the FLOPs"
+    where = f"At {of_regime(regime.regime)}"
     optima = [one.optimum for one in regime.designs if one.optimum is not None]
-    response = " or ".join(sorted({response_name(optimum.response) for optimum in optima}, reverse=True))
+    response = " or ".join(sorted({Metric(optimum.response).label for optimum in optima}, reverse=True))
     interior = [one for one in regime.designs if one.optimum is not None and one.optimum.verdict == "interior"]
     others = Counter(optimum.verdict for optimum in optima if optimum.verdict != "interior")
     others["not computed"] = len(regime.designs) - len(optima)
@@ -60,7 +62,7 @@ def transfer_blocks(transfer: Transfer, pictures: Mapping[str, Picture]) -> Iter
     yield text_block(signed(transfer.reasons[0]))
     yield figure_block(
         pictures["transfer"],
-        f"Optimal ratio of {response_name(transfer.meta.response)} against the ratio of the original, one panel per "
+        f"Optimal ratio of {Metric(transfer.meta.response).label} against the ratio of the original, one panel per "
         f"regime, all axes logarithmic. Black: optimum with its {share(transfer.meta.level)} confidence interval; pale "
         f"bars: {MIDDLE_RATIOS}. Networks without an interior optimum are marked by their verdict, at the middle of "
         "their bar.",

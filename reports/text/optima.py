@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from prunestats.conjectures.across_regimes import RegimeTrend
+from prunestats.metric import ERROR, Metric
 from prunestats.optimum.optimum import has_estimate
 from prunestats.reports.analysis.results import DesignAnalysis, RegimeAnalysis, StudyAnalysis
 from prunestats.reports.text import study_tables as tables
 from prunestats.reports.text.blocks import (
-    AXES_NOTE,
     MIDDLE_RATIOS,
     Block,
     Picture,
+    axes_note,
     figure_block,
     figure_parts,
     heading,
     list_block,
     note,
+    of_regime,
     signed,
     table_block,
     text_block,
 )
 from prunestats.reports.text.findings import regime_sentence, trend_sentence
 from prunestats.reports.text.networks import transfer_blocks
-from prunestats.wording import counted, plain, ratio_unit, response_name, share, shortened
+from prunestats.wording import counted, plain, ratio_unit, share, shortened
 
 
 def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis, list[DesignAnalysis]]]:
     """Figures of response against ratio: name, regime, and the networks of the figure if the study has several."""
-    for number, regime in enumerate(study.regimes, 1):
+    for number, regime in enumerate(study.regimes if study.has_flops else (), 1):
         if not regime.designs:
             yield f"responses-{number}", regime, []
         for part, designs in enumerate(figure_parts(regime.designs) if regime.designs else (), 1):
@@ -39,11 +41,17 @@ def response_figures(study: StudyAnalysis) -> Iterator[tuple[str, RegimeAnalysis
 def optimum_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     """The section on optima: verdicts with their reasons, regime by regime, then across regimes and networks."""
     yield heading("Is there an optimal ratio?")
-    yield text_block(
+    if not study.has_flops:
+        yield text_block("FLOPs are not recorded, and a ratio of FLOPs to parameters needs them.")
+        return
+    which = (
         "The verdict of a regime is that of log cross-entropy, the natural logarithm of cross-entropy, which is less "
         "noisy than error; error is analysed as well, and gives the verdict if no cross-entropy was recorded. Only the "
-        f"initial space, “{shortened(study.spaces[0])}”, and the validation split are used."
+        if study.metric == ERROR
+        else f"The verdict of a regime is that of {study.metric.label}: the best ratio is where it is "
+        f"{study.metric.best}. Only the "
     )
+    yield text_block(f"{which}initial space, “{shortened(study.spaces[0])}”, and the validation split are used.")
     if study.every_optimum:
         yield table_block(tables.optima_table(study))
     for regime in study.regimes:
@@ -55,14 +63,14 @@ def optimum_blocks(study: StudyAnalysis, pictures: Mapping[str, Picture]) -> Ite
 
 
 def _regime_blocks(study: StudyAnalysis, regime: RegimeAnalysis, pictures: Mapping[str, Picture]) -> Iterator[Block]:
-    yield heading(f"{share(regime.regime)} of the FLOPs", 2)
+    yield heading(of_regime(regime.regime), 2)
     yield text_block(regime_sentence(regime))
     for name, its, designs in response_figures(study):
         if its is regime and len(regime.subnetworks):
             yield figure_block(pictures[name], *_response_caption(study, regime, designs), floats=True)
     for network, optimum in regime.every_optimum:
-        name = response_name(optimum.response)
-        which = f"{plain(network)}, {name}" if network else f"{name[0].upper()}{name[1:]}"
+        response = Metric(optimum.response)
+        which = f"{plain(network)}, {response.label}" if network else response.title
         yield note(f"{which}: {optimum.verdict}.")
         yield list_block(map(signed, optimum.reasons))
     if regime.refusals:
@@ -85,7 +93,7 @@ def _trend_blocks(trend: RegimeTrend, pictures: Mapping[str, Picture]) -> Iterat
 def _response_caption(
     study: StudyAnalysis, regime: RegimeAnalysis, designs: Sequence[DesignAnalysis]
 ) -> tuple[str, str]:
-    where = f"{share(regime.regime)} of the FLOPs"
+    where = of_regime(regime.regime)
     optima = [optimum for one in designs or (regime,) for optimum in one.optima.values()]
     originals = [original for one in designs for original in one.design.originals] or list(study.originals)
     fits = []
@@ -98,9 +106,11 @@ def _response_caption(
     interval = f" Yellow: {share(estimated[0].level)} confidence interval of the optimum." if estimated else ""
     mine = regime.subnetworks["original"].isin(originals)
     n = int((mine & (regime.subnetworks["space"] == study.spaces[0])).sum())
+    drawn = "Cross-entropy (left) and error (right)" if study.metric == ERROR else study.metric.title
+    named = "cross-entropy and error" if study.metric == ERROR else study.metric.label
     caption = (
-        f"Cross-entropy (left) and error (right) against {ratio_unit(study.bucket)} at {where}: "
+        f"{drawn} against {ratio_unit(study.bucket)} at {where}: "
         f"{counted(n, 'subnetwork')} of the initial space “{shortened(study.spaces[0])}”, of "
-        f"{counted(len(originals), 'original')}, validation split. {AXES_NOTE}{fitted}{interval}"
+        f"{counted(len(originals), 'original')}, validation split. {axes_note(study.metric)}{fitted}{interval}"
     )
-    return caption, f"Scatter plots of cross-entropy and error against the ratio at {where}, with fitted curves."
+    return caption, f"Scatter plots of {named} against the ratio at {where}, with fitted curves."

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prunestats.reports.analysis.results import StudyAnalysis
 from prunestats.reports.provenance import Provenance
-from prunestats.reports.text import study_tables as tables
+from prunestats.reports.text import setup_tables
 from prunestats.reports.text.blocks import Block, breakable, heading, table_block
 from prunestats.study_record import Original, SpaceLaw, StudyFacts
 from prunestats.wording import counted, plain, settings, share
@@ -16,14 +16,14 @@ from prunestats.wording import counted, plain, settings, share
 def setup_blocks(study: StudyAnalysis, facts: StudyFacts) -> Iterator[Block]:
     """Study, originals, regimes, spaces with their distributions, protocol."""
     yield heading("Experimental setup")
-    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes)
+    bands = ", ".join(f"{share(target)} (± {share(tolerance)} of it)" for target, tolerance in facts.regimes if target)
     rows = [("study", f"“{plain(facts.name)}”, seed {facts.seed}")]
     rows += _original_rows(facts)
-    rows += [("regimes", f"{bands} of the original's FLOPs")]
+    rows += [("regimes", f"{bands} of the original's FLOPs" if bands else "none, as FLOPs are not recorded")]
     rows += [("space", f"“{plain(space.name)}”, {_space_line(space)}") for space in facts.spaces]
     rows += [("protocol", f"{plain(p.name)}: {settings(p.parameters)}") for p in facts.protocols]
     yield {"kind": "facts", "rows": [[breakable(name), breakable(value)] for name, value in rows]}
-    yield table_block(tables.originals_table(facts, study))
+    yield table_block(setup_tables.originals_table(facts, study))
 
 
 def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Block]:
@@ -37,7 +37,7 @@ def provenance_blocks(facts: StudyFacts, provenance: Provenance) -> Iterator[Blo
         ("protocol", ", ".join(p.key for p in facts.protocols)),
         ("originals", ", ".join(original.key for original in facts.originals)),
         ("seeds", f"study {facts.seed}, analysis {provenance.seed}"),
-        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals}))),
+        ("FLOPs", ", ".join(sorted({original.convention for original in facts.originals if original.flops}))),
         *(("runs made on", machine) for machine in facts.machines),
         ("report made with", ", ".join(f"{name} {version}" for name, version in sorted(provenance.versions.items()))),
         ("report made", f"{made:%Y-%m-%d %H:%M:%S} UTC"),

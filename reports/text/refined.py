@@ -17,6 +17,7 @@ def refined_blocks(studies: tuple[Refined, ...], pictures: Mapping[str, Picture]
         return
     yield heading("Gain of the refined space")
     for number, study in enumerate(studies, 1):
+        best, label = study.metric.best, study.metric.label
         yield heading(f"Study “{shortened(study.study, 60)}”", 2)
         yield text_block(
             "Its first space is the initial space, sampled again. A refined space is restricted to the ratios that the "
@@ -29,11 +30,11 @@ def refined_blocks(studies: tuple[Refined, ...], pictures: Mapping[str, Picture]
             yield table_block(_table(study, number))
             yield figure_block(
                 pictures[f"refined-{number}"],
-                "Test error of the initial space and of the spaces compared with it. Left: empirical distribution "
-                "functions of the first original, with simultaneous confidence bands. Right: expected lowest test "
-                "error of k subnetworks, one line per original.",
-                "Empirical distribution functions, and expected lowest error against the sample size, one colour per "
-                "space.",
+                f"Test {label} of the initial space and of the spaces compared with it. Left: empirical distribution "
+                f"functions of the first original, with simultaneous confidence bands. Right: expected {best} test "
+                f"{label} of k subnetworks, one line per original.",
+                f"Empirical distribution functions, and expected {best} {label} against the sample size, one colour "
+                "per space.",
             )
         yield list_block(
             [
@@ -44,15 +45,17 @@ def refined_blocks(studies: tuple[Refined, ...], pictures: Mapping[str, Picture]
 
 
 def _table(study: Refined, number: int) -> ReportTable:
-    contests = study.contests
-    better = "P(lower error) (%)"
+    contests, metric = study.contests, study.metric
+    which = f"{metric.better} {metric.label}"
+    better = f"P({which}) (%)"
     return ReportTable(
         f"refined-{number}",
         f"Each space against the initial space “{shortened(contests[0].initial)}”, with {share(contests[0].level)} "
-        "confidence intervals. P(lower error): probability that one of its subnetworks has a lower test error than one "
-        "of the initial space, ties counted half. Ratio of sample sizes: k subnetworks of the initial space over the "
-        "number of subnetworks of this one with the same expected lowest error. Above 1 fewer trainings are needed; "
-        "“significant” means that the whole interval lies above 1.",
+        f"confidence intervals. P({which}): probability that one of its subnetworks has a {metric.better} test "
+        f"{metric.label} than one of the initial space, ties counted half. Ratio of sample sizes: k subnetworks of the "
+        f"initial space over the number of subnetworks of this one with the same expected {metric.best} "
+        f"{metric.label}. Above 1 fewer trainings are needed; “significant” means that the whole interval lies above "
+        "1.",
         (
             words("FLOPs", (share(found.regime or 1) for found in contests)),
             words("space", (shortened(found.refined) for found in contests)),

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from prunestats.wording import PREFIXES, count, decimals, fixed, p_value, plain, times100
+from prunestats.metric import Metric
+from prunestats.wording import NONE, PREFIXES, count, decimals, fixed, p_value, plain, share, times100
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class ReportTable:
         return asdict(self)
 
 
+def regime_column(values: Iterable[float | None]) -> ReportColumn:
+    """The column of regimes; an en dash where FLOPs are not recorded."""
+    return ReportColumn("regime", tuple(NONE if value is None else share(value) for value in values))
+
+
 def words(head: str, cells: Iterable[object], group: str = "") -> ReportColumn:
     """A column of words, flush left."""
     return ReportColumn(head, tuple(plain(cell) for cell in cells), group, "left")
@@ -77,6 +83,13 @@ def counts(head: str, values: Iterable[int], group: str = "") -> ReportColumn:
 def percents(head: str, values: Iterable[float | None], group: str = "", digits: int = 2) -> ReportColumn:
     """A column of fractions, printed in per cent; `head` or `group` must say so."""
     return ReportColumn(head, tuple(fixed(times100(value), digits) for value in values), group)
+
+
+def metric_values(head: str, values: Iterable[float | None], metric: Metric, group: str = "") -> ReportColumn:
+    """A column of values or differences of a metric, in its printed unit; `head` or `group` must name that."""
+    known = list(values)
+    digits = metric.digits(*known)
+    return ReportColumn(head, tuple(metric.number(value, digits) for value in known), group)
 
 
 def p_values(head: str, values: Iterable[float | None], group: str = "") -> ReportColumn:

@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from prunestats.reports.pdf import draw_figures, render
-from prunestats.reports.text import document, study_tables
+from prunestats.reports.text import document, setup_tables, study_tables
 from prunestats.reports.text.blocks import Picture, signed
 from prunestats.reports.text.findings import key_findings
 
@@ -52,15 +52,15 @@ def test_every_finding_and_reason_is_in_the_text(study, made, printed_in):
 def test_every_row_of_every_table_is_in_the_text(study, facts_of, text):
     facts = facts_of(study)
     shown = [
-        study_tables.counts_table(study, facts),
-        study_tables.originals_table(facts, study),
-        study_tables.populations_table(facts, study),
+        setup_tables.counts_table(study, facts),
+        setup_tables.originals_table(facts, study),
+        setup_tables.populations_table(facts, study),
         study_tables.distributions_table(study),
         study_tables.differences_table(study),
         study_tables.superiority_table(study),
         study_tables.optima_table(study),
         study_tables.winners_table(study),
-        study_tables.failures_table(study),
+        setup_tables.failures_table(study),
     ]
     for table in shown:
         assert table.rows

@@ -124,11 +124,16 @@ def test_numbers_are_compared_and_not_their_wording(tmp_path, table, monkeypatch
     assert outcome in warning
 
 
-def test_results_that_a_later_version_added_are_not_compared(tmp_path, table, monkeypatch):
+@pytest.mark.parametrize("depth", [0, 2])
+def test_results_that_a_later_version_added_are_not_compared(tmp_path, table, monkeypatch, depth):
     path = tmp_path / "results.db"
     store(path, table)
     built = build_report(path, tmp_path / "r.pdf", timestamp=MOMENT)
-    stored = {name: part for name, part in built.analysis.to_dict().items() if name != "best"}
+    stored = built.analysis.to_dict()
+    if depth:
+        del stored["metric"], stored["best"][0]["metric"]
+    else:
+        del stored["best"]
     engine = open_database(path)
     with write(engine) as connection:
         connection.execute(update(schema.analysis).values(result=stored))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 import prunestats as ps
@@ -34,6 +35,7 @@ from prunestats.db import (
 )
 from prunestats.db.schema import tables as schema
 from prunestats.errors import InputError
+from prunestats.metric import Metric
 
 SPACES = {
     "initial": ("independent", {"min_keep": 0.05}),
@@ -184,3 +186,53 @@ def test_imported_results_have_no_weights(imported):
         ps.best(imported, speedup=2)
     with pytest.raises(InputError, match="validation error of the dense network"):
         ps.best(imported, max_drop=0.01)
+
+
+@pytest.fixture(scope="module")
+def of_metric(db, tmp_path_factory):
+    """A function that turns the database into one whose studies have a metric of their own, a function of the error."""
+
+    def turned(metric, value):
+        path = tmp_path_factory.mktemp(metric.name) / "results.db"
+        shutil.copy(db, path)
+        engine = open_database(path)
+        with write(engine) as c:
+            c.execute(update(schema.study).values(metric=metric.to_dict()))
+            for table in (schema.run, schema.original):
+                for row in c.execute(select(table.c.id, table.c.val_error, table.c.test_error)).all():
+                    found = {"validation": {metric.name: value(row[1])}, "test": {metric.name: value(row[2])}}
+                    values = {"val_metric": value(row[1]), "test_metric": value(row[2]), "metrics": found}
+                    values |= dict.fromkeys(("val_error", "test_error", "val_loss", "test_loss"))
+                    c.execute(update(table).where(table.c.id == row[0]).values(**values))
+        engine.dispose()
+        return path
+
+    return turned
+
+
+def test_a_metric_of_the_study_s_own_selects_and_is_reported_in_its_direction(db, of_metric):
+    path = of_metric(Metric("miou", "maximize", "fraction", 0.0, 1.0), lambda e: 1 - e)
+    (found,), (other,) = ps.best(path), ps.best(db)
+    assert (found.subnetwork, found.n_candidates, found.as_good) == (other.subnetwork, 36, other.as_good)
+    assert (found.seen, found.dense_error) == pytest.approx((1 - other.seen, 0.98))
+    assert found.expected.low == pytest.approx(1 - other.expected.high, abs=1e-9)
+    assert found.drop.high == pytest.approx(other.drop.high, abs=1e-9)
+    shown = " ".join(best(path).split())
+    assert "Selected by validation mIoU; values are those of the test split" in shown
+    assert "below the dense network (98.00 %)" in shown
+    assert "error" not in shown.split("prunestats export-subnetwork")[0]
+    (row,) = csv.DictReader(io.StringIO(best(path, "-f", "csv")))
+    assert float(row["dense_miou"]) == pytest.approx(0.98)
+    assert "dense_error" not in row
+
+
+def test_a_drop_is_given_in_the_metric_s_unit(db, of_metric):
+    path = of_metric(Metric("perplexity"), lambda e: float(100 * np.exp(e)))
+    (found,) = ps.best(path, max_drop=5.0)
+    assert found.drop.value == pytest.approx(5.0, abs=1.5)
+    shown = " ".join(best(path, "--max-drop", 5).split())
+    assert "Perplexity at most 5 above the dense network's, net on digits: take " in shown
+    (answer,) = json.loads(best(path, "--max-drop", 5, "-f", "json"))
+    assert answer["metric"] == {"name": "perplexity", "direction": "minimize", "unit": "", "low": None, "high": None}
+    with pytest.raises(InputError, match="a fraction between -1 and 1; found 5"):
+        best(db, "--max-drop", 5)

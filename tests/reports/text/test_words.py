@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from prunestats.numeric.intervals import Interval
-from prunestats.reports.text import study_tables
+from prunestats.reports.text import setup_tables, study_tables
 from prunestats.reports.text.blocks import breakable, signed
 from prunestats.reports.text.findings import (
     comparison_sentence,
@@ -167,7 +167,7 @@ def test_changed_results_change_the_tables(study, optimum):
 
 
 def test_counts_tell_finished_failed_and_missing(study, facts_of):
-    rows = study_tables.counts_table(study, facts_of(study)).rows
+    rows = setup_tables.counts_table(study, facts_of(study)).rows
     assert rows[0] == ("50 %", "initial", "80", "80", "0", "3")
     assert rows[4] == ("10 %", "initial", "80", "78", "2", "0")
 
