@@ -112,7 +112,7 @@ def plot_comparison(found: Comparison) -> Figure:
     Parameters
     ----------
     found : Comparison
-        Of errors, drawn in percentage points; of another response, in its own unit.
+        Of fractions, drawn in percentage points; of another metric, in its own unit.
 
     Returns
     -------
@@ -121,7 +121,8 @@ def plot_comparison(found: Comparison) -> Figure:
     regimes = list(dict.fromkeys(pair.regime for pair in found.pairs))
     pairs = list(dict.fromkeys((pair.a, pair.b) for pair in found.pairs))
     figure, grid = _panels(len(regimes), height=1.1 + 0.28 * len(pairs))
-    factor, unit = (100, "% points") if found.pairs[0].response == "error" else (1, found.pairs[0].response)
+    metric = found.pairs[0].metric
+    factor, unit = (100, "% points") if metric.is_fraction else (1, metric.difference_unit or metric.label)
     for regime, axes in zip(regimes, grid, strict=True):
         axes.axvline(0, color=GREY, linewidth=0.8)
         for pair in (pair for pair in found.pairs if pair.regime == regime):

@@ -152,6 +152,11 @@ def search_plan(study: Study, options: SearchOptions) -> SearchPlan:
     """
     original = _original(study, options.network)
     protocol = study.protocol
+    if protocol.train is not None:
+        raise InputError(
+            "a search trains its candidates for more and more epochs, which [protocol] sets; found "
+            f"train = {protocol.train!r}, which brings its own: run the study, then `prunestats refine` it"
+        )
     if protocol.epochs == 0:
         raise InputError("a search needs a protocol that trains; found epochs = 0: set epochs of [protocol]")
     reserved = options.reserved_trainings
