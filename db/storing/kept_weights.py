@@ -166,7 +166,7 @@ class _Best:
         return any(run_id in self.of(one) for one in _populations(self.connection, run_id))
 
 
-def _populations(connection: Connection, run_id: int) -> Sequence[Row[Any]]:
+def _populations(connection: Connection, run_id: int) -> Sequence[Any]:
     """Return the populations that own a run: they contain its subnetwork, and their study plans it or has no plan."""
     run, draw = schema.run, schema.draw
     mine = select(run.c.subnetwork_id).where(run.c.id == run_id).scalar_subquery()
@@ -174,7 +174,7 @@ def _populations(connection: Connection, run_id: int) -> Sequence[Row[Any]]:
     return _described(connection, schema.population.c.id.in_(drawn))
 
 
-def _described(connection: Connection, *where: ColumnElement[bool]) -> Sequence[Row[Any]]:
+def _described(connection: Connection, *where: ColumnElement[bool]) -> Sequence[Any]:
     population, study = schema.population, schema.study
     columns = (population.c.id, population.c.study_id, study.c.metric)
     return connection.execute(select(*columns).join(study).where(*where).order_by(population.c.id)).all()
