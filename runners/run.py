@@ -188,6 +188,7 @@ def run_plan(
     replaced = _replaced(planned, stored, replace)
     if not stored.is_complete or replaced is not None:
         try_originals(planned)
+        execution.announce(planned.storage_sentence)
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
     if replaced is None:

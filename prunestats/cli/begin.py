@@ -89,6 +89,7 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     seconds = expected_s(planned, trials, timings, count)
     say("")
     say(f"{planned.n_runs:,} runs will take about {duration(seconds)} {_workers(count)} on an otherwise idle machine.")
+    say(planned.storage_sentence)
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 
