@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
 from prunestats.runners.populations import StoredStudy, declare_study, execute_runs, store_populations, stored_study
-from prunestats.runners.run_files import clean_files, seen_folders
+from prunestats.runners.run_files import clean_files, runs_folder, seen_folders
 from prunestats.runners.study.file import Study, read_study
 
 Progress = Callable[[str, int, int], None]
@@ -212,6 +213,8 @@ def run_plan(
     for state in execute_runs(engine, planned, (study_id, protocol_id), todo, folder, pool, folders):
         done, broken = done + (state == "done"), broken + (state == "failed")
         execution.progress("runs", before + done + broken, total)
+    with suppress(OSError):
+        runs_folder(engine).rmdir()  # which is possible where it is empty
     engine.dispose()
     left = len(missing) - done - broken
     notes = _unverified(originals)
