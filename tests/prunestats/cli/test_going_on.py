@@ -102,7 +102,7 @@ def undisturbed(tmp_path_factory, prunestats):
 def test_killed_at_random_steps_it_ends_as_if_undisturbed(tmp_path, environment, prunestats, undisturbed):
     (tmp_path / "study.toml").write_text(STUDY)
     db, chance, inside = tmp_path / "results.db", random.Random(3), 0
-    for _ in range(4):
+    for _ in range(3):
         with started(tmp_path, environment, 0) as process:
             # a checkpoint that this process has written: it was killed inside a training, at a random step of it
             known = {file: file.stat().st_mtime_ns for file in tmp_path.glob("results.runs/*/checkpoint.pt")}

@@ -13,7 +13,7 @@ import torch
 from distributed import KilledWorker
 
 from prunestats.runners.execution import dask_cluster as cluster
-from prunestats.runners.execution.executors import executor
+from prunestats.runners.execution.executors import DaskExecutor, InlineExecutor, executor
 
 
 @pytest.fixture(scope="module")
