@@ -1,8 +1,9 @@
-"""Retraining a stored subnetwork from its study, so that it can be exported; the database is only read."""
+"""A stored subnetwork, with kept weights or trained again, to be exported; the database is only read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from prunestats.db import find_runs, open_database, read, stored_originals
+from prunestats.db.connection.address import folder_beside
+from prunestats.db.reading.find_run import kept_file
 from prunestats.errors import InputError
-from prunestats.outcome import Outcome
+from prunestats.runners.execution.kept_network import kept_metrics, kept_network
 from prunestats.runners.execution.study_plan import PlannedOriginal
 from prunestats.runners.execution.worker import (
     prepare_original,
@@ -40,11 +43,20 @@ class Export:
         Content of ``subnetwork.json``.
     reproduction : Reproduction
         How its metrics agree with those of the stored run.
+    kept : bool
+        Whether its kept weights were read; else it was trained again.
     """
 
     folder: Path
     facts: dict[str, Any]
     reproduction: Reproduction
+    kept: bool = False
+
+    @property
+    def words(self) -> str:
+        """Where its weights are from, and how its metrics agree with those of the stored run."""
+        source = "kept weights, evaluated again" if self.kept else "trained again, as its weights are not kept"
+        return f"{source}; {self.reproduction.words}"
 
     @property
     def differences(self) -> dict[str, tuple[float, float]]:
@@ -62,7 +74,7 @@ def export_subnetwork(
     weights: str | Path | None = None,
     onnx: bool = True,
 ) -> Export:
-    """Retrain a stored subnetwork and write it as safetensors, ONNX, a `torch.export` program and JSON.
+    """Write a stored subnetwork as safetensors, ONNX, a `torch.export` program and JSON.
 
     Parameters
     ----------
@@ -73,7 +85,8 @@ def export_subnetwork(
     folder : str or Path
         Folder of the files, created if it does not exist.
     seed : int, optional
-        Training seed of the run, by default the first whose run is done.
+        Training seed of the run, by default that of the run with the best validation metric among those with kept
+        weights, or without any the first whose run is done.
     protocol : str, optional
         Name or key of the protocol, where the subnetwork was run with several.
     weights : str or Path, optional
@@ -96,10 +109,10 @@ def export_subnetwork(
 
     Notes
     -----
-    A study stores metrics, not the weights of thousands of subnetworks: these are reproduced by the same training from
-    the same seed. On a machine of the same type with the same versions, weights and metrics are identical to the last
-    bit; elsewhere they may differ slightly, and `Export.reproduction` says by how much, and whether by more than
-    training seeds do.
+    A study keeps the weights of its best runs (`keep_weights`): they are read and verified by evaluation. Weights of
+    other runs are reproduced by the same training from the same seed. On a machine of the same type with the same
+    versions, weights and metrics are identical to the last bit; elsewhere they may differ slightly, and
+    `Export.reproduction` says by how much, and whether by more than training seeds do.
 
     Examples
     --------
@@ -109,8 +122,9 @@ def export_subnetwork(
     folder = Path(folder)
     check_export(folder, onnx=onnx)
     engine = open_database(db, create=False)
+    kept_folder = folder_beside(engine.url, "weights")
     with read(engine) as connection:
-        row = _select_run(find_runs(connection, key), seed, protocol)
+        row = _select_run(find_runs(connection, key), seed, protocol, lambda run: _kept_content(kept_folder, run))
         stored = stored_originals(connection)
     weights_of_originals = (
         Path(weights) if weights is not None else weights_folder(engine.url.drivername, engine.url.database)
@@ -118,15 +132,20 @@ def export_subnetwork(
     engine.dispose()
     original = original_of_run(row, stored)
     content = weights_of_run(original, weights_of_originals, row)
-    task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
-    outcome, network = train_subnetwork(task, original.task, content)
-    if network is None:
-        raise InputError(f"expected a run that is done, as stored; found it failed when retrained: {outcome.failure}")
-    prepared = prepare_original(original.task, content)
+    prepared, kept = prepare_original(original.task, content), _kept_content(kept_folder, row)
+    if kept is None:
+        network, metrics = _trained_again(row, original, content)
+    else:
+        network = kept_network(prepared, row.widths, kept)
+        # a metric of the study's own is not evaluated here: the hash of the file verifies the weights
+        found = {} if row.val_error is None else kept_metrics(network, prepared.data)
+        metrics = {name: getattr(row, name) for name in METRICS} | found
     example = prepared.data.example_input
     facts = {
         **_identity(row, original),
-        **_metrics(row, outcome),
+        "weights": "retrained" if kept is None else "kept",
+        "metrics": metrics,
+        "stored_metrics": {name: getattr(row, name) for name in METRICS},
         "num_classes": prepared.data.num_classes,
         "input_shape": list(example.shape[1:]),
         "data_digest": prepared.data.digest,
@@ -136,7 +155,23 @@ def export_subnetwork(
     }
     noise = seed_noise(db, row.study, row.protocol_key, row.val_error, len(prepared.data.validation))
     reproduction = Reproduction(_differences(facts), machine_differences(row, environment()), noise)
-    return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx), reproduction)
+    return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx), reproduction, kept is not None)
+
+
+def _kept_content(folder: Path, row: Any) -> bytes | None:
+    """Kept weights of a run; None where there are none, or the file has another hash than stored."""
+    file = kept_file(folder, row)
+    content = None if file is None else file.read_bytes()
+    return content if content is not None and hashlib.sha256(content).hexdigest() == row.kept_sha256 else None
+
+
+def _trained_again(row: Any, original: PlannedOriginal, content: bytes) -> tuple[nn.Module, dict[str, Any]]:
+    """The subnetwork of a run, trained again from its seed, and its metrics."""
+    task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
+    outcome, network = train_subnetwork(task, original.task, content)
+    if network is None:
+        raise InputError(f"expected a run that is done, as stored; found it failed when retrained: {outcome.failure}")
+    return network, {name: getattr(outcome, name) for name in METRICS}
 
 
 def _differences(facts: dict[str, Any]) -> dict[str, tuple[float, float]]:
@@ -144,8 +179,10 @@ def _differences(facts: dict[str, Any]) -> dict[str, tuple[float, float]]:
     return {name: (stored[name], found[name]) for name in METRICS if stored[name] != found[name]}
 
 
-def _select_run(rows: Sequence[Any], seed: int | None, protocol: str | None) -> Any:
-    """The run to export: done, of the given protocol or the only one, with the given seed or the first."""
+def _select_run(
+    rows: Sequence[Any], seed: int | None, protocol: str | None, kept: Callable[[Any], bytes | None]
+) -> Any:
+    """The run to export: done, of the given protocol and seed; by default the best with kept weights, or the first."""
     protocols = sorted({(row.protocol, row.protocol_key) for row in rows})
     named = [row for row in rows if protocol in (None, row.protocol, row.protocol_key)]
     if not named:
@@ -159,7 +196,13 @@ def _select_run(rows: Sequence[Any], seed: int | None, protocol: str | None) -> 
     done = [row for row in seeded if row.state == "done"]
     if not done:
         raise InputError(f"expected a run that is done; found it failed: {seeded[0].failure}")
-    return done[0]
+    weighted = [row for row in done if kept(row) is not None]
+    return min(weighted, key=_rank) if weighted else done[0]
+
+
+def _rank(row: Any) -> tuple[float, float]:
+    sign = -1 if row.direction == "maximize" else 1
+    return sign * row.val_metric, row.val_loss or 0.0
 
 
 def _listed(protocols: Sequence[tuple[str, str]]) -> str:
@@ -187,14 +230,6 @@ def _identity(row: Any, original: PlannedOriginal) -> dict[str, Any]:
         "flops_convention": "multiply-adds",
         "protocol": {"name": row.protocol, "key": row.protocol_key, **row.parameters},
         "seed": row.seed,
-    }
-
-
-def _metrics(row: Any, outcome: Outcome) -> dict[str, Any]:
-    """Metrics of the retrained subnetwork and of its stored run."""
-    return {
-        "metrics": {name: getattr(outcome, name) for name in METRICS},
-        "stored_metrics": {name: getattr(row, name) for name in METRICS},
     }
 
 

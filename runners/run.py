@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from prunestats.runners.execution.trial import try_originals
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.originals import known_originals, prepare_originals
 from prunestats.runners.populations import changed_study, declare_study, execute_runs, store_populations, stored_study
-from prunestats.runners.run_files import clean_files, seen_folders
+from prunestats.runners.run_files import clean_files, runs_folder, seen_folders
 from prunestats.runners.study.file import Study, read_study
 from prunestats.runners.study.tables import ASK
 
@@ -203,6 +204,7 @@ def run_plan(
     replaced = changed_study(planned, stored, replace=replace)
     if not stored.is_complete or replaced is not None:
         try_originals(planned, only_short=True)
+        execution.announce(planned.storage_sentence)
     engine = open_database(db, create=True)
     folder = execution.weights_folder(engine)
     if replaced is None:
@@ -227,6 +229,8 @@ def run_plan(
         callbacks.stored(planned, task, outcome)
         done, broken = done + (outcome.state == "done"), broken + (outcome.state == "failed")
         execution.progress("runs", before + done + broken, total)
+    with suppress(OSError):
+        runs_folder(engine).rmdir()  # which is possible where it is empty
     engine.dispose()
     left = len(missing) - done - broken
     notes = _unverified(originals)

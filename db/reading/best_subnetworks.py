@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
+from prunestats.db.connection.address import folder_beside
 from prunestats.db.connection.engine import read
 from prunestats.db.reading.declaration import refinements
-from prunestats.db.reading.find_run import find_runs
+from prunestats.db.reading.find_run import find_runs, kept_file
 from prunestats.db.reading.results import Source, load_results
 from prunestats.db.reading.study_record import find_study, load_facts
 from prunestats.db.schema.opening import read_only_engine
@@ -30,6 +31,7 @@ _COLUMNS = (
     *("flops", "params", "error", "loss", "val_error", "test_error", "speedup_1", "speedup_64"),
 )
 
+_KEPT = "Its trained weights are kept: the export reads them and does not train it again."
 _NO_WEIGHTS = "It cannot be exported: its results were imported, without the weights of the dense network."
 
 
@@ -222,12 +224,16 @@ def uniform_space(spaces: Sequence[SpaceLaw]) -> str | None:
 def _with_export(engine: Engine, found: BestSubnetwork, facts: StudyFacts, database: str) -> BestSubnetwork:
     if found.subnetwork is None:
         return found
-    weights = {one.key: one.has_weights for one in facts.originals}
+    notes, weights = found.notes, {one.key: one.has_weights for one in facts.originals}
     if not weights[str(found.original)] or found.widths is None:
         return replace(found, notes=(*found.notes, _NO_WEIGHTS))
     with read(engine) as connection:
-        protocols = {row.protocol_key for row in find_runs(connection, found.subnetwork)}
+        rows = find_runs(connection, found.subnetwork)
+    protocols = {row.protocol_key for row in rows}
+    taken = [row for row in rows if len(protocols) == 1 or row.protocol_key == facts.protocols[0].key]
+    if any(kept_file(folder_beside(engine.url, "weights"), row) for row in taken):
+        notes = (*notes, _KEPT)
     named = f" --protocol {facts.protocols[0].key}" if len(protocols) > 1 else ""
     folder = f"subnetwork-{found.subnetwork[:8]}"
     command = f"prunestats export-subnetwork {quote(found.subnetwork)} -o {quote(folder)} --db {quote(database)}{named}"
-    return replace(found, export=command)
+    return replace(found, export=command, notes=notes)

@@ -15,6 +15,7 @@ from prunestats.db.storing.insert_once import batches
 # The tables from which rows are removed, with the nouns for one row and for several.
 _NOUNS = {
     "epoch_metric": ("row of metrics per epoch", "rows of metrics per epoch"),
+    "weights": ("file of kept weights", "files of kept weights"),
     "run": ("run", "runs"),
     "draw": ("member of a population", "members of populations"),
     "population": ("population", "populations"),
@@ -27,7 +28,7 @@ _NOUNS = {
     "study": ("study", "studies"),
     "protocol": ("protocol", "protocols"),
 }
-_SAID = ("study", "population", "original", "subnetwork", "run", "analysis")
+_SAID = ("study", "population", "original", "subnetwork", "run", "weights", "analysis")
 _OF_STUDY = ("plan", "regime", "space", "analysis")
 
 
@@ -44,7 +45,8 @@ class Removed:
     populations : tuple of str
         Study, space, regime and original (network and key) of each deleted population.
     originals : tuple of str
-        Keys of the deleted originals. Files of their weights are not touched.
+        Keys of the deleted originals. Files of their weights are not touched; those of kept weights of runs are deleted
+        by `prunestats.db.upkeep.weight_files.remove_orphans`, after the transaction.
     """
 
     rows: dict[str, int]
@@ -105,6 +107,7 @@ def remove_unused(connection: Connection, subnetwork_ids: Sequence[int]) -> Remo
         protocols |= {row.protocol_id for row in found}
         runs = [row.id for row in found]
         rows["epoch_metric"] += delete_rows(connection, epoch, epoch.c.run_id, runs)
+        rows["weights"] += delete_rows(connection, schema.weights, schema.weights.c.run_id, runs)
         rows["run"] += delete_rows(connection, run, run.c.id, runs)
         undrawn = ~exists().where(schema.draw.c.subnetwork_id == subnetwork.c.id)
         rows["subnetwork"] += delete_rows(connection, subnetwork, subnetwork.c.id, batch, undrawn)

@@ -14,6 +14,7 @@ from prunestats.db.schema import tables as schema
 from prunestats.db.schema.opening import Source, reading
 from prunestats.db.schema.views import VIEWS
 from prunestats.db.storing.insert_once import short
+from prunestats.db.upkeep.weight_files import wrong_files
 from prunestats.errors import InputError
 
 _SHOWN = 10
@@ -33,8 +34,8 @@ def check_database(source: Source) -> list[str]:
     Returns
     -------
     list of str
-        Damage of the file, missing tables, references to missing rows, violated constraints, and inconsistent values;
-        empty if there are none.
+        Damage of the file, missing tables, references to missing rows, violated constraints, inconsistent values, and
+        files of kept weights that are missing, changed or without a row; empty if there are none.
 
     Raises
     ------
@@ -200,4 +201,5 @@ _STAGES = (
     (_missing,),
     (_wrong_types,),
     (_orphans, _broken_rules, _foreign_subnetworks, _outside_band, _wrong_costs, _late_epochs),
+    (wrong_files,),
 )

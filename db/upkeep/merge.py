@@ -15,6 +15,7 @@ from prunestats.db.schema import tables as schema
 from prunestats.db.schema.opening import Source, open_database, reading
 from prunestats.db.storing.insert_once import content_hash, insert_new, short
 from prunestats.db.upkeep.merge_runs import merge_runs
+from prunestats.db.upkeep.weight_files import copy_weights
 from prunestats.errors import DatabaseError, InputError
 
 # For each table: the columns that identify a row, and the columns that must agree where both databases have the row.
@@ -41,10 +42,13 @@ class MergeSummary:
         Number of new rows per table.
     conflicts : tuple of str
         One line each; the target keeps its own values.
+    lost_weights : int
+        Kept weights of the other database that were not taken, as there is no file with the stored hash.
     """
 
     added: dict[str, int]
     conflicts: tuple[str, ...]
+    lost_weights: int = 0
 
 
 def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> MergeSummary:
@@ -72,7 +76,8 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     -----
     Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
     runs by subnetwork, protocol and seed. A run that both have is kept as in the target, and is reported as a conflict
-    if its result differs. Inserts are idempotent: merging again changes nothing.
+    if its result differs. Inserts are idempotent: merging again changes nothing. Files of kept weights are copied to
+    the folder beside the target with the rows that are taken, and where both databases have the run with one result.
 
     Examples
     --------
@@ -108,10 +113,12 @@ def _merge(source: Connection, target: Connection) -> MergeSummary:
     conflicts += _merge_draws(source, target, ids)
     plans = [_translated(dict(row), schema.plan, ids) for row in source.execute(select(schema.plan)).mappings()]
     insert_new(target, schema.plan, plans)
-    conflicts += merge_runs(source, target, ids)
+    found, numbers = merge_runs(source, target, ids)
+    lost = copy_weights(source, target, numbers)
+    conflicts += found
     _merge_analyses(source, target, ids)
     after = _counts(target)
-    return MergeSummary({name: after[name] - before[name] for name in after}, tuple(conflicts))
+    return MergeSummary({name: after[name] - before[name] for name in after}, tuple(conflicts), lost)
 
 
 def _refuse_same_file(target: Any, other: Any) -> None:

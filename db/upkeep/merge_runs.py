@@ -14,8 +14,10 @@ from prunestats.db.storing.records import RESULT
 _KEY = ("subnetwork_id", "protocol_id", "seed")
 
 
-def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping[int, int]]) -> list[str]:
-    """Add runs with their metrics per epoch; return one line per run that both have with different results.
+def merge_runs(
+    source: Connection, target: Connection, ids: Mapping[str, Mapping[int, int]]
+) -> tuple[list[str], dict[int, int]]:
+    """Add runs with their metrics per epoch; return conflicts, and the numbers of runs whose weights may be taken.
 
     Parameters
     ----------
@@ -26,8 +28,12 @@ def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping
     Returns
     -------
     list of str
+        One line per run that both have with different results.
+    dict of int to int
+        Row numbers in the target by those in the source, of the runs with kept weights and without a conflict.
     """
     conflicts: list[str] = []
+    weighted, numbered = set(source.scalars(select(schema.weights.c.run_id))), dict[int, int]()
     numbers = source.scalars(select(schema.run.c.id).order_by(schema.run.c.id)).all()
     for batch in batches(numbers):
         rows = source.execute(select(schema.run).where(schema.run.c.id.between(batch[0], batch[-1]))).mappings()
@@ -35,13 +41,17 @@ def merge_runs(source: Connection, target: Connection, ids: Mapping[str, Mapping
         known = _known(target, [_key(run) for run in runs.values()])
         new = {old: run for old, run in runs.items() if _key(run) not in known}
         insert_new(target, schema.run, list(new.values()))
-        conflicts += [
-            _conflict(source, old, run, known[_key(run)][1:])
+        differing = {
+            old: _conflict(source, old, run, known[_key(run)][1:])
             for old, run in runs.items()
             if _key(run) in known and tuple(run[name] for name in RESULT) != known[_key(run)][1:]
-        ]
+        }
+        conflicts += differing.values()
         _merge_epochs(source, target, new, batch)
-    return conflicts
+        same = {old: run for old, run in runs.items() if old in weighted and old not in differing}
+        after = _known(target, [_key(run) for run in same.values()])
+        numbered |= {old: after[_key(run)][0] for old, run in same.items()}
+    return conflicts, numbered
 
 
 def _merge_epochs(

@@ -16,11 +16,12 @@ from prunestats.db.schema import tables as schema
 from prunestats.db.storing.insert_once import batches, insert_new
 from prunestats.db.storing.kept_weights import kept_runs, lock_weights
 from prunestats.files import write_atomically
+from prunestats.wording import counted
 
-_OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-\d+-[0-9a-f]{16}\.safetensors")
+_OURS = re.compile(r"[^.].*-.+-\d+-[0-9a-f]{16}\.safetensors")
 """Names of files of kept weights; other files in the folder are left alone."""
 
-_UNFINISHED = re.compile(r"\.[0-9a-f]{16}-[0-9a-f]{16}-\d.*")
+_UNFINISHED = re.compile(r"\..+-.+-\d.*")
 """Names of temporary files that a process which was killed leaves behind (`prunestats.files.atomic_file`)."""
 
 
@@ -63,7 +64,7 @@ def copy_weights(source: Connection, target: Connection, numbers: Mapping[int, i
     ----------
     source, target : Connection
     numbers : mapping of int to int
-        For each run that is taken: its row number in the target by that in the source.
+        Row numbers of runs in the target by those in the source; those that have weights in the target keep them.
 
     Returns
     -------
@@ -73,7 +74,8 @@ def copy_weights(source: Connection, target: Connection, numbers: Mapping[int, i
     lost, rows = 0, []
     sizes = {row.run_id: row.size for row in source.execute(select(schema.weights.c.run_id, schema.weights.c.size))}
     lock_weights(target)
-    for batch in batches(sorted(set(numbers) & set(sizes))):
+    known = set(target.scalars(select(schema.weights.c.run_id)))
+    for batch in batches(sorted(old for old, new in numbers.items() if new not in known)):
         for run in kept_runs(source, schema.weights.c.run_id.in_(batch)):
             content = _content(there / run.file)
             if content is None or hashlib.sha256(content).hexdigest() != run.sha256:
@@ -88,21 +90,21 @@ def copy_weights(source: Connection, target: Connection, numbers: Mapping[int, i
 def wrong_files(connection: Connection) -> Iterator[str]:
     """Yield what is wrong with the files of kept weights, a line each kind: missing, changed, without a row."""
     folder = weights_beside(connection)
+    if connection.dialect.name != "sqlite" and not folder.is_dir():
+        return  # files of a server's database are on the machine that ran the study
     kept = kept_runs(connection)
     contents = {run.file: _digest(folder / run.file) for run in kept}
     missing = [run.file for run in kept if contents[run.file] is None]
     changed = [run.file for run in kept if contents[run.file] not in (None, run.sha256)]
     orphans = [file.name for file in _orphans(connection, folder)] if folder.is_dir() else []
-    yield from _line("missing", missing, f"files of kept weights in {str(folder)!r}")
-    yield from _line("damaged", changed, f"files of kept weights in {str(folder)!r} with another hash than stored")
-    yield from _line(
-        "orphans", orphans, f"files in {str(folder)!r} without a row; the next `prunestats run` deletes them"
-    )
+    yield from _line("missing", missing, f"of kept weights in {str(folder)!r}")
+    yield from _line("damaged", changed, f"of kept weights in {str(folder)!r} with another hash than stored")
+    yield from _line("orphans", orphans, f"in {str(folder)!r} without a row; the next `prunestats run` deletes them")
 
 
 def _line(kind: str, names: Sequence[str], what: str) -> Iterator[str]:
     if names:
-        yield f"{kind}: {len(names):,} {what}, such as {names[0]}"
+        yield f"{kind}: {counted(len(names), 'file')} {what}, such as {names[0]}"
 
 
 def _orphans(connection: Connection, folder: Path) -> Iterator[Path]:

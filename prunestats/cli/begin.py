@@ -100,6 +100,7 @@ def check(study: StudyFile, workers: Workers = None) -> None:
     say("")
     expected = f"{planned.n_runs:,} runs will take about {duration(seconds)}"
     say(f"{expected} {_workers(processes)} on an otherwise idle machine.")
+    say(planned.storage_sentence)
     say("Nothing was stored.")
     say(f"Next: prunestats run {quote(str(study))}")
 

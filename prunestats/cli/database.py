@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,6 +13,8 @@ import typer
 from prunestats.cli.options import Db, Form, OneStudy, app
 from prunestats.cli.terminal import complain, print_rows, say
 from prunestats.db.connection.plain_values import json_text
+from prunestats.errors import DatabaseError
+from prunestats.wording import counted
 
 _SHOWN = 10
 """Conflicts that `merge` prints one by one: enough to see a pattern."""
@@ -61,9 +64,21 @@ def backup(
 ) -> None:
     """Back up a SQLite database: one consistent copy, also while it is written to."""
     from prunestats.db import backup_database
+    from prunestats.db.connection.address import folder_beside, parse_address
+    from prunestats.db.schema.opening import reading
+    from prunestats.db.storing.kept_weights import kept_runs
+    from prunestats.db.upkeep.weight_files import weights_beside
 
     size = backup_database(db, destination)
     say(f"{destination}: {size:,} bytes, checked")
+    kept = 0
+    with suppress(DatabaseError), reading(db) as connection:  # an older schema has none
+        kept, folder = len(kept_runs(connection)), weights_beside(connection)
+    if kept:
+        beside = folder_beside(parse_address(destination), "weights")
+        say(
+            f"Not in it: {counted(kept, 'file')} of kept weights in {folder}. To keep them, copy the folder to {beside}"
+        )
 
 
 @db_app.command("merge")
@@ -77,6 +92,8 @@ def merge(
     summary = merge_database(db, other)
     added = [f"{n:,} rows of {table}" for table, n in summary.added.items() if n]
     say(f"Added {', '.join(added)}" if added else "All rows were stored already: nothing was added")
+    if summary.lost_weights:
+        complain(f"{summary.lost_weights:,} kept weights of {other} have no file and were not taken", "note")
     for line in summary.conflicts[:_SHOWN]:
         complain(line, "conflict")
     if summary.conflicts:

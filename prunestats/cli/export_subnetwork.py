@@ -18,7 +18,9 @@ def export_subnetwork(
     db: Db = "prunestats.db",
     seed: Annotated[
         int | None,
-        typer.Option(help="Training seed of the run to repeat. Default: that of the first run that is done."),
+        typer.Option(
+            help="Training seed of the run. Default: the best one whose weights are kept, else the first one."
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -26,14 +28,14 @@ def export_subnetwork(
     ] = None,
     onnx: Onnx = True,
 ) -> None:
-    """Retrain a stored subnetwork and write it as safetensors, ONNX, torch.export and JSON."""
+    """Write a stored subnetwork, by its kept weights or retrained, as safetensors, ONNX, torch.export and JSON."""
     from prunestats.runners.retrain import export_subnetwork as export
 
     done = export(key, db, folder, seed=seed, protocol=protocol, onnx=onnx)
     facts, agreed = done.facts, done.reproduction
     for name, (stored, found) in done.differences.items():
         complain(f"{name} is {found:.6g}; stored {stored:.6g}", "differs")
-    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: {agreed.words}.")
+    say(f"Subnetwork {facts['subnetwork']}, seed {facts['seed']}: {done.words}.")
     original = facts["original"]
     rows = [("FLOPs", facts["flops"], original["flops"], original["flops"] / facts["flops"])]
     rows += [("parameters", facts["params"], original["params"], original["params"] / facts["params"])]

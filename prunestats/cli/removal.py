@@ -12,6 +12,7 @@ import typer
 from prunestats.cli.options import Db, app
 from prunestats.cli.terminal import complain, print_table, say
 from prunestats.errors import DatabaseError, InputError
+from prunestats.wording import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -58,6 +59,7 @@ def remove(
     It shows the rows, asks, writes a backup, and deletes in one transaction: all, or nothing.
     """
     from prunestats.db import open_database
+    from prunestats.db.upkeep.weight_files import remove_orphans
 
     if backup is not None and no_backup:
         raise InputError("expected --backup or --no-backup; found both: leave one of them out")
@@ -78,6 +80,7 @@ def remove(
             say("Nothing was deleted")
             raise typer.Exit(1)
         _delete(engine, db, act, found, copy)
+        remove_orphans(engine)
     finally:
         engine.dispose()
     _tell(db, found, copy, weights)
@@ -216,5 +219,8 @@ def _tell(db: str, found: Removed, copy: Path | None, weights: Sequence[Path]) -
     say(f"Deleted {found.words}")
     if copy is not None:
         say(f"Backup: {copy}; `prunestats db merge {copy} --db {db}` brings the rows back")
+    if kept := found.rows.get("weights", 0):
+        again = ": `prunestats export-subnetwork` would train them again" if copy is not None else ""
+        say(f"{counted(kept, 'file')} of kept weights went with the runs, and no backup holds them{again}")
     if weights:
         say(f"Weights of deleted originals stay as files: {', '.join(map(str, weights))}")

@@ -78,5 +78,5 @@ def search(
         return
     from prunestats.runners.retrain import export_subnetwork
 
-    export_subnetwork(found.winner, db, output, protocol=found.protocol, onnx=onnx)
-    say(f"Exported to {output}")
+    done = export_subnetwork(found.winner, db, output, protocol=found.protocol, onnx=onnx)
+    say(f"Exported to {output}: {done.words}.")

@@ -153,7 +153,7 @@ def run(
     options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "max_runs": max_runs}
     try:
         with show_progress() as progress:
-            summary = run_study(study, db, **options, progress=progress)
+            summary = run_study(study, db, **options, progress=progress, announce=say)
     except StudyChangedError as changed:
         print_table(("differs", "stored", "now"), changed.differences)
         if not replace:
@@ -163,7 +163,7 @@ def run(
             say("Nothing was changed")
             raise typer.Exit(1) from None
         with show_progress() as progress:
-            summary = run_study(study, db, **options, replace=True, progress=progress)
+            summary = run_study(study, db, **options, replace=True, progress=progress, announce=say)
     for note in summary.notes:
         complain(note, "note")
     say(_summary_sentence(summary))

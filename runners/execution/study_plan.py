@@ -40,6 +40,10 @@ from prunestats.runners.study.tables import OriginalConfig
 from prunestats.runners.training.seeds import derived_rng
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.spaces.space import Regime, Space
+from prunestats.wording import counted
+
+# Weights are stored as float32. Buffers, such as running means, add a few per cent.
+_BYTES_A_PARAMETER = 4
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,24 @@ class StudyPlan:
     def data_of(self, original: PlannedOriginal) -> Data:
         """The data, normalised as an original's weights need them."""
         return self.data if original.task.data == self.study.data_table else load_any(original.task.data)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Most bytes of kept weights: for each population, `keep_weights` times those of its largest subnetwork."""
+        largest = sum(int(population.sample.params.max()) for population in self.populations)
+        return self.study.storage.keep_weights * _BYTES_A_PARAMETER * largest
+
+    @property
+    def storage_sentence(self) -> str:
+        """What kept weights take on disk, in a sentence."""
+        keep, populations = self.study.storage.keep_weights, len(self.populations)
+        if keep == 0:
+            return "No weights are kept (keep_weights = 0)."
+        files = counted(keep * populations, "file")
+        return (
+            f"Kept weights take at most {files}, about {_size(self.kept_bytes)}: those of the best "
+            f"{counted(keep, 'run')} of each of {counted(populations, 'population')} (keep_weights = {keep})."
+        )
 
 
 def plan_study(study: Study, stored: Sequence[StoredOriginal] = ()) -> StudyPlan:
@@ -261,6 +283,14 @@ def _sample(study: Study, original: PlannedOriginal, regime: Regime, space: Spac
     rng = derived_rng(study.seed, "sample", original.task.key, band, law)
     with _naming(f"regimes.flops, {regime.flops:g} of {original.task.network}"):
         return sample(space, original.cost, regime, study.population.subnetworks, rng=rng)
+
+
+def _size(number: int) -> str:
+    """Bytes as kB, MB or GB, to three digits."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if number >= scale:
+            return f"{number / scale:.3g} {unit}"
+    return f"{number / 1e3:.3g} kB"
 
 
 @contextmanager

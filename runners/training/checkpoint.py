@@ -6,6 +6,7 @@ import io
 import math
 import pickle
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ class TrainingCheckpoint:
         }
         stream = io.BytesIO()
         torch.save(content, stream)
-        write_atomically(self.file, stream.getvalue())
+        with suppress(
+            OSError
+        ):  # a full disk costs the checkpoint, not the run; the next one is due after the same time
+            write_atomically(self.file, stream.getvalue())
         self._written = time.monotonic()
 
     def _read(self) -> dict[str, Any] | None:

@@ -284,3 +284,47 @@ class Undecided(nn.Module):
 def test_a_network_with_data_dependent_control_flow_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"torch\.export can trace"):
         write_subnetwork(Undecided(), torch.zeros(1, 2), tmp_path, {"flops": 4, "params": 6}, onnx=False)
+
+
+@pytest.fixture
+def kept(db, ran):
+    """The copy of the database with the kept weights beside it, and key and seed of its best run."""
+    shutil.copytree(ran.with_name("results.weights"), db.with_name("results.weights"))
+    return db, *sql(db, f"{KEPT} ORDER BY r.val_error, r.val_loss LIMIT 1")[0]
+
+
+KEPT = "SELECT s.key, r.seed FROM weights w JOIN run r ON r.id = w.run_id JOIN subnetwork s ON s.id = r.subnetwork_id"
+
+
+def test_kept_weights_are_those_that_the_training_gives(kept, tmp_path, monkeypatch):
+    """To the last bit, and with the stored metrics, without a training."""
+    db, key, seed = kept
+    with monkeypatch.context() as patch:
+        patch.setattr("prunestats.runners.retrain.train_subnetwork", None)
+        read = export_subnetwork(key, db, tmp_path / "kept", onnx=False)
+    assert (read.kept, read.facts["seed"], read.facts["weights"], read.differences) == (True, seed, "kept", {})
+    assert read.words == "kept weights, evaluated again; its metrics equal the stored ones"
+    shutil.rmtree(db.with_name("results.weights"))
+    again = export_subnetwork(key, db, tmp_path / "again", seed=seed, onnx=False)
+    assert (again.kept, again.facts["weights"], again.differences) == (False, "retrained", {})
+    assert again.words == "trained again, as its weights are not kept; its metrics equal the stored ones"
+    assert read.facts["metrics"] == again.facts["metrics"]
+    assert read.facts["sha256"]["subnetwork.safetensors"] == again.facts["sha256"]["subnetwork.safetensors"]
+
+
+def test_changed_weights_are_not_exported(kept, tmp_path):
+    db, key, seed = kept
+    for file in db.with_name("results.weights").iterdir():
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert not export_subnetwork(key, db, tmp_path / "again", seed=seed, onnx=False).kept
+
+
+def test_the_best_kept_run_of_a_subnetwork_is_exported(kept, tmp_path):
+    db, key, seed = kept
+    other = sql(db, "SELECT seed FROM run r JOIN subnetwork s ON s.id = r.subnetwork_id WHERE s.key = ?", key)
+    assert len(other) == 2
+    weighted = [found for (one, found) in sql(db, KEPT) if one == key]
+    assert export_subnetwork(key, db, tmp_path / "best", onnx=False).facts["seed"] == seed
+    for (number,) in other:
+        done = export_subnetwork(key, db, tmp_path / f"seed{number}", seed=number, onnx=False)
+        assert done.kept == (number in weighted)

@@ -13,7 +13,7 @@ import torch
 from distributed import KilledWorker
 
 from prunestats.runners.execution import dask_cluster as cluster
-from prunestats.runners.execution.executors import executor
+from prunestats.runners.execution.executors import DaskExecutor, InlineExecutor, executor
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +178,21 @@ def test_tasks_are_generated_as_needed(pool):
         next(answers)
     assert len(drawn) < 60
     answers.close()
+
+
+def test_a_folder_is_shared_where_every_worker_reads_a_file_in_it(tmp_path):
+    class Client:
+        def __init__(self, *answers):
+            self.answers = answers
+
+        def run(self, function, *arguments, on_error):
+            assert on_error == "return"
+            assert function(*arguments)
+            return dict(enumerate(self.answers))
+
+    folder = tmp_path / "results.runs"
+    for answers, shared in (((True, True), True), ((True, False), False), ((True, OSError()), False)):
+        assert DaskExecutor(Client(*answers)).shares(folder) is shared
+    assert not folder.exists()
+    assert DaskExecutor(None, is_local=True).shares(folder)
+    assert InlineExecutor().shares(folder)

@@ -186,3 +186,9 @@ def test_an_original_goes_on_too(digits, tmp_path):
         states(begun)
     again = states(TrainingCheckpoint(tmp_path / "checkpoint.pt", 0.0, "original"))
     assert all(torch.equal(value, again[name]) for name, value in whole.items())
+
+
+def test_a_disk_that_is_full_costs_the_checkpoint_and_not_the_run(original, digits, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    checkpoint = TrainingCheckpoint(tmp_path / "file" / "checkpoint.pt", 0.0, "run")
+    assert_same(trained(original, digits, {}, TrainingCheckpoint()), trained(original, digits, {}, checkpoint))
