@@ -21,6 +21,7 @@ from prunestats.errors import InputError
 from prunestats.files import write_atomically
 from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.weights import safetensors_bytes
+from prunestats.runners.outputs import floating
 from prunestats.runners.pruning.filter_choice import prune
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.training.device import move_network
@@ -174,17 +175,23 @@ def _quietly() -> Any:
 def _write_onnx(program: Any, path: Path) -> None:
     with _quietly():
         exported = torch.onnx.export(
-            program, input_names=["images"], output_names=["logits"], dynamo=True, verbose=False
+            program, input_names=["images"], output_names=_output_names(program), dynamo=True, verbose=False
         )
         assert exported is not None
         exported.save(str(path))
+
+
+def _output_names(program: Any) -> list[str]:
+    """Names of the outputs of an ONNX file: "logits" of one, numbered of several."""
+    count = len(program.graph_signature.user_outputs)
+    return ["logits"] if count == 1 else [f"output_{number}" for number in range(count)]
 
 
 def _onnx_session(path: Path) -> Any:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+    return lambda images: [torch.from_numpy(found) for found in session.run(None, {"images": images.numpy()})]
 
 
 def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) -> float:
@@ -195,13 +202,17 @@ def _difference(one: Any, network: nn.Module, example_input: Tensor, name: str) 
     for batch in (1, 5):
         images = torch.randn(batch, *example_input.shape[1:], generator=generator)
         with torch.no_grad():
-            expected = network(images)
-            greatest = max(greatest, float(((one(images) - expected).abs() / expected.abs().clamp(min=1)).max()))
+            pairs = zip(floating(one(images)), floating(network(images)), strict=True)
+            greatest = max(greatest, *(_relative(found, expected) for found, expected in pairs))
     if not greatest <= TOLERANCE:
         raise InputError(
             f"expected outputs of {name} equal to the network's, to {TOLERANCE:g}; found a difference of {greatest:.3g}"
         )
     return greatest
+
+
+def _relative(found: Tensor, expected: Tensor) -> float:
+    return float(((found - expected).abs() / expected.abs().clamp(min=1)).max())
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from prunestats.db import load_results
+from prunestats.metric import ERROR, Metric, metric_of
 
 # What decides the last digits of a training; other packages that are recorded do not take part in it.
 _DECIDES = ("torch", "torch-pruning", "device", "processor")
@@ -29,19 +30,27 @@ class Reproduction:
     machine : tuple of str
         What differs between the machine and versions of the stored run and these; empty if nothing that is recorded.
     seed_noise : float
-        Standard deviation of the validation error between training seeds, a fraction.
+        Standard deviation of the validation metric between training seeds, in its unit.
+    metric : Metric
+        The study's metric.
     """
 
     differences: dict[str, tuple[float, float]]
     machine: tuple[str, ...]
     seed_noise: float
+    metric: Metric = ERROR
+
+    @property
+    def _validation(self) -> tuple[float, float]:
+        """The validation metric as it is stored and as it was found."""
+        return self.differences.get("val_error" if self.metric == ERROR else "val_metric", (0.0, 0.0))
 
     @property
     def is_accepted(self) -> bool:
         """Whether the metrics are the same, or differ on another type of machine by no more than seeds do."""
         if not self.differences:
             return True
-        stored, found = self.differences.get("val_error", (0.0, 0.0))
+        stored, found = self._validation
         return bool(self.machine) and abs(found - stored) <= _STANDARD_DEVIATIONS * math.sqrt(2) * self.seed_noise
 
     @property
@@ -49,8 +58,12 @@ class Reproduction:
         """The finding in a sentence."""
         if not self.differences:
             return "its metrics equal the stored ones"
-        stored, found = self.differences.get("val_error", (0.0, 0.0))
-        size = f"its validation error is {found:.6g}, stored {stored:.6g}" if found != stored else "its losses differ"
+        stored, found = self._validation
+        size = (
+            f"its validation {self.metric.label} is {found:.6g}, stored {stored:.6g}"
+            if found != stored
+            else "its losses differ"
+        )
         noise = f"training seeds differ by {self.seed_noise:.2g} (standard deviation)"
         if not self.machine:
             return (
@@ -72,17 +85,21 @@ def machine_differences(stored: Any, now: Mapping[str, Any]) -> tuple[str, ...]:
     return (*found, *(f"{name} {before.get(name, 'unknown')} then, {after.get(name, 'none')} now" for name in names))
 
 
-def seed_noise(db: Any, study: str, protocol: str, val_error: float, images: int) -> float:
-    """Standard deviation of the validation error between training seeds of one subnetwork.
+def seed_noise(db: Any, study: str, protocol: str, val_error: float | None, images: int) -> float:
+    """Standard deviation of the validation metric between training seeds of one subnetwork.
 
     Pooled over the subnetworks of the study that have several seeds; where none has, the standard error of an error
-    over this many images, which is less than the noise of seeds.
+    over this many images, which is less than the noise of seeds, and 0 for another metric, of whose noise nothing is
+    known then.
     """
     frame = load_results(db, study=study, protocol=protocol, columns=["subnetwork", "seed", "error"])
+    name = metric_of(frame).name
     runs = frame.drop_duplicates(["subnetwork", "seed"])
-    groups = runs.groupby("subnetwork")["error"]
-    within = (runs["error"] - groups.transform("mean")).to_numpy(dtype=float)
+    groups = runs.groupby("subnetwork")[name]
+    within = (runs[name] - groups.transform("mean")).to_numpy(dtype=float)
     df = len(runs) - groups.ngroups
     if df > 0:
         return float(np.sqrt(within @ within / df))
+    if val_error is None:
+        return 0.0
     return math.sqrt(max(val_error * (1 - val_error), 1 / images) / images)

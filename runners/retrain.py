@@ -14,6 +14,7 @@ from prunestats.db import find_runs, open_database, read, stored_originals
 from prunestats.db.connection.address import folder_beside
 from prunestats.db.reading.find_run import kept_file
 from prunestats.errors import InputError
+from prunestats.metric import ERROR
 from prunestats.runners.execution.kept_network import kept_metrics, kept_network
 from prunestats.runners.execution.study_plan import PlannedOriginal
 from prunestats.runners.execution.worker import (
@@ -24,12 +25,16 @@ from prunestats.runners.execution.worker import (
 )
 from prunestats.runners.export_files import check_export, write_subnetwork
 from prunestats.runners.networks.weights import weights_folder
+from prunestats.runners.own_training_of_run import own_metrics, own_of_run, refuse_other_training
 from prunestats.runners.reproduction import Reproduction, machine_differences, seed_noise
 from prunestats.runners.stored_original import original_of_run, weights_of_run
 from prunestats.runners.training.device import environment
 from prunestats.runners.training.latency import BATCHES, measure_latency
+from prunestats.runners.training.own_training import OwnTraining
 
 METRICS = ("val_error", "test_error", "val_loss", "test_loss", "train_loss", "epochs")
+OWN_METRICS = ("val_metric", "test_metric", "epochs")
+"""Columns of the metrics of a run whose study has a metric of its own."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,21 @@ class Export:
         How its metrics agree with those of the stored run.
     kept : bool
         Whether its kept weights were read; else it was trained again.
+    evaluated : bool
+        Whether its metrics were measured; else the hash of the file verifies kept weights.
     """
 
     folder: Path
     facts: dict[str, Any]
     reproduction: Reproduction
     kept: bool = False
+    evaluated: bool = True
 
     @property
     def words(self) -> str:
         """Where its weights are from, and how its metrics agree with those of the stored run."""
+        if not self.evaluated:
+            return "kept weights, verified by the hash of their file, as the study names no `evaluate`"
         source = "kept weights, evaluated again" if self.kept else "trained again, as its weights are not kept"
         return f"{source}; {self.reproduction.words}"
 
@@ -133,19 +143,19 @@ def export_subnetwork(
     original = original_of_run(row, stored)
     content = weights_of_run(original, weights_of_originals, row)
     prepared, kept = prepare_original(original.task, content), _kept_content(kept_folder, row)
+    own = own_of_run(row)
     if kept is None:
-        network, metrics = _trained_again(row, original, content)
+        network, metrics = _trained_again(row, original, content, own)
     else:
         network = kept_network(prepared, row.widths, kept)
-        # a metric of the study's own is not evaluated here: the hash of the file verifies the weights
-        found = {} if row.val_error is None else kept_metrics(network, prepared.data)
-        metrics = {name: getattr(row, name) for name in METRICS} | found
+        found = kept_metrics(network, prepared.data) if own is None else own_metrics(network, own, prepared.data)
+        metrics = {name: getattr(row, name) for name in _names(row)} | found
     example = prepared.data.example_input
     facts = {
         **_identity(row, original),
         "weights": "retrained" if kept is None else "kept",
         "metrics": metrics,
-        "stored_metrics": {name: getattr(row, name) for name in METRICS},
+        "stored_metrics": {name: getattr(row, name) for name in _names(row)},
         "num_classes": prepared.data.num_classes,
         "input_shape": list(example.shape[1:]),
         "data_digest": prepared.data.digest,
@@ -154,8 +164,11 @@ def export_subnetwork(
         "environment": environment(),
     }
     noise = seed_noise(db, row.study, row.protocol_key, row.val_error, len(prepared.data.validation))
-    reproduction = Reproduction(_differences(facts), machine_differences(row, environment()), noise)
-    return Export(folder, write_subnetwork(network, example, folder, facts, onnx=onnx), reproduction, kept is not None)
+    metric = ERROR if own is None else own.metric
+    reproduction = Reproduction(_differences(facts), machine_differences(row, environment()), noise, metric)
+    evaluated = kept is None or own is None or own.evaluate is not None
+    written = write_subnetwork(network, example, folder, facts, onnx=onnx)
+    return Export(folder, written, reproduction, kept is not None, evaluated)
 
 
 def _kept_content(folder: Path, row: Any) -> bytes | None:
@@ -165,18 +178,27 @@ def _kept_content(folder: Path, row: Any) -> bytes | None:
     return content if content is not None and hashlib.sha256(content).hexdigest() == row.kept_sha256 else None
 
 
-def _trained_again(row: Any, original: PlannedOriginal, content: bytes) -> tuple[nn.Module, dict[str, Any]]:
+def _trained_again(
+    row: Any, original: PlannedOriginal, content: bytes, own: OwnTraining | None
+) -> tuple[nn.Module, dict[str, Any]]:
     """The subnetwork of a run, trained again from its seed, and its metrics."""
-    task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed)
+    if own is not None:
+        refuse_other_training(row, own)
+    task = run_task(row.original, row.subnetwork, row.subnetwork_id, row.widths, row.parameters, row.seed, own)
     outcome, network = train_subnetwork(task, original.task, content)
     if network is None:
         raise InputError(f"expected a run that is done, as stored; found it failed when retrained: {outcome.failure}")
-    return network, {name: getattr(outcome, name) for name in METRICS}
+    return network, {name: getattr(outcome, name) for name in _names(row)}
+
+
+def _names(row: Any) -> tuple[str, ...]:
+    """Columns of the metrics of a run."""
+    return METRICS if row.metric == ERROR.name else OWN_METRICS
 
 
 def _differences(facts: dict[str, Any]) -> dict[str, tuple[float, float]]:
     stored, found = facts["stored_metrics"], facts["metrics"]
-    return {name: (stored[name], found[name]) for name in METRICS if stored[name] != found[name]}
+    return {name: (stored[name], found[name]) for name in stored if stored[name] != found[name]}
 
 
 def _select_run(

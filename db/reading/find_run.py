@@ -14,7 +14,7 @@ from prunestats.errors import InputError
 _RUNS = """
 SELECT
     res.subnetwork, res.original, res.seed, res.state, res.failure, res.protocol, res.protocol_key,
-    res.flops, res.params, res.epochs, res.direction, res.val_metric,
+    res.flops, res.params, res.epochs, res.metric, res.direction, res.val_metric, res.test_metric,
     res.val_error, res.test_error, res.val_loss, res.test_loss, res.train_loss,
     st.name AS study, st.text AS study_text, s.id AS subnetwork_id, s.widths AS widths,
     o.weights_sha256 AS weights_sha256, o.network AS network, o.dataset AS dataset, o.seed AS original_seed,

@@ -111,7 +111,9 @@ def _say_own_trials(planned: Any, trials: Any, study: Path) -> None:
         for line in own.trial_lines(planned, trial):
             say(line)
     say("")
-    say(f"{planned.n_runs:,} runs, whose duration depends on your training. Nothing was stored.")
+    say(f"{planned.n_runs:,} runs, whose duration depends on your training.")
+    say(planned.storage_sentence)
+    say("Nothing was stored.")
     if any(trial.own for trial in trials):
         say(f"Next: prunestats run {quote(str(study))}")
 

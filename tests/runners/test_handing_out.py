@@ -174,3 +174,24 @@ def test_several_processes_share_the_runs(study, tmp_path):
     runs = [line for lines in printed for line in lines]
     assert len(runs) == len(set(runs)) == 7
     assert query("r.db", "SELECT count(*) FROM run WHERE state = 'done'").rows == [(6,)]
+
+
+def test_a_told_subnetwork_is_exported_with_the_weights_that_it_had(study, tmp_path):
+    for run in ps.ask(study, db="r.db"):
+        with torch.no_grad():
+            run.network.head.bias.fill_(run.seed % 1000)  # which float32 holds
+        told(run, 1.0 if run.dense else float(run.seed % 1000))
+    key = query("r.db", "SELECT subnetwork FROM leaderboard WHERE place = 1").rows[0][0]
+    best = query("r.db", f"SELECT max(val_metric) FROM results WHERE subnetwork = '{key}'").rows[0][0]
+    done = ps.export_subnetwork(key, "r.db", tmp_path / "sub", onnx=False)
+    assert done.words.startswith("kept weights, verified by the hash of their file")
+    assert ps.load_subnetwork(tmp_path / "sub").head.bias.tolist() == [best, best]
+
+
+def test_what_was_trained_elsewhere_is_not_trained_again(study, tmp_path):
+    (tmp_path / "study.toml").write_text((tmp_path / study).read_text().replace("keep_weights = 9", "keep_weights = 0"))
+    for run in ps.ask(study, db="r.db"):
+        told(run)
+    key = query("r.db", "SELECT subnetwork FROM results").rows[0][0]
+    with pytest.raises(InputError, match="trained elsewhere"):
+        ps.export_subnetwork(key, "r.db", tmp_path / "sub", onnx=False)

@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 from typer.testing import CliRunner
 
+import prunestats as ps
 from prunestats.cli import app
 from prunestats.db import load_results, query
-from prunestats.errors import InputError, StudyChangedError, StudyError, TrialError
+from prunestats.errors import InputError, ReproductionError, StudyChangedError, StudyError, TrialError
 from prunestats.metric import Metric, metric_of
 from prunestats.runners.execution.study_plan import plan_study
 from prunestats.runners.execution.trial import try_originals
@@ -243,3 +244,22 @@ def test_a_metric_outside_its_range_is_refused():
     fraction = dataclasses.replace(SCORE, unit="fraction", low=0.0, high=1.0)
     with pytest.raises(InputError, match=r"score must be in \[0, 1\]; found 61"):
         checked("task:train", {"validation": {"score": 61}}, fraction)
+
+
+def test_a_subnetwork_is_exported_by_its_kept_weights_or_trained_again_to_the_same_bits(own_study, tmp_path):
+    text = own_study.replace('train = "task:train"\nseeds', 'train = "task:train"\nevaluate = "task:train"\nseeds')
+    run(text + "\n[storage]\nkeep_weights = 1\n", max_runs=3)
+    joined = "weights w JOIN run r ON r.id = w.run_id JOIN subnetwork s ON s.id = r.subnetwork_id"
+    kept = query("results.db", f"SELECT s.key FROM {joined}").rows[0][0]
+    other = query("results.db", f"SELECT subnetwork FROM results WHERE subnetwork <> '{kept}'").rows[0][0]
+    first, second = (ps.export_subnetwork(key, "results.db", tmp_path / key, onnx=False).words for key in (kept, other))
+    assert first.startswith("kept weights, evaluated again")
+    assert second == "trained again, as its weights are not kept; its metrics equal the stored ones"
+
+
+def test_a_training_that_changed_is_not_taken_for_the_stored_one(own_study, module, tmp_path):
+    run(own_study + "\n[storage]\nkeep_weights = 0\n", max_runs=1)
+    key = query("results.db", "SELECT subnetwork FROM results").rows[0][0]
+    module(TASK.replace("STEPS = 2", "STEPS = 3"))
+    with pytest.raises(ReproductionError, match="changed"):
+        ps.export_subnetwork(key, "results.db", tmp_path / "sub", onnx=False)
