@@ -71,8 +71,8 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     Notes
     -----
     Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
-    runs by subnetwork, protocol and seed. A run that both have is kept as in the target, and is reported as a conflict
-    if its result differs. Inserts are idempotent: merging again changes nothing.
+    runs by subnetwork, protocol and seed, latencies by subnetwork, device, runtime, precision, batch and threads. A run
+    that both have is kept as in the target, and is reported as a conflict if its result differs. Inserts are idempotent: merging again changes nothing.
 
     Examples
     --------
@@ -109,6 +109,11 @@ def _merge(source: Connection, target: Connection) -> MergeSummary:
     plans = [_translated(dict(row), schema.plan, ids) for row in source.execute(select(schema.plan)).mappings()]
     insert_new(target, schema.plan, plans)
     conflicts += merge_runs(source, target, ids)
+    # a latency that both have is kept as it is here: two measurements never agree exactly
+    latencies = [
+        _translated(dict(row), schema.latency, ids) for row in source.execute(select(schema.latency)).mappings()
+    ]
+    insert_new(target, schema.latency, latencies)
     _merge_analyses(source, target, ids)
     after = _counts(target)
     return MergeSummary({name: after[name] - before[name] for name in after}, tuple(conflicts))
