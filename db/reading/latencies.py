@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from prunestats.db.connection.engine import read
 from prunestats.db.reading.results import Source
@@ -118,15 +119,9 @@ def load_latencies(source: Source, *, study: str | None = None) -> pd.DataFrame:
             engine.dispose()
 
 
-def stored_latencies(connection: Connection, studies: list[str]) -> pd.DataFrame:
+def stored_latencies(connection: Connection, studies: Sequence[str]) -> pd.DataFrame:
     """Latencies of the subnetworks of some studies, each once; columns as `load_latencies` has them."""
     subnetwork, original, latency = t.subnetwork.c, t.original.c, t.latency.c
-    drawn = (
-        select(t.draw.c.subnetwork_id)
-        .join(t.population, t.population.c.id == t.draw.c.population_id)
-        .join(t.study, t.study.c.id == t.population.c.study_id)
-        .where(t.study.c.name.in_(studies))
-    )
     columns = [
         *(original.key.label("original"), subnetwork.key.label("subnetwork"), subnetwork.flops, subnetwork.params),
         *(original.flops.label("original_flops"), *(latency[name] for name in (*SETTING, *_MEASURED))),
@@ -134,13 +129,55 @@ def stored_latencies(connection: Connection, studies: list[str]) -> pd.DataFrame
     query = (
         select(*columns)
         .select_from(t.latency.join(t.subnetwork).join(t.original, original.id == subnetwork.original_id))
-        .where(latency.subnetwork_id.in_(drawn))
+        .where(latency.subnetwork_id.in_(_drawn(studies)))
         .order_by(*(latency[name] for name in SETTING), original.key, subnetwork.flops, subnetwork.key)
     )
     rows = [tuple(row) for row in connection.execute(query)]
     frame = pd.DataFrame(rows, columns=[column.name for column in columns])
     times = frame[["ms", "dense_ms"]].astype(float)
     return frame.assign(**times, speedup=times["dense_ms"] / times["ms"])
+
+
+def trained_subnetworks(connection: Connection, study: str, studies: Sequence[str]) -> pd.DataFrame:
+    """Subnetworks of some studies that were trained here, with what their dense networks are built from.
+
+    Parameters
+    ----------
+    connection : Connection
+        From `read`.
+    study : str
+        The study whose text describes the originals.
+    studies : sequence of str
+        It, and those that refine it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a subnetwork: subnetwork_id, subnetwork, widths, original, network, original_seed, weights_sha256,
+        fingerprint, study, study_text.
+    """
+    s, o = t.subnetwork.c, t.original.c
+    query = (
+        select(s.id, s.key, s.widths, o.key, o.network, o.seed, o.weights_sha256, o.fingerprint)
+        .join(t.original, o.id == s.original_id)
+        .where(s.id.in_(_drawn(studies)), s.widths.is_not(None), o.weights_sha256.is_not(None))
+        .order_by(o.key, s.key)
+    )
+    text = connection.scalar(select(t.study.c.text).where(t.study.c.name == study))
+    rows = [(*row, study, text) for row in connection.execute(query)]
+    return pd.DataFrame(rows, columns=list(_TRAINED), dtype=object)
+
+
+def _drawn(studies: Sequence[str]) -> Select[Any]:
+    """Row numbers of the subnetworks of some studies."""
+    joined = t.draw.join(t.population).join(t.study)
+    return select(t.draw.c.subnetwork_id).select_from(joined).where(t.study.c.name.in_(studies))
+
+
+_TRAINED = (
+    *("subnetwork_id", "subnetwork", "widths", "original", "network", "original_seed", "weights_sha256"),
+    *("fingerprint", "study", "study_text"),
+)
 
 
 def one_setting(latencies: pd.DataFrame, wanted: LatencySetting) -> tuple[LatencySetting, pd.DataFrame]:
@@ -158,7 +195,7 @@ def one_setting(latencies: pd.DataFrame, wanted: LatencySetting) -> tuple[Latenc
         return setting, latencies[setting.holds(latencies)]
     what = f"of {wanted.words}" if wanted.is_given else "in one setting"
     several = f"{len(found)} settings" if len(found) else "none"
-    differing = [f"--{name}" for name in SETTING if found[name].nunique() > 1]
+    differing = [f"--{name}" for name in SETTING if len(found[name].unique()) > 1]
     choose = f": choose with {', '.join(differing)}" if differing else ": name one of these, or measure it"
     raise InputError(f"expected latencies {what}; found {several}, stored are {_listed(found, stored)}{choose}")
 

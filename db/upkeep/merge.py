@@ -71,8 +71,8 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     Notes
     -----
     Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
-    runs by subnetwork, protocol and seed, latencies by subnetwork, device, runtime, precision, batch and threads. A run
-    that both have is kept as in the target, and is reported as a conflict if its result differs. Inserts are idempotent: merging again changes nothing.
+    runs by subnetwork, protocol and seed, latencies by subnetwork and setting. A run that both have is kept as in the
+    target, and is reported as a conflict if its result differs. Inserts are idempotent: merging again changes nothing.
 
     Examples
     --------
