@@ -23,7 +23,7 @@ from prunestats.noise.worth_measuring import BEST, worth_measuring
 from prunestats.numeric.intervals import Interval
 from prunestats.runners.deployment.bench import Bench
 from prunestats.runners.deployment.machine import device_name, load_note, measuring_device
-from prunestats.runners.deployment.runtimes import check_runtime, using_threads
+from prunestats.runners.deployment.runtimes import check_runtime
 from prunestats.runners.deployment.timing import LIMIT_S, TimedBatch, Timings, time_in_turn
 from prunestats.runners.networks.weights import weights_folder
 from prunestats.runners.pruning.tracing import trace
@@ -155,11 +155,10 @@ def measure_latency(
         notes, speedups = _notes(engine, runs), dict[str, Interval]()
         progress("latency", len(chosen) - len(todo), len(chosen))
         bench = partial(_bench, engine=engine, setting=setting, where=where, folder=folder, notes=notes)
-        with using_threads(threads):
-            for row, timings in _measured(todo, bench, partial(timing, limit_s=limit_s)):
-                _store(engine, row, setting, timings, again)
-                speedups[row.subnetwork] = timings.speedup
-                progress("latency", len(chosen) - len(todo) + len(speedups), len(chosen))
+        for row, timings in _measured(todo, bench, partial(timing, limit_s=limit_s)):
+            _store(engine, row, setting, timings, again)
+            speedups[row.subnetwork] = timings.speedup
+            progress("latency", len(chosen) - len(todo) + len(speedups), len(chosen))
     finally:
         engine.dispose()
     counts = len(every_one), len(chosen), len(chosen) - len(todo)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from prunestats.runners.deployment.runtimes import PRECISIONS, load_network
+from prunestats.runners.deployment.runtimes import PRECISIONS, load_network, using_threads
 from prunestats.runners.deployment.timing import TimedBatch, Timings
 from prunestats.runners.pruning.filter_choice import prune
 from prunestats.runners.pruning.traced import Trace
@@ -67,7 +67,8 @@ class Bench:
             # torch.compile keeps a few versions of one forward method, and then falls back to eager without a word
             torch.compiler.reset()
             self._loaded.clear()
-        if not self._loaded:
-            self._loaded.append(load_network(self.runtime, self.network, self.images, self.threads))
         pruned = prune(self.network, self.trace, widths, criterion="first").eval()
-        return timing(self._loaded[0], load_network(self.runtime, pruned, self.images, self.threads))
+        with using_threads(self.threads):
+            if not self._loaded:
+                self._loaded.append(load_network(self.runtime, self.network, self.images, self.threads))
+            return timing(self._loaded[0], load_network(self.runtime, pruned, self.images, self.threads))
