@@ -44,6 +44,8 @@ def cost_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
         whose = "of the dense network's"
         lines.append(("FLOPs", f"{count(found.flops)}, {percent(found.flops_fraction)} {whose}"))
         lines.append(("parameters", f"{count(found.params)}, {percent(found.params_fraction)} {whose}"))
+    if found.latency_ms is not None:
+        lines.append(("latency", _latency(found, found.latency_ms)))
     speeds = [(found.speedup_1, "batch of 1"), (found.speedup_64, "batch of 64")]
     measured = [f"{speed:.2f} ({batch})" for speed, batch in speeds if speed is not None]
     return [*lines, ("speed-up", ", ".join(measured))] if measured else lines
@@ -56,8 +58,7 @@ def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     if found.flops is not None and found.params is not None:
         flops = f"{count(found.flops)} FLOPs ({percent(found.flops_fraction)} of the dense network's)"
         lines.append(("cost", f"{flops} and {count(found.params)} parameters ({percent(found.params_fraction)})"))
-    if "speed-up" in cost:
-        lines.append(("speed-up", cost["speed-up"]))
+    lines += [(name, cost[name]) for name in ("latency", "speed-up") if name in cost]
     return lines if found.budget.max_drop is not None else [*lines, ("as good", _as_good(found))]
 
 
@@ -72,6 +73,12 @@ def error_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
     if found.budget.max_drop is None:
         lines.append(("as good", _as_good(found)))
     return lines
+
+
+def _latency(found: BestSubnetwork, ms: float) -> str:
+    dense = "" if found.dense_ms is None else f", dense network {found.dense_ms:.3g} ms"
+    faster = "" if found.speedup is None else f", speed-up {found.speedup:.3g}"
+    return f"{ms:.3g} ms{dense}{faster} ({plain(found.latency_setting)})"
 
 
 def _as_good(found: BestSubnetwork) -> str:
