@@ -159,7 +159,7 @@ def _check_cost(program: nn.Module, example_input: Tensor, facts: Mapping[str, A
 
 
 @contextmanager
-def _quietly() -> Any:
+def quietly() -> Any:
     """Suppress the exporter's warnings about optional packages."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
@@ -173,7 +173,7 @@ def _quietly() -> Any:
 
 
 def _write_onnx(program: Any, path: Path) -> None:
-    with _quietly():
+    with quietly():
         exported = torch.onnx.export(
             program, input_names=["images"], output_names=_output_names(program), dynamo=True, verbose=False
         )

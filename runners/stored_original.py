@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 from pydantic import ValidationError
 from sqlalchemy import Row
+from torch import Tensor, nn
 
 from prunestats.errors import DatabaseError, InputError, ReproductionError
+from prunestats.runners.data.datasets import load_data
 from prunestats.runners.execution.study_plan import PlannedOriginal, plan_originals
 from prunestats.runners.execution.worker import train_original
+from prunestats.runners.networks.builtin import build_network
 from prunestats.runners.networks.weights import weights_file, weights_match, with_names
 from prunestats.runners.study.file import Study
 from prunestats.runners.study.tables import OriginalConfig
@@ -64,3 +68,14 @@ def weights_of_run(original: PlannedOriginal, folder: Path, row: Any) -> bytes:
             "none, and training gave others (another machine or version?): restore the file"
         )
     return trained.weights
+
+
+def dense_network(original: PlannedOriginal, row: Any, folder: Path) -> tuple[nn.Module, Tensor, bool]:
+    """The dense network of a run, an input of it, and whether it has its weights: random ones if their file is gone."""
+    data = load_data(**original.task.data)
+    network = build_network(original.task.network, num_classes=data.num_classes, seed=0)
+    file = weights_file(folder, original.task.key)
+    is_trained = weights_match(file, row.weights_sha256)
+    if is_trained:
+        network.load_state_dict(safetensors.torch.load(weights_of_run(original, folder, row)))
+    return network, data.example_input, is_trained

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from prunestats.db.connection.address import folder_beside
 from prunestats.db.connection.engine import read
 from prunestats.db.reading.declaration import refinements
 from prunestats.db.reading.find_run import find_runs, kept_file
+from prunestats.db.reading.latencies import LatencySetting, stored_latencies
+from prunestats.db.reading.latency_columns import join_latencies, unmeasured_note
 from prunestats.db.reading.results import Source, load_results
 from prunestats.db.reading.study_record import find_study, load_facts
 from prunestats.db.schema.opening import read_only_engine
@@ -29,6 +32,7 @@ from prunestats.study_record import SpaceLaw, StudyFacts
 _COLUMNS = (
     *("study", "original", "network", "dataset", "space", "regime", "protocol", "seed", "subnetwork", "widths"),
     *("flops", "params", "error", "loss", "val_error", "test_error", "speedup_1", "speedup_64"),
+    *("latency_ms_1", "latency_ms_64"),
 )
 
 _KEPT = "Its trained weights are kept: the export reads them and does not train it again."
@@ -45,10 +49,16 @@ class StudyRuns:
     frame : DataFrame
         Finished runs on the validation split, with those of the studies that refine it under the same protocol; marked
         with the study's metric where that is not the error.
+    measured_in : str
+        Setting of its columns latency_ms, dense_ms and speedup, which `with_latencies` adds.
+    unmeasured : int
+        Subnetworks without a latency in this setting.
     """
 
     facts: StudyFacts
     frame: pd.DataFrame
+    measured_in: str = ""
+    unmeasured: int = 0
 
 
 def best(
@@ -59,6 +69,12 @@ def best(
     params: float | None = None,
     speedup: float | None = None,
     max_drop: float | None = None,
+    latency_ms: float | None = None,
+    runtime: str | None = None,
+    batch: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
     uniform: str | None = None,
     dataset: str | None = None,
     protocol: str | None = None,
@@ -78,10 +94,16 @@ def best(
     params : float, optional
         Most parameters: a fraction of the original's up to 1, a count above 1.
     speedup : float, optional
-        Least measured speed-up for a batch of 1.
+        Least measured speed-up: of the latencies that `prunestats latency` stored, else of those that runs measured on
+        their workers for a batch of 1.
     max_drop : float, optional
         Most that the study's metric may be worse than the dense network's, in its unit; of the error 0.01 is one
         percentage point. Selects the subnetwork with the fewest FLOPs that keeps it by its estimated validation value.
+    latency_ms : float, optional
+        Most milliseconds of a batch.
+    runtime, batch, device, precision, threads : optional
+        The setting of `latency_ms` and `speedup`, needed where latencies of several are stored; a part of the device's
+        name suffices.
     uniform : str, optional
         Space of uniform pruning to compare with; by default the unconstrained space of the sampler jittered_uniform
         with the least jitter, or in imported results a space that is named uniform.
@@ -117,11 +139,15 @@ def best(
     >>> for found in best("results.db", study="digits"):     # doctest: +SKIP
     ...     print(found.budget.words, found.subnetwork, found.widths, found.expected)
     """
+    limits: dict[str, Any] = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
+    limits["latency_ms"] = latency_ms
+    setting = LatencySetting(runtime, batch, device, precision, threads)
     engine = source if isinstance(source, Engine) else read_only_engine(source)
     try:
         runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
-        limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
-        budget = given_budget(**limits, metric=runs.facts.metric)
+        metric = runs.facts.metric
+        runs = with_latencies(engine, runs, setting, given_budget(**limits, metric=metric))
+        budget = given_budget(**limits, metric=metric, measured_in=runs.measured_in)
         named = runs.facts.database if isinstance(source, Engine) else os.fspath(source)
         return best_of_study(engine, runs, named, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
@@ -135,11 +161,22 @@ def given_budget(
     params: float | None,
     speedup: float | None,
     max_drop: float | None,
+    latency_ms: float | None = None,
+    measured_in: str = "",
     metric: Metric = ERROR,
 ) -> Budget | None:
     """The budget of the limits that are given, None without any."""
-    budget = Budget(flops, params, speedup, max_drop, metric=metric)
-    return None if budget == Budget(metric=metric) else budget
+    budget = Budget(flops, params, speedup, max_drop, metric, latency_ms, measured_in)
+    return None if budget == Budget(metric=metric, measured_in=measured_in) else budget
+
+
+def with_latencies(engine: Engine, runs: StudyRuns, wanted: LatencySetting, budget: Budget | None) -> StudyRuns:
+    """Add to runs the latencies of one setting (`join_latencies`)."""
+    studies = list(dict.fromkeys([runs.facts.name, *runs.frame["study"]]))
+    with read(engine) as connection:
+        stored = stored_latencies(connection, studies)
+    frame, measured_in, unmeasured = join_latencies(runs.frame, stored, wanted, budget or Budget())
+    return StudyRuns(runs.facts, frame, measured_in, unmeasured)
 
 
 def runs_to_select(
@@ -204,7 +241,13 @@ def best_of_study(
         rng=rng,
     )
     named = facts.database if "://" in database else database
-    return tuple(_with_export(engine, one, facts, named) for one in found)
+    return tuple(_with_export(engine, _with_setting(one, runs), facts, named) for one in found)
+
+
+def _with_setting(found: BestSubnetwork, runs: StudyRuns) -> BestSubnetwork:
+    """Name the setting of its latency, and note where only some subnetworks have one."""
+    notes = (*found.notes, *unmeasured_note(runs.frame, runs.unmeasured, found.budget))
+    return replace(found, notes=notes, latency_setting="" if found.latency_ms is None else runs.measured_in)
 
 
 def uniform_space(spaces: Sequence[SpaceLaw]) -> str | None:

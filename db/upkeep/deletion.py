@@ -17,6 +17,7 @@ _NOUNS = {
     "epoch_metric": ("row of metrics per epoch", "rows of metrics per epoch"),
     "weights": ("file of kept weights", "files of kept weights"),
     "run": ("run", "runs"),
+    "latency": ("latency", "latencies"),
     "draw": ("member of a population", "members of populations"),
     "population": ("population", "populations"),
     "subnetwork": ("subnetwork", "subnetworks"),
@@ -28,7 +29,7 @@ _NOUNS = {
     "study": ("study", "studies"),
     "protocol": ("protocol", "protocols"),
 }
-_SAID = ("study", "population", "original", "subnetwork", "run", "weights", "analysis")
+_SAID = ("study", "population", "original", "subnetwork", "run", "weights", "latency", "analysis")
 _OF_STUDY = ("plan", "regime", "space", "analysis")
 
 
@@ -110,6 +111,8 @@ def remove_unused(connection: Connection, subnetwork_ids: Sequence[int]) -> Remo
         rows["weights"] += delete_rows(connection, schema.weights, schema.weights.c.run_id, runs)
         rows["run"] += delete_rows(connection, run, run.c.id, runs)
         undrawn = ~exists().where(schema.draw.c.subnetwork_id == subnetwork.c.id)
+        gone = connection.scalars(select(subnetwork.c.id).where(subnetwork.c.id.in_(batch), undrawn)).all()
+        rows["latency"] += delete_rows(connection, schema.latency, schema.latency.c.subnetwork_id, gone)
         rows["subnetwork"] += delete_rows(connection, subnetwork, subnetwork.c.id, batch, undrawn)
     rows["protocol"] = delete_protocols(connection, protocols)
     return total([Removed(rows)])

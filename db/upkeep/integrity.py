@@ -197,9 +197,16 @@ def _late_epochs(connection: Connection) -> Iterator[str]:
         yield f"impossible: {n:,} epochs after the last of their run"
 
 
+def _unordered_quartiles(connection: Connection) -> Iterator[str]:
+    c = schema.latency.c
+    n = connection.scalar(select(func.count()).where(or_(c.ms_low > c.ms, c.ms > c.ms_high))) or 0
+    if n:
+        yield f"impossible: {n:,} latencies whose median lies outside their quartiles"
+
+
 _STAGES = (
     (_missing,),
     (_wrong_types,),
-    (_orphans, _broken_rules, _foreign_subnetworks, _outside_band, _wrong_costs, _late_epochs),
+    (_orphans, _broken_rules, _foreign_subnetworks, _outside_band, _wrong_costs, _late_epochs, _unordered_quartiles),
     (wrong_files,),
 )

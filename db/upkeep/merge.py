@@ -75,9 +75,10 @@ def merge_database(target: Engine | str | os.PathLike[str], other: Source) -> Me
     Notes
     -----
     Rows are identified by content: originals, subnetworks and protocols by their keys, studies by name and fingerprint,
-    runs by subnetwork, protocol and seed. A run that both have is kept as in the target, and is reported as a conflict
-    if its result differs. Inserts are idempotent: merging again changes nothing. Files of kept weights are copied to
-    the folder beside the target with the rows that are taken, and where both databases have the run with one result.
+    runs by subnetwork, protocol and seed, latencies by subnetwork and setting. A run that both have is kept as in the
+    target, and is reported as a conflict if its result differs. Inserts are idempotent: merging again changes nothing.
+    Files of kept weights are copied to the folder beside the target with the rows that are taken, and where both
+    databases have the run with one result.
 
     Examples
     --------
@@ -116,6 +117,11 @@ def _merge(source: Connection, target: Connection) -> MergeSummary:
     found, numbers = merge_runs(source, target, ids)
     lost = copy_weights(source, target, numbers)
     conflicts += found
+    # a latency that both have is kept as it is here: two measurements never agree exactly
+    latencies = [
+        _translated(dict(row), schema.latency, ids) for row in source.execute(select(schema.latency)).mappings()
+    ]
+    insert_new(target, schema.latency, latencies)
     _merge_analyses(source, target, ids)
     after = _counts(target)
     return MergeSummary({name: after[name] - before[name] for name in after}, tuple(conflicts), lost)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _INTERVALS = ("expected", "drop", "versus_uniform")
 _COLUMNS = (
     *("network", "dataset", "original", "regime", "subnetwork", "n_candidates", "flops", "params"),
-    *("flops_fraction", "params_fraction", "speedup_1", "speedup_64", "split", "dense_error", "seen", "corrected"),
+    *("flops_fraction", "params_fraction", "speedup_1", "speedup_64", "latency_ms", "speedup", "split", "dense_error"),
+    *("seen", "corrected"),
     "as_good",
 )
 
@@ -37,8 +38,18 @@ def best(
         typer.Option(help="Parameters budget: at most this fraction of the original's, or above 1 this count."),
     ] = None,
     speedup: Annotated[
-        float | None, typer.Option(help="Least measured speed-up for a batch of 1, where latency was measured.")
+        float | None, typer.Option(help="Least speed-up over the dense network, as `prunestats latency` measured it.")
     ] = None,
+    latency_ms: Annotated[
+        float | None, typer.Option(help="Most milliseconds of a batch, as `prunestats latency` measured them.")
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="Runtime of these latencies. Required where those of several are stored.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Images in a batch, likewise.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device, by any part of its name, likewise.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Precision, likewise.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads, likewise.")] = None,
     max_drop: Annotated[
         float | None,
         typer.Option(
@@ -60,16 +71,21 @@ def best(
     import numpy as np
 
     from prunestats.db import open_database
-    from prunestats.db.reading.best_subnetworks import best_of_study, given_budget, runs_to_select
+    from prunestats.db.reading.best_subnetworks import best_of_study, given_budget, runs_to_select, with_latencies
+    from prunestats.db.reading.latencies import LatencySetting
     from prunestats.noise.best_sentences import splits_sentence
 
     chosen = RunChoice(dataset, None, protocol).given
-    limits = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
+    limits: dict[str, Any] = {"flops": flops, "params": params, "speedup": speedup, "max_drop": max_drop}
+    limits["latency_ms"] = latency_ms
+    setting = LatencySetting(runtime, batch, device, precision, threads)
     engine = open_database(db, create=False)
     try:
         runs = runs_to_select(engine, study, dataset=dataset, protocol=protocol)
         refuse_mixed_selection(runs.frame, ["protocol"])
-        budget = given_budget(**limits, metric=runs.facts.metric)
+        metric = runs.facts.metric
+        runs = with_latencies(engine, runs, setting, given_budget(**limits, metric=metric))
+        budget = given_budget(**limits, metric=metric, measured_in=runs.measured_in)
         rng = np.random.default_rng(seed)
         found = best_of_study(engine, runs, db, budget=budget, uniform=uniform, level=level, rng=rng)
     finally:
@@ -81,7 +97,16 @@ def best(
     else:
         print_sentence(f"Study {runs.facts.name!r}. {splits_sentence(found)}", form)
         _print_answers(found)
-    options = {"study": runs.facts.name, **limits, "uniform": uniform, **chosen, "level": level, "seed": seed}
+    measured = {"latency": runs.measured_in} if runs.measured_in else {}
+    options = {
+        "study": runs.facts.name,
+        **limits,
+        **measured,
+        "uniform": uniform,
+        **chosen,
+        "level": level,
+        "seed": seed,
+    }
     record_analysis(LoadedRuns(db, runs.frame, options), "best", [one.to_dict() for one in found])
 
 

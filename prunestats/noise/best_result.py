@@ -38,6 +38,10 @@ class BestSubnetwork(Result):
         The same as fractions of the original's.
     speedup_1, speedup_64 : float or None
         Measured speed-up over the original for batches of 1 and of 64, mean over runs; None where not measured.
+    latency_ms, dense_ms, speedup : float or None
+        Median milliseconds of a batch, those of the dense network, and their ratio; None where not measured.
+    latency_setting : str
+        Runtime, precision, batch, threads and device of these three.
     n_candidates : int
         Subnetworks within the budget, from which it was selected.
     n_seeds : int
@@ -107,4 +111,8 @@ class BestSubnetwork(Result):
     versus_uniform: Interval | None = None
     as_good: int | None = None
     export: str | None = None
+    latency_ms: float | None = None
+    dense_ms: float | None = None
+    speedup: float | None = None
+    latency_setting: str = ""
     metric: Metric = ERROR

@@ -56,6 +56,8 @@ def cost_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
         lines.append(("widths", _widths(found.widths)))
     for name, cost, part in _costs(found):
         lines.append((name, f"{count(cost)}, {percent(part)} of the dense network's" if part else count(cost)))
+    if found.latency_ms is not None:
+        lines.append(("latency", _latency(found, found.latency_ms)))
     speeds = [(found.speedup_1, "batch of 1"), (found.speedup_64, "batch of 64")]
     measured = [f"{speed:.2f} ({batch})" for speed, batch in speeds if speed is not None]
     return [*lines, ("speed-up", ", ".join(measured))] if measured else lines
@@ -71,8 +73,7 @@ def brief_lines(found: BestSubnetwork) -> list[tuple[str, str]]:
         whose = ""
     if costs:
         lines.append(("cost", " and ".join(costs)))
-    if "speed-up" in cost:
-        lines.append(("speed-up", cost["speed-up"]))
+    lines += [(name, cost[name]) for name in ("latency", "speed-up") if name in cost]
     return lines if found.budget.max_drop is not None else [*lines, ("as good", _as_good(found))]
 
 
@@ -94,6 +95,12 @@ def _costs(found: BestSubnetwork) -> list[tuple[str, int, float | None]]:
     """Name, number and fraction of the dense network's, of the costs that are known."""
     costs = (("FLOPs", found.flops, found.flops_fraction), ("parameters", found.params, found.params_fraction))
     return [(name, cost, part) for name, cost, part in costs if cost is not None]
+
+
+def _latency(found: BestSubnetwork, ms: float) -> str:
+    dense = "" if found.dense_ms is None else f", dense network {found.dense_ms:.3g} ms"
+    faster = "" if found.speedup is None else f", speed-up {found.speedup:.3g}"
+    return f"{ms:.3g} ms{dense}{faster} ({plain(found.latency_setting)})"
 
 
 def _as_good(found: BestSubnetwork) -> str:

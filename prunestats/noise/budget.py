@@ -34,6 +34,10 @@ class Budget(Result):
         is one percentage point.
     metric : Metric
         What `max_drop` is a difference of.
+    latency_ms : float or None
+        Most milliseconds of a batch.
+    measured_in : str
+        Setting of the latencies that `speedup` and `latency_ms` speak of; empty for the columns of runs.
 
     Raises
     ------
@@ -51,6 +55,8 @@ class Budget(Result):
     speedup: float | None = None
     max_drop: float | None = None
     metric: Metric = field(default=ERROR, metadata={"plain": False})
+    latency_ms: float | None = None
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         if self.flops is not None and not 0 < self.flops <= 1:
@@ -64,6 +70,8 @@ class Budget(Result):
             )
         if self.speedup is not None and not 0 < self.speedup < np.inf:
             raise InputError(f"speedup must be a factor above 0; found {self.speedup:g}: for half the time write 2")
+        if self.latency_ms is not None and not 0 < self.latency_ms < np.inf:
+            raise InputError(f"latency_ms must be milliseconds above 0; found {self.latency_ms:g}: write 4 for 4 ms")
         if self.max_drop is not None:
             self._check_drop(self.max_drop)
 
@@ -76,8 +84,12 @@ class Budget(Result):
         if self.params is not None:
             most = count(int(self.params)) if self.params > 1 else f"{share(self.params)} of the"
             parts.append(f"at most {most} parameters")
+        setting = f" ({self.measured_in})" if self.measured_in else ""
+        if self.latency_ms is not None:
+            # the setting is said once
+            parts.append(f"a latency of at most {self.latency_ms:g} ms{setting if self.speedup is None else ''}")
         if self.speedup is not None:
-            parts.append(f"a measured speed-up of at least {self.speedup:g}")
+            parts.append(f"a measured speed-up of at least {self.speedup:g}{setting}")
         if self.max_drop is not None:
             parts.append(self._drop_words(self.max_drop))
         return " and ".join(parts) or "of any cost"
@@ -103,7 +115,8 @@ class Budget(Result):
         Parameters
         ----------
         units : DataFrame
-            One row a subnetwork: flops, params, original_flops, original_params, and speedup_1 where `speedup` is set.
+            One row a subnetwork: flops, params, original_flops, original_params; where `speedup` is set, speedup, or
+            speedup_1 without `measured_in`; and latency_ms where that is set.
         """
         allowed = np.ones(len(units), dtype=bool)
         if self.flops is not None:
@@ -112,7 +125,9 @@ class Budget(Result):
             most = self.params * units["original_params"] if self.params <= 1 else self.params
             allowed &= _within(units["params"], most)
         if self.speedup is not None:
-            allowed &= _within(self.speedup, _measured(units))
+            allowed &= _within(self.speedup, _measured(units, "speedup" if self.measured_in else "speedup_1"))
+        if self.latency_ms is not None:
+            allowed &= _within(_measured(units, "latency_ms"), self.latency_ms)
         return allowed
 
 
@@ -129,10 +144,10 @@ def _counted(units: pd.DataFrame) -> pd.Series[float]:
     return units["flops"]
 
 
-def _measured(units: pd.DataFrame) -> pd.Series[float]:
-    if "speedup_1" not in units or not bool(units["speedup_1"].notna().any()):
+def _measured(units: pd.DataFrame, column: str) -> pd.Series[float]:
+    if column not in units or not bool(units[column].notna().any()):
         raise InputError(
-            "a budget of speed-up needs measured latencies; found none in these runs: set latency = true under "
-            "[protocol] in the study file and run it under a new name"
+            "a budget of latency or speed-up needs measured latencies; found none: measure them with "
+            "`prunestats latency STUDY --runtime eager --batch 1`"
         )
-    return units["speedup_1"]
+    return units[column]

@@ -17,11 +17,13 @@ from prunestats.study_record import Original
 from prunestats.wording import count, counted, percent
 
 _COSTS = ("flops", "params")
+LATENCIES = ("latency_ms", "dense_ms", "speedup")
+"""Columns of runs whose subnetworks have a latency in the setting that a budget or a figure speaks of."""
 
 
 def cost_table(scope: pd.DataFrame, dense: Mapping[str, Original]) -> pd.DataFrame:
     """One row a subnetwork: key, costs, measured speed, and the costs of its original."""
-    speeds = [name for name in ("speedup_1", "speedup_64") if name in scope.columns]
+    speeds = [name for name in ("speedup_1", "speedup_64", *LATENCIES) if name in scope.columns]
     groups = distinct(scope).groupby("unit", sort=True)
     units = groups[["original", "subnetwork", *_COSTS]].first().join(groups[speeds].mean())
     of = units["original"].map(dense)
@@ -71,7 +73,10 @@ def nothing_within(units: pd.DataFrame, budget: Budget) -> str:
     least = [f"the fewest FLOPs are {percent(fewest)} of the original's"] if np.isfinite(fewest) else []
     least.append(f"the fewest parameters {'' if least else 'are '}{count(units['params'].min())}")
     if budget.speedup is not None:
-        least.append(f"the largest speed-up {units['speedup_1'].max():.3g}")
+        fastest = units["speedup" if budget.measured_in else "speedup_1"].max()
+        least.append(f"the largest speed-up {fastest:.3g}")
+    if budget.latency_ms is not None:
+        least.append(f"the least latency {units['latency_ms'].min():.3g} ms")
     if "drop" in units:
         least.append(f"the least estimated drop {budget.metric.value(units['drop'].min())}")
     return f"None of {counted(len(units), 'subnetwork')} has {budget.words}: {', '.join(least)}."

@@ -14,7 +14,7 @@ from prunestats.metric import Metric, metric_of, with_metric
 from prunestats.noise.best_errors import with_errors
 from prunestats.noise.best_result import BestSubnetwork
 from prunestats.noise.budget import Budget
-from prunestats.noise.candidates import cost_table, distinct, estimated_drops, n_as_good, nothing_within
+from prunestats.noise.candidates import LATENCIES, cost_table, distinct, estimated_drops, n_as_good, nothing_within
 from prunestats.noise.choice import LEAST, rank_subnetworks, selection_notes
 from prunestats.numeric.intervals import check_level
 from prunestats.results.checks import RUN_KEY, check_results, require_columns
@@ -210,7 +210,7 @@ def _comparable(scope: pd.DataFrame, units: pd.DataFrame, found: BestSubnetwork)
 
 
 def _costs(unit: pd.Series[Any]) -> dict[str, Any]:
-    speeds = {name: unit.get(name) for name in ("speedup_1", "speedup_64")}
+    speeds = {name: unit.get(name) for name in ("speedup_1", "speedup_64", *LATENCIES)}
     found: dict[str, Any] = {}
     for name in ("flops", "params"):
         cost, of = unit[name], unit[f"original_{name}"]
