@@ -76,6 +76,7 @@ def shape(text):
         (r"\b(above|below)\b", "BESIDE"),
         (r", not significant", ""),
         (r"sampled from [\w, ]+ widths", "sampled from SPACES widths"),
+        (r"kept weights, evaluated again|trained again, as its weights are not kept", "FROM"),
     ):
         words = re.sub(pattern, mask, words)
     return words
