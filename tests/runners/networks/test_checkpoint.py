@@ -164,7 +164,7 @@ def test_a_checkpoint_takes_the_place_of_training(tmp_path, weights):
     trained = train_original(task)
     kept = safetensors.torch.load(trained.weights)
     assert all(torch.equal(kept[name], value) for name, value in weights.items())
-    assert 0 < trained.val_error <= 1
+    assert 0 < trained.metrics["val_error"] <= 1
 
 
 def test_an_original_is_identified_by_the_content_of_its_checkpoint_not_by_its_path(tmp_path, weights):
