@@ -41,6 +41,8 @@ class LatencySummary:
     Parameters
     ----------
     study : str
+    studies : tuple of str
+        It, and those that refine it.
     setting : LatencySetting
         Runtime, batch, device, precision and threads.
     subnetworks : int
@@ -57,6 +59,7 @@ class LatencySummary:
     """
 
     study: str
+    studies: tuple[str, ...]
     setting: LatencySetting
     subnetworks: int
     chosen: int
@@ -162,9 +165,14 @@ def measure_latency(
     finally:
         engine.dispose()
     counts = len(every_one), len(chosen), len(chosen) - len(todo)
+    said = tuple(dict.fromkeys(notes))
     return LatencySummary(
-        runs.facts.name, setting, *counts, speedups, time.perf_counter() - started, tuple(dict.fromkeys(notes))
+        runs.facts.name, _studies(runs), setting, *counts, speedups, time.perf_counter() - started, said
     )
+
+
+def _studies(runs: StudyRuns) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([runs.facts.name, *runs.frame["study"]]))
 
 
 def _stored_name(study: str | Path | None) -> str | None:
@@ -175,9 +183,8 @@ def _stored_name(study: str | Path | None) -> str | None:
 
 def _chosen(engine: Engine, runs: StudyRuns, every: bool, best: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All subnetworks of a study and of those that refine it, and those to measure, one row each."""
-    studies = sorted({runs.facts.name, *runs.frame["study"]})
     with read(engine) as connection:
-        found = trained_subnetworks(connection, runs.facts.name, studies)
+        found = trained_subnetworks(connection, runs.facts.name, _studies(runs))
     if found.empty:
         raise InputError(
             f"expected subnetworks that `prunestats run` trained; found none with widths in study {runs.facts.name!r}: "
@@ -191,7 +198,7 @@ def _chosen(engine: Engine, runs: StudyRuns, every: bool, best: int) -> tuple[pd
 
 def _not_stored(engine: Engine, runs: StudyRuns, setting: LatencySetting, chosen: pd.DataFrame) -> pd.DataFrame:
     with read(engine) as connection:
-        stored = stored_latencies(connection, sorted({runs.facts.name, *runs.frame["study"]}))
+        stored = stored_latencies(connection, _studies(runs))
     same = stored[setting.holds(stored) & (stored["device"] == setting.device)]
     known = set(zip(same["original"], same["subnetwork"], strict=True))
     is_new = [pair not in known for pair in zip(chosen["original"], chosen["subnetwork"], strict=True)]

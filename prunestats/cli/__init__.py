@@ -21,6 +21,7 @@ from prunestats.cli import (
     database,
     export_subnetwork,
     import_export,
+    latency,
     optima,
     refinement,
     removal,
@@ -45,6 +46,7 @@ COMMANDS = (
     database,
     export_subnetwork,
     import_export,
+    latency,
     optima,
     refinement,
     removal,
@@ -149,6 +151,8 @@ def _kept(arguments: Sequence[str]) -> str:
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
     if command in _STORES_RUNS:
         return "every run that had ended is stored; the same command goes on from there"
+    if command == "latency":
+        return "every latency that was measured is stored; the same command goes on from there"
     return "the query was stopped and nothing was changed" if command == "sql" else "nothing was left half-written"
 
 

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 # `prunestats --help` lists the commands in this order: that of a study, from its file to what is kept of it.
 PANELS = {
-    "Study": ("init", "check", "run", "status", "best", "report", "demo", "sample", "refine", "search"),
+    "Study": ("init", "check", "run", "status", "latency", "best", "report", "demo", "sample", "refine", "search"),
     "Questions": (
         *("edf", "compare", "best-of", "noise", "winners"),
         *("optimum", "buckets", "transfer", "head-to-head"),

@@ -24,7 +24,7 @@ from prunestats.cli.table_layout import blocks_of_rows, fit_columns, is_number
 from prunestats.errors import InputError
 from prunestats.wording import NONE
 
-PHASES = {"originals": "training originals", "runs": "pruning and training"}
+PHASES = {"originals": "training originals", "runs": "pruning and training", "latency": "measuring latency"}
 
 # Without a terminal to redraw, a line this often shows that work goes on, and a day of it fills 3,000 lines of a log.
 _SECONDS_PER_LINE = 30.0
