@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from torch import Tensor, nn
 
 from prunestats.errors import DatabaseError, InputError, ReproductionError
-from prunestats.runners.data.datasets import load_data
+from prunestats.runners.data.no_data import load_any
 from prunestats.runners.execution.study_plan import PlannedOriginal, plan_originals
 from prunestats.runners.execution.worker import train_original
 from prunestats.runners.networks.builtin import build_network
@@ -72,7 +72,7 @@ def weights_of_run(original: PlannedOriginal, folder: Path, row: Any) -> bytes:
 
 def dense_network(original: PlannedOriginal, row: Any, folder: Path) -> tuple[nn.Module, Tensor, bool]:
     """The dense network of a run, an input of it, and whether it has its weights: random ones if their file is gone."""
-    data = load_data(**original.task.data)
+    data = load_any(original.task.data)
     network = build_network(original.task.network, num_classes=data.num_classes, seed=0)
     file = weights_file(folder, original.task.key)
     is_trained = weights_match(file, row.weights_sha256)

@@ -8,9 +8,10 @@ SQLite has opened stays open meanwhile.
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def count_connections(engine: Engine, path: Path) -> None:
             _open[file] -= 1
             if _open[file] <= 0:
                 del _open[file]
+                _close(_kept.pop(file, []))
 
 
 @contextmanager
@@ -79,6 +81,16 @@ def kept_open(path: Path, connect: Callable[[], Any]) -> Iterator[Any]:
             if file in _open:
                 _kept.setdefault(file, []).append(connection)
             else:
-                for one in [connection, *_kept.pop(file, [])]:
-                    with suppress(Exception):  # what cannot be closed is closed with the process
-                        one.close()
+                _close([connection, *_kept.pop(file, [])])
+
+
+def _close(connections: Iterable[Any]) -> None:
+    for one in connections:
+        with suppress(Exception):  # what cannot be closed is closed with the process
+            one.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    while _kept:
+        _close(_kept.popitem()[1])

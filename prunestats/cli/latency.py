@@ -71,12 +71,12 @@ def latency(
         complain(note, "note")
     found = _stored(db, done)
     if form != "table":
-        columns = (*_SETTING, "original", *_COLUMNS)
-        print_rows(columns, found[list(columns)].to_numpy(dtype=object).tolist(), form)
+        everything = [*_SETTING, "original", *_COLUMNS]
+        print_rows(everything, found[everything].to_numpy(dtype=object).tolist(), form)
         return
     say(_heading(done))
-    columns = _COLUMNS if found["original"].drop_duplicates().size == 1 else ("original", *_COLUMNS)
-    print_rows(columns, [[_short(value) for value in row] for row in found[list(columns)].itertuples(index=False)])
+    columns = [*(["original"] if len(set(found["original"])) > 1 else []), *_COLUMNS]
+    print_rows(columns, [[_short(value) for value in row] for row in found[columns].itertuples(index=False)])
     for sentence in (*_precision(done), *_association(found)):
         say(f"- {sentence}")
     options = f"--runtime {quote(runtime)} --batch {batch}"
@@ -89,6 +89,8 @@ def _short(value: Any) -> Any:
 
 def _stored(db: str, done: Any) -> pd.DataFrame:
     """All stored latencies of the study in this setting, the fastest first."""
+    import pandas as pd
+
     from prunestats.db import open_database, read
     from prunestats.db.reading.latencies import stored_latencies
 
@@ -96,7 +98,7 @@ def _stored(db: str, done: Any) -> pd.DataFrame:
     with read(engine) as connection:
         found = stored_latencies(connection, done.studies)
     engine.dispose()
-    found = found[done.setting.holds(found)].sort_values(["original", "ms"], ignore_index=True)
+    found = pd.DataFrame(found[done.setting.holds(found)]).sort_values(["original", "ms"], ignore_index=True)
     return found.assign(flops_fraction=found["flops"] / found["original_flops"])
 
 
@@ -105,8 +107,8 @@ def _heading(done: Any) -> str:
     before = f", {done.before:,} of them before" if done.before else ""
     every = counted(done.subnetworks, "subnetwork")
     return (
-        f"Study {done.study!r}, {done.setting.words}: {what} {done.chosen:,} of {every} measured{before}. Milliseconds of a batch: "
-        "median, quartiles, and median of the dense network."
+        f"Study {done.study!r}, {done.setting.words}: {what} {done.chosen:,} of {every} measured{before}. "
+        "Milliseconds of a batch: median, quartiles, and median of the dense network."
     )
 
 
