@@ -246,9 +246,16 @@ def test_defaults_agree_between_the_study_and_the_training():
     of_protocol = {field.name: field.default for field in dataclasses.fields(PruningProtocol)}
     for name in RecipeConfig.later_keys:
         assert RecipeConfig.model_fields[name].default == of_recipe[name]
-    for name in ProtocolConfig.later_keys - RecipeConfig.later_keys - {"latency", "proxies"}:
+    own = {"train", "evaluate", "version"}
+    for name in ProtocolConfig.later_keys - RecipeConfig.later_keys - own - {"latency", "proxies"}:
         assert ProtocolConfig.model_fields[name].default == of_protocol[name]
-    assert OriginalConfig.later_keys - RecipeConfig.later_keys == {"checkpoint", "pretrained", "finetune"}
+    assert OriginalConfig.later_keys - RecipeConfig.later_keys == {
+        "checkpoint",
+        "pretrained",
+        "finetune",
+        "input",
+        *own,
+    }
 
 
 def test_results_stored_before_later_keys_were_added_are_found_again():
