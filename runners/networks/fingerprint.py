@@ -181,7 +181,9 @@ def _weighted(outputs: Any) -> Tensor:
     found = floating(outputs)
     images = {len(one) if one.dim() else 0 for one in found}
     if len(images) == 1 and 0 not in images:
-        flat = torch.cat([one.flatten(1) for one in found], dim=1) if len(found) > 1 else found[0].flatten(1)
+        # a regression may return one number for each image, without a second dimension
+        rows = [one.reshape(len(one), -1) for one in found]
+        flat = torch.cat(rows, dim=1) if len(rows) > 1 else rows[0]
     else:
         flat = torch.cat([one.flatten() for one in found])[None]
     return flat @ (2 * uniform((flat.shape[1], _PROJECTIONS), "projections") - 1).to(flat.dtype)

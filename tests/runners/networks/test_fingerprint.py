@@ -246,6 +246,19 @@ class Noisy(nn.Module):
         return self.fc(x.flatten(1) + noise + torch.bernoulli(torch.full_like(noise, 0.3)))
 
 
+def test_one_number_for_each_image_is_probed_as_one_column_is():
+    """A regression may return a vector of the batch's length."""
+
+    class Squeezed(nn.Linear):
+        def forward(self, x):
+            return super().forward(x)[:, 0]
+
+    column, squeezed = nn.Linear(8, 1), Squeezed(8, 1)
+    squeezed.load_state_dict(column.state_dict())
+    behaviours = [fingerprint("a", each, (8,), 8).behaviour for each in (column, squeezed)]
+    assert behaviours[0] == behaviours[1]
+
+
 def test_random_layers_draw_by_the_rule_and_not_from_torch():
     torch.manual_seed(1)
     network = Noisy()

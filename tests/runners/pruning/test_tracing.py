@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunestats.errors import TraceError
 from prunestats.runners import NETWORKS, build_network, prune, trace
+from prunestats.runners.outputs import tensors
 from prunestats.runners.pruning.dependency_graph import coupled_layers
 from prunestats.runners.pruning.filter_choice import most_important
 from prunestats.runners.pruning.shrinking import keep_filters, mask_filters
@@ -100,6 +101,23 @@ def test_a_pruned_network_matches_the_masked_original(name):
         found = keep_filters(network, traced, filters)(images)
     assert expected.std() > 0
     torch.testing.assert_close(found / expected.abs().max(), expected / expected.abs().max(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("network", "sizes"), zoo.nested().values(), ids=zoo.nested())
+def test_every_tensor_of_a_nest_is_that_of_the_masked_original(network, sizes):
+    images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    traced = trace(network, images)
+    rng = np.random.default_rng(3)
+    widths = rng.integers(1, sizes, endpoint=True)
+    filters = most_important(traced, [rng.random(size) for size in sizes], widths)
+    with torch.no_grad():
+        expected, found, dense = (
+            tensors(each.eval()(images))
+            for each in (mask_filters(network, traced, filters), keep_filters(network, traced, filters), network)
+        )
+    assert [one.shape for one in found] == [one.shape for one in dense]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_residual_streams_are_one_group():

@@ -1,5 +1,7 @@
 """Small networks with one feature each, which tracing must support or refuse."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -62,6 +64,51 @@ def _tokens(net, x):
 def _residual_output(net, x):
     y = net.fc(pooled(net.a(x)))
     return y + net.b(functional.relu(y))
+
+
+@dataclass
+class Found:
+    """An output of three fields, one of which is no tensor."""
+
+    logits: torch.Tensor
+    map: torch.Tensor
+    kind: str = "found"
+
+
+def _two_maps(net, x):
+    y = functional.relu(net.a(x))
+    return {"masks": net.b(y), "coarse": net.d(functional.relu(net.c(y)))}
+
+
+def _levels(net, x):
+    fine = functional.relu(net.a(x))
+    coarse = functional.relu(net.b(functional.avg_pool2d(fine, 2)))
+    # the number of each image's best class does not depend on the input differentiably
+    logits = net.fc(pooled(coarse))
+    return logits, [net.c(fine), net.d(coarse)], logits.argmax(1)
+
+
+def _found(net, x):
+    y = functional.relu(net.a(x))
+    return Found(net.fc(pooled(net.b(y))), net.c(y).sigmoid())
+
+
+def nested():
+    """Networks that return a nest of tensors, with the sizes of their groups."""
+    return {
+        "a dictionary of two maps": (
+            Net(_two_maps, a=conv(3, 8), b=conv(8, 3), c=conv(8, 6), d=conv(6, 2)), [8, 6],
+        ),
+        "a tuple with a list": (
+            Net(_levels, a=conv(3, 8), b=conv(8, 6), c=conv(8, 4), d=conv(6, 4), fc=nn.Linear(6, 2)), [8, 6],
+        ),
+        "a dataclass": (
+            Net(_found, a=conv(3, 8), b=conv(8, 6), c=conv(8, 2), fc=nn.Linear(6, 2)), [8, 6],
+        ),
+        "one number for each image": (
+            Net(lambda n, x: n.fc(pooled(functional.relu(n.a(x))))[:, 0], a=conv(3, 8), fc=nn.Linear(8, 1)), [8],
+        ),
+    }  # fmt: skip
 
 
 def traced():
@@ -142,6 +189,7 @@ def traced():
             Net(lambda n, x: n.fc(pooled(n.b(torch.sigmoid(n.a(x))))), a=conv(3, 8), b=conv(8, 6), fc=linear(6, 2)),
             [8, 6],
         ),
+        **nested(),
     }  # fmt: skip
 
 
