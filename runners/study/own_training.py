@@ -55,7 +55,7 @@ def check_own_training(
             raise ValueError(f"{where}.{key} makes no sense beside [metric] or without data, as it is of top-1 error")
         if foreign and one.train is None and not one.is_given:
             raise ValueError(f"{where}.train is missing: {_WHY}, or give a checkpoint")
-        if foreign and one.is_given and not (one.evaluate or protocol.evaluate) and protocol.train != ASK:
+        if foreign and one.is_given and not (one.evaluate or protocol.evaluate):
             raise ValueError(f"protocol.evaluate is missing: {_WHY}, which measures the checkpoint of {where}")
     if foreign and protocol.train is None:
         raise ValueError(f"protocol.train is missing: {_WHY}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -326,6 +327,12 @@ class MetricConfig(StudyTable):
         if name in RESERVED:
             raise ValueError(f"must not be the name of another column of results ({', '.join(sorted(RESERVED))})")
         return name
+
+    @field_validator("range", mode="before")
+    @classmethod
+    def _one_sided(cls, bounds: Any) -> Any:
+        # TOML has no null, but it has inf
+        return [None if one in (-math.inf, math.inf) else one for one in bounds] if isinstance(bounds, list) else bounds
 
     @property
     def metric(self) -> Metric:

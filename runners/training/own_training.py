@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from prunestats.errors import InputError
-from prunestats.metric import Metric
+from prunestats.metric import ERROR, Metric
 from prunestats.outcome import EpochMetric
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.networks.user_networks import import_named
@@ -142,10 +142,11 @@ def checked(name: str, returned: Any, metric: Metric) -> Metrics:
     """
     wanted = f'{{"validation": {{"{metric.name}": ...}}, "test": {{...}}}}'
     if not isinstance(returned, Mapping) or "validation" not in returned:
-        found = (
-            f"keys {', '.join(map(str, returned))}" if isinstance(returned, Mapping) else f"a {type(returned).__name__}"
-        )
-        raise InputError(f"{name} must return metrics by split, {wanted}; found {found}: return a dictionary")
+        if isinstance(returned, Mapping):
+            found, remedy = f"keys {', '.join(map(str, returned))}", 'put them under "validation"'
+        else:
+            found, remedy = f"a {type(returned).__name__}", "return a dictionary"
+        raise InputError(f"{name} must return metrics by split, {wanted}; found {found}: {remedy}")
     unknown = [split for split in returned if split not in SPLITS]
     if unknown:
         raise InputError(f"{name} must return metrics of the splits {' and '.join(SPLITS)}; found {unknown[0]!r}")
@@ -154,8 +155,9 @@ def checked(name: str, returned: Any, metric: Metric) -> Metrics:
         if not isinstance(values, Mapping):
             raise InputError(f"{name} must return {wanted}; found a {type(values).__name__} for {split!r}")
         if metric.name not in values:
+            why = "which [metric] names" if metric != ERROR else "as the study has no [metric]"
             raise InputError(
-                f"{name} must return {metric.name!r} of the {split} split, which [metric] names; found "
+                f"{name} must return {metric.name!r} of the {split} split, {why}; found "
                 f"{', '.join(map(str, values)) or 'no metric'}"
             )
         of = {str(key): metric if key == metric.name else Metric(str(key)) for key in values}

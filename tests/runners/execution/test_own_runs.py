@@ -202,6 +202,11 @@ def test_a_study_with_a_metric_is_read_back_as_it_was(own_study):
         ('"score"', '"seed"', "must not be the name of another column"),
         ("[protocol]", "[protocol]\nsteps = 3", "steps = 3 makes no sense with train"),
         ("[protocol]", '[protocol]\ncriterion = "taylor"', "criterion = 'taylor' makes no sense with train"),
+        (
+            'input = [1, 8, 8]\ntrain = "task:train"',
+            'input = [1, 8, 8]\ncheckpoint = "net.pth"',
+            r"protocol\.evaluate is missing",
+        ),
         ("[protocol]", '[data]\nname = "digits"\n\n[protocol]', "input = .* makes no sense beside .data."),
     ],
 )
@@ -238,6 +243,20 @@ def test_a_report_of_one_epoch_replaces_the_earlier_one(tmp_path):
     assert [(one.epoch, one.metrics) for one in context.log] == [(1, {"score": 0.5})]
     with pytest.raises(InputError, match="whole number"):
         context.report(1.5, score=0.1)
+
+
+def test_a_checkpoint_is_measured_where_runs_are_asked_for_too(own_study):
+    asked = own_study.replace('input = [1, 8, 8]\ntrain = "task:train"', 'input = [1, 8, 8]\ncheckpoint = "net.pth"')
+    asked = asked.replace('train = "task:train"\n', "")
+    with pytest.raises(StudyError, match=r"protocol\.evaluate is missing"):
+        parse_study(asked)
+    assert parse_study(asked + 'evaluate = "task:measure"\n').protocol.train == "ask"
+
+
+def test_a_range_may_have_one_bound(own_study):
+    study = parse_study(own_study.replace('direction = "maximize"', 'direction = "maximize"\nrange = [0, inf]'))
+    assert (study.measured.low, study.measured.high) == (0.0, None)
+    assert Study.model_validate_json(study.model_dump_json()) == study
 
 
 def test_a_metric_outside_its_range_is_refused():
