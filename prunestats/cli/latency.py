@@ -105,8 +105,8 @@ def _heading(done: Any) -> str:
     before = f", {done.before:,} of them before" if done.before else ""
     every = counted(done.subnetworks, "subnetwork")
     return (
-        f"Study {done.study!r}, {done.setting.words}: {what} {done.chosen:,} of {every} measured{before}. Milliseconds of a batch: "
-        "median, quartiles, and median of the dense network."
+        f"Study {done.study!r}, {done.setting.words}: {what} {done.chosen:,} of {every} measured{before}. "
+        "Milliseconds of a batch: median, quartiles, and median of the dense network."
     )
 
 

@@ -146,7 +146,7 @@ def test_the_command_prints_and_best_takes_it_as_a_budget(db):
     assert f"a latency of at most {limit:g} ms (a_board:measure" in answer.replace("A latency", "a latency")
     assert f"latency {found.latency_ms:.3g} ms, dense network" in answer
     call("latency", "timed", "--runtime", "a_board:measure", "--best", 1, "--batch", 8)
-    with pytest.raises(InputError, match="found 2 settings, stored are .*choose with --batch"):
+    with pytest.raises(InputError, match=r"found 2 settings, stored are .*choose with --batch"):
         ps.best(db, speedup=1.5)
     (few,) = ps.best(db, speedup=1.1, batch=8)
     assert any("`prunestats latency --all` measures the others" in note for note in few.notes)
