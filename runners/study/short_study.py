@@ -105,8 +105,8 @@ class ShortStudy:
             return [independent, _entry(uniform, "uniform pruning, to compare with")]
         divided = {"constraints": [{"kind": "width_divisor", "divisor": self.divisor}]}
         return [
-            f"    # Widths that are multiples of {self.divisor}: others cost time on many runtimes; without constraints, any.",
-            "    # The first space has them independent between layers; the second is uniform pruning, to compare with.",
+            f"    # Multiples of {self.divisor}: other widths cost time on many runtimes; without constraints, any.",
+            "    # Widths are independent between layers; the second space is uniform pruning, to compare with.",
             _entry(initial | divided, ""),
             _entry(uniform | divided, ""),
         ]
