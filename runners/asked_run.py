@@ -91,6 +91,11 @@ class AskedRun:
         return self.context.folder
 
     @property
+    def trial(self) -> bool:
+        """False: a run that is handed out is no trial, so that a function of a context takes the run too."""
+        return False
+
+    @property
     def device(self) -> torch.device:
         """Device of the network."""
         return self.context.device

@@ -106,7 +106,7 @@ def import_results(
         Filters of the original in each group, in the order of the digits.
     metric : str
         Name of the metric. With another than "error" the roles are its name, for the split that `split` names, and its
-        name after "val_" and "test_"; and a table needs no FLOPs.
+        name after ``val_`` and ``test_``; and a table needs no FLOPs.
     direction : {"minimize", "maximize"}, optional
         Whether lower or higher values of the metric are better; required unless its name is known
         (`prunestats.results.known_metrics.KNOWN`).

@@ -164,6 +164,11 @@ def _write_sized(file: Path, draft: Any, minutes: float | None) -> None:
     write_atomically(file, found.draft.text.encode())
     for line in (_timed(found), _sized(found, file)):
         say(line)
+    if found.draft.divisor is not None:
+        say(
+            f"Every group has many filters, so widths are multiples of {found.draft.divisor}: others cost time on many "
+            "runtimes. For any widths, delete `constraints` from both spaces."
+        )
     if not found.sizing.fits:
         say(_too_long(found, allowed))
     name = quote(str(file))

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunestats.cli.analysis import Level, LoadedRuns, Seed, finite_or_none, print_note, record_analysis
+from prunestats.cli.analysis import (
+    Level,
+    LoadedRuns,
+    Plot,
+    Seed,
+    finite_or_none,
+    print_note,
+    record_analysis,
+    save_plot,
+)
 from prunestats.cli.headings import print_sentence
 from prunestats.cli.options import Db, Form, StudyName, app
 from prunestats.cli.run_choice import OneDataset, OneProtocol, RunChoice, refuse_mixed_selection
 from prunestats.cli.terminal import print_block, print_rows, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from prunestats.noise.best_result import BestSubnetwork
 
 _INTERVALS = ("expected", "drop", "versus_uniform")
@@ -65,6 +77,7 @@ def best(
     protocol: OneProtocol = None,
     level: Level = 0.95,
     seed: Seed = 0,
+    plot: Plot = None,
     form: Form = "table",
 ) -> None:
     """Print the subnetwork to take for each budget: widths, cost, expected error, and how to export it."""
@@ -97,6 +110,7 @@ def best(
     else:
         print_sentence(f"Study {runs.facts.name!r}. {splits_sentence(found)}", form)
         _print_answers(found)
+    save_plot(plot, lambda: _front(runs.frame, runs.measured_in))
     measured = {"latency": runs.measured_in} if runs.measured_in else {}
     options = {
         "study": runs.facts.name,
@@ -108,6 +122,12 @@ def best(
         "seed": seed,
     }
     record_analysis(LoadedRuns(db, runs.frame, options), "best", [one.to_dict() for one in found])
+
+
+def _front(runs: pd.DataFrame, setting: str) -> Figure:
+    from prunestats.reports.figures.latency import plot_latency_front
+
+    return plot_latency_front(runs, setting)
 
 
 def _print_answers(found: Sequence[BestSubnetwork]) -> None:

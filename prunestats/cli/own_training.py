@@ -33,6 +33,9 @@ def metric_line(metric: Metric) -> str:
 
 def trial_lines(planned: StudyPlan, trial: Trial) -> Iterator[str]:
     """What each of the user's functions returned in its trial."""
+    from prunestats.runners.execution.own_identity import own_training
+    from prunestats.runners.study.tables import ASK
+
     original = trial.original
     yield f"network    {original.task.network}"
     groups = trial.trace.groups
@@ -40,6 +43,10 @@ def trial_lines(planned: StudyPlan, trial: Trial) -> Iterator[str]:
     yield f"cost       {original.flops:,} multiply-adds (MACs) for one input, {original.params:,} parameters"
     for step in trial.own:
         yield _step_line(step, planned.study.measured)
+    trainings = (("the dense network", original.task.own), ("subnetworks", own_training(planned.study)))
+    asked = [name for name, own in trainings if own is not None and own.train == ASK]
+    if trial.own and asked:
+        yield f"training   of {' and '.join(asked)} is asked for in Python, by prunestats.ask"
     if not trial.own:
         yield "training   none is called here: its runs are asked for in Python, by prunestats.ask"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from prunestats.cost.model import CostModel
@@ -30,6 +31,10 @@ _SUBNETWORKS = (60, 30, 20, 10)
 
 # Proposals: past the 262,144 after which sampling is tilted towards a rare band, and a second or two of time.
 _ATTEMPTS = 600_000
+
+# Widths are multiples of 8 where every group has 64 filters or more: kernels compute blocks of 8 channels or more at a
+# time on many runtimes, and a group of 64 still has 8 widths. Fewer would leave too few subnetworks.
+_DIVISOR, _LEAST_FILTERS = 8, 64
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def sized_study(draft: ShortStudy, *, minutes: float, workers: int | None = None
     workers = default_workers() if workers is None else workers
     draft = replace(draft, training_images=len(load_any(parse_study(draft.text).data_table).train))
     data, originals = plan_originals(parse_study(draft.text))
-    tolerance, most = _tolerance(parse_study(draft.text), originals[0].cost)
+    draft, tolerance, most = _divided(draft, originals[0].cost)
     draft = replace(draft, tolerance=tolerance, size=replace(draft.size, subnetworks=_SUBNETWORKS[-1]))
     planned = plan_populations(parse_study(draft.text), data, originals)
     trial = try_originals(planned)[0]
@@ -85,6 +90,15 @@ def sized_study(draft: ShortStudy, *, minutes: float, workers: int | None = None
     batch_norm = any(layer.kind.startswith("BatchNorm") for layer in trial.trace.layers)
     draft = replace(draft, size=sizing.size, batch_norm=batch_norm)
     return SizedStudy(draft, plan_study(parse_study(draft.text)), trial, timing, sizing, workers)
+
+
+def _divided(draft: ShortStudy, cost: CostModel) -> tuple[ShortStudy, float | None, int]:
+    """The draft, its widths multiples of 8 where groups are large and regimes still hold enough, and its tolerance."""
+    if min(cost.group_sizes) >= _LEAST_FILTERS:
+        divided = replace(draft, divisor=_DIVISOR)
+        with suppress(StudyError):
+            return divided, *_tolerance(parse_study(divided.text), cost)
+    return draft, *_tolerance(parse_study(draft.text), cost)
 
 
 def _tolerance(study: Study, cost: CostModel) -> tuple[float | None, int]:

@@ -46,6 +46,8 @@ class ShortStudy:
         Whether the network has batch norm.
     training_images : int
     size : StudySize
+    divisor : int or None
+        Of all widths; None where any widths are sampled.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ShortStudy:
     batch_norm: bool
     training_images: int
     size: StudySize
+    divisor: int | None = None
 
     @property
     def text(self) -> str:
@@ -78,8 +81,7 @@ class ShortStudy:
             *tolerance,
             _line("population.subnetworks", self.size.subnetworks, "sampled for each budget from each space"),
             "spaces = [",
-            _entry({"name": "initial", "sampler": "independent"}, "any widths, independent between layers"),
-            _entry({"name": "uniform", "sampler": "jittered_uniform"}, "uniform pruning, to compare with"),
+            *self._spaces(),
             "]",
             "",
             _line("[[originals]]", None, "the dense network, from which subnetworks are pruned"),
@@ -94,6 +96,20 @@ class ShortStudy:
             _line("seeds", seeds, "training seeds: one run for each" if len(seeds) > 1 else "training seed"),
         ]
         return "\n".join(lines) + "\n"
+
+    def _spaces(self) -> list[str]:
+        initial = {"name": "initial", "sampler": "independent"}
+        uniform = {"name": "uniform", "sampler": "jittered_uniform"}
+        if self.divisor is None:
+            independent = _entry(initial, "any widths, independent between layers")
+            return [independent, _entry(uniform, "uniform pruning, to compare with")]
+        divided = {"constraints": [{"kind": "width_divisor", "divisor": self.divisor}]}
+        return [
+            f"    # Multiples of {self.divisor}: other widths cost time on many runtimes; without constraints, any.",
+            "    # Widths are independent between layers; the second space is uniform pruning, to compare with.",
+            _entry(initial | divided, ""),
+            _entry(uniform | divided, ""),
+        ]
 
     def _weights(self, trained: Mapping[str, Any]) -> list[str]:
         if self.checkpoint is not None:

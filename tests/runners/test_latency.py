@@ -152,6 +152,8 @@ def test_the_command_prints_and_best_takes_it_as_a_budget(db):
     assert any("`prunestats latency --all` measures the others" in note for note in few.notes)
     assert few.speedup >= 1.1
     assert ps.best(db)[0].latency_ms is None
+    call("best", "--batch", 8, "--plot", db.parent / "front.svg")
+    assert "Spearman" in (db.parent / "front.svg").read_text()
     assert "none of 16 subnetworks has" in " ".join(call("best", "--latency-ms", 0.001, "--batch", 1).split())
 
 

@@ -8,6 +8,7 @@ import pytest
 from prunestats.runners.study.file import demo_study_file, read_study
 from prunestats.runners.study.short_study import ShortStudy
 from prunestats.runners.study.sizing import StudySize
+from prunestats.spaces.constraints import WidthDivisor
 
 NETWORK = """
 from torch import nn
@@ -70,6 +71,8 @@ def test_a_network_in_the_current_folder_is_sized_checked_and_run(folder, instal
     study = read_study(folder / "study.toml")
     assert (study.name, study.data.folder, study.regimes.flops) == ("Net-images", "images.npz", (0.5, 0.25))
     assert [space.name for space in study.spaces] == ["initial", "uniform"]
+    # a group has 16 filters
+    assert not any(space.space().constraints for space in study.spaces)
     assert study.population.subnetworks >= 10
     checked = installed("check", "study.toml", cwd=folder).stdout
     for said in (
@@ -87,6 +90,17 @@ def test_a_network_in_the_current_folder_is_sized_checked_and_run(folder, instal
     run = installed("run", "study.toml", "--workers", 2, "--max-runs", 2, cwd=folder)
     assert "2 runs in" in run.stdout
     assert "failed" not in run.stdout
+
+
+def test_widths_are_multiples_of_8_where_every_group_is_large(folder, installed):
+    wide = NETWORK.replace("(16", "(64").replace("(24", "(80").replace("(32", "(64")
+    for old, new in (("1, 16", "1, 64"), (", 24", ", 80"), (", 32", ", 64")):
+        wide = wide.replace(old, new)
+    (folder / "widenet.py").write_text(wide)
+    done = installed("init", "--network", "widenet:Net", "--data", "images.npz", "--minutes", 500, cwd=folder)
+    assert "widths are multiples of 8: others cost time on many runtimes" in " ".join(done.stdout.split())
+    study = read_study(folder / "study.toml")
+    assert [space.space().constraints for space in study.spaces] == [(WidthDivisor(8),)] * 2
 
 
 def test_a_module_beside_the_study_file_is_found_from_elsewhere(folder, installed, tmp_path_factory):

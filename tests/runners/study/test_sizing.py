@@ -9,6 +9,7 @@ from prunestats.runners.study.file import parse_study
 from prunestats.runners.study.short_study import ShortStudy
 from prunestats.runners.study.sizing import StudySize, fitted_size, short_study_s
 from prunestats.runners.study.tables import ProtocolConfig
+from prunestats.spaces.constraints import WidthDivisor
 
 FAST = Timing(Splits(1000, 250, 400), Pace(3e-4, 1e-4), {0.5: Pace(2e-4, 6e-5), 0.25: Pace(1e-4, 4e-5)}, 0.01, 0.5)
 REGIMES = (0.5, 0.25)
@@ -109,6 +110,13 @@ def test_the_text_is_a_study_of_about_twenty_lines():
     assert (study.originals[0].epochs, study.protocol.epochs) == (20, 2)
     assert (study.population.subnetworks, study.protocol.seeds) == (25, (0, 1))
     assert study.originals[0].learning_rate > study.protocol.learning_rate
+
+
+def test_the_text_with_a_divisor_constrains_both_spaces():
+    text = replace(DRAFT, divisor=8).text
+    assert [space.space().constraints for space in parse_study(text).spaces] == [(WidthDivisor(8),)] * 2
+    assert max(len(line) for line in text.splitlines()) <= 112
+    assert "width_divisor" not in DRAFT.text
 
 
 def test_the_text_follows_network_and_data():
