@@ -30,6 +30,8 @@ def trial_lines(planned: Any, trial: Any, timing: Any) -> Iterator[str]:
     yield f"pixels     normalised by {trial.normalisation}"
     yield from _dense_lines(trial)
     yield f"memory     {_layout(trial.layout)}"
+    if protocol.latency:
+        yield "latency    timed on workers while other runs use the machine: `prunestats latency` times after the runs"
     for regime, _ in trial.pruned:
         seconds = _seconds(timing.run_s(regime.flops, protocol))
         yield f"run        of {count(protocol.epochs, 'epoch')} at {regime.flops:g} of the FLOPs: about {seconds}"
