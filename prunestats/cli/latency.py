@@ -37,18 +37,20 @@ def latency(
     runtime: Annotated[
         str,
         typer.Option(
-            help="eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of your own, which "
+            help="Runtime: eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of your own, which "
             "is given a network and a batch, and returns milliseconds."
         ),
     ] = "eager",
     batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads that the runtime may use.")] = 1,
     precision: Annotated[
-        str, typer.Option(help="float32; on a GPU also bf16 and fp16; with module:function any name.")
+        str, typer.Option(help="Precision: float32; on a GPU also bf16 and fp16; with module:function any name.")
     ] = "float32",
     device: Annotated[
         str | None,
-        typer.Option(help="cpu or cuda; with module:function, the board's name. Default: a GPU where there is one."),
+        typer.Option(
+            help="Device: cpu or cuda; with module:function, the board's name. Default: a GPU where there is one."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every subnetwork of the study.")] = False,
     best: Annotated[

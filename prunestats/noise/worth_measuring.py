@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from prunestats.metric import lower_is_better, metric_of
+from prunestats.metric import Metric, metric_of
 from prunestats.noise.choice import rank_subnetworks
 from prunestats.numeric.pareto import pareto_front
 
@@ -42,20 +42,19 @@ def worth_measuring(runs: pd.DataFrame, uniform: str | None = None, best: int = 
     ['a', 'b', 'd']
     """
     metric = metric_of(runs)
-    frame = lower_is_better(runs, metric)
     chosen = [
         {"original": original, "subnetwork": subnetwork}
-        for (original, _), mine in frame.groupby(["original", "protocol"], sort=True)
-        for subnetwork in _chosen(mine, metric.name, uniform, best)
+        for (original, _), mine in runs.groupby(["original", "protocol"], sort=True)
+        for subnetwork in _chosen(mine, metric, uniform, best)
     ]
     found = pd.DataFrame(chosen, columns=["original", "subnetwork"]).drop_duplicates()
     return found.sort_values(["original", "subnetwork"], ignore_index=True)
 
 
-def _chosen(runs: pd.DataFrame, response: str, uniform: str | None, best: int) -> Iterator[str]:
-    ranked = rank_subnetworks(runs, response)
-    yield from ranked.index[pareto_front(ranked["flops"], ranked[response])]
+def _chosen(runs: pd.DataFrame, metric: Metric, uniform: str | None, best: int) -> Iterator[str]:
+    ranked = rank_subnetworks(runs, metric.name)
+    yield from ranked.index[pareto_front(ranked["flops"], metric.sign * ranked[metric.name])]
     for _, regime in runs.groupby("regime", sort=True):
         for mine in (regime, regime[regime["space"] == uniform]):
             if len(mine):
-                yield from rank_subnetworks(mine, response).index[:best]
+                yield from rank_subnetworks(mine, metric.name).index[:best]
