@@ -37,8 +37,8 @@ def latency(
     runtime: Annotated[
         str,
         typer.Option(
-            help="Runtime: eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of your own, which "
-            "is given a network and a batch, and returns milliseconds."
+            help="Runtime: eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of "
+            "your own, which is given a network and a batch, and returns milliseconds."
         ),
     ] = "eager",
     batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 1,
