@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from prunestats.metric import Metric, lower_is_better, metric_of
 from prunestats.numeric.correlation import correlation
 from prunestats.numeric.pareto import pareto_front
 from prunestats.reports.figures.axes import (
+    Numbers,
     axis_label,
     axis_limits,
     axis_values,
@@ -34,7 +36,14 @@ _LINE = 48
 
 _SUBNETWORK = ["network", "original", "subnetwork"]
 _HEADINGS = {"flops": "FLOPs (multiply-adds)", "latency_ms": "latency (ms)"}
-_FRONT = {"color": INK, "marker": "D", "markersize": 4, "markeredgecolor": "white", "linewidth": 0.9, "zorder": 5}
+_FRONT: dict[str, Any] = {
+    "color": INK,
+    "marker": "D",
+    "markersize": 4,
+    "markeredgecolor": "white",
+    "linewidth": 0.9,
+    "zorder": 5,
+}
 
 
 def plot_latency_front(runs: pd.DataFrame, setting: str = "") -> Figure:
@@ -114,7 +123,7 @@ def _set_cost_axis(axes: Axes, cost: str) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: size(value))
 
 
-def _draw_points(axes: Axes, units: pd.DataFrame, spaces: list[str], cost: str, y: np.ndarray) -> None:
+def _draw_points(axes: Axes, units: pd.DataFrame, spaces: list[str], cost: str, y: Numbers) -> None:
     for space in spaces:
         mine = (units["space"] == space).to_numpy()
         color = space_look(spaces, space)["color"]
