@@ -73,11 +73,11 @@ def latency(
         complain(note, "note")
     found = _stored(db, done)
     if form != "table":
-        columns = (*_SETTING, "original", *_COLUMNS)
-        print_rows(columns, found[list(columns)].to_numpy(dtype=object).tolist(), form)
+        every_column = (*_SETTING, "original", *_COLUMNS)
+        print_rows(every_column, found[list(every_column)].to_numpy(dtype=object).tolist(), form)
         return
     say(_heading(done))
-    columns = _COLUMNS if found["original"].drop_duplicates().size == 1 else ("original", *_COLUMNS)
+    columns: tuple[str, ...] = _COLUMNS if found["original"].drop_duplicates().size == 1 else ("original", *_COLUMNS)
     print_rows(columns, [[_short(value) for value in row] for row in found[list(columns)].itertuples(index=False)])
     for sentence in (*_precision(done), *_association(found)):
         say(f"- {sentence}")
@@ -96,9 +96,10 @@ def _stored(db: str, done: Any) -> pd.DataFrame:
 
     engine = open_database(db, create=False)
     with read(engine) as connection:
-        found = stored_latencies(connection, done.studies)
+        found: pd.DataFrame = stored_latencies(connection, done.studies)
     engine.dispose()
-    found = found[done.setting.holds(found)].sort_values(["original", "ms"], ignore_index=True)
+    same: pd.Series[bool] = done.setting.holds(found)
+    found = found[same].sort_values(["original", "ms"], ignore_index=True)
     return found.assign(flops_fraction=found["flops"] / found["original_flops"])
 
 

@@ -37,12 +37,8 @@ _LINE = 48
 _SUBNETWORK = ["network", "original", "subnetwork"]
 _HEADINGS = {"flops": "FLOPs (multiply-adds)", "latency_ms": "latency (ms)"}
 _FRONT: dict[str, Any] = {
-    "color": INK,
-    "marker": "D",
-    "markersize": 4,
-    "markeredgecolor": "white",
-    "linewidth": 0.9,
-    "zorder": 5,
+    **{"color": INK, "marker": "D", "markersize": 4, "markeredgecolor": "white"},
+    **{"linewidth": 0.9, "zorder": 5},
 }
 
 
