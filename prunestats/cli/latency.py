@@ -37,8 +37,8 @@ def latency(
     runtime: Annotated[
         str,
         typer.Option(
-            help="What computes: eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of your own, "
-            "which is given a network and a batch, and returns milliseconds."
+            help="Runtime: eager (PyTorch), compile (torch.compile), onnx (onnxruntime), or module:function of "
+            "your own, which is given a network and a batch, and returns milliseconds."
         ),
     ] = "eager",
     batch: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 1,
@@ -73,12 +73,12 @@ def latency(
         complain(note, "note")
     found = _stored(db, done)
     if form != "table":
-        everything = [*_SETTING, "original", *_COLUMNS]
-        print_rows(everything, found[everything].to_numpy(dtype=object).tolist(), form)
+        every_column = (*_SETTING, "original", *_COLUMNS)
+        print_rows(every_column, found[list(every_column)].to_numpy(dtype=object).tolist(), form)
         return
     say(_heading(done))
-    columns = [*(["original"] if len(set(found["original"])) > 1 else []), *_COLUMNS]
-    print_rows(columns, [[_short(value) for value in row] for row in found[columns].itertuples(index=False)])
+    columns: tuple[str, ...] = _COLUMNS if found["original"].drop_duplicates().size == 1 else ("original", *_COLUMNS)
+    print_rows(columns, [[_short(value) for value in row] for row in found[list(columns)].itertuples(index=False)])
     for sentence in (*_precision(done), *_association(found)):
         say(f"- {sentence}")
     options = f"--runtime {quote(runtime)} --batch {batch}"
@@ -91,16 +91,15 @@ def _short(value: Any) -> Any:
 
 def _stored(db: str, done: Any) -> pd.DataFrame:
     """All stored latencies of the study in this setting, the fastest first."""
-    import pandas as pd
-
     from prunestats.db import open_database, read
     from prunestats.db.reading.latencies import stored_latencies
 
     engine = open_database(db, create=False)
     with read(engine) as connection:
-        found = stored_latencies(connection, done.studies)
+        found: pd.DataFrame = stored_latencies(connection, done.studies)
     engine.dispose()
-    found = pd.DataFrame(found[done.setting.holds(found)]).sort_values(["original", "ms"], ignore_index=True)
+    same: pd.Series[bool] = done.setting.holds(found)
+    found = found[same].sort_values(["original", "ms"], ignore_index=True)
     return found.assign(flops_fraction=found["flops"] / found["original_flops"])
 
 

@@ -52,10 +52,9 @@ def worth_measuring(runs: pd.DataFrame, uniform: str | None = None, best: int = 
 
 
 def _chosen(runs: pd.DataFrame, metric: Metric, uniform: str | None, best: int) -> Iterator[str]:
-    response = metric.name
-    ranked = rank_subnetworks(runs, response)
-    yield from ranked.index[pareto_front(ranked["flops"], metric.sign * ranked[response])]
+    ranked = rank_subnetworks(runs, metric.name)
+    yield from ranked.index[pareto_front(ranked["flops"], metric.sign * ranked[metric.name])]
     for _, regime in runs.groupby("regime", sort=True):
         for mine in (regime, regime[regime["space"] == uniform]):
             if len(mine):
-                yield from rank_subnetworks(mine, response).index[:best]
+                yield from rank_subnetworks(mine, metric.name).index[:best]

@@ -16,6 +16,7 @@ from prunestats.metric import Metric, lower_is_better, metric_of
 from prunestats.numeric.correlation import correlation
 from prunestats.numeric.pareto import pareto_front
 from prunestats.reports.figures.axes import (
+    Numbers,
     axis_label,
     axis_limits,
     axis_values,
@@ -36,12 +37,8 @@ _LINE = 48
 _SUBNETWORK = ["network", "original", "subnetwork"]
 _HEADINGS = {"flops": "FLOPs (multiply-adds)", "latency_ms": "latency (ms)"}
 _FRONT: dict[str, Any] = {
-    "color": INK,
-    "marker": "D",
-    "markersize": 4,
-    "markeredgecolor": "white",
-    "linewidth": 0.9,
-    "zorder": 5,
+    **{"color": INK, "marker": "D", "markersize": 4, "markeredgecolor": "white"},
+    **{"linewidth": 0.9, "zorder": 5},
 }
 
 
@@ -122,7 +119,7 @@ def _set_cost_axis(axes: Axes, cost: str) -> None:
         axes.xaxis.set_major_formatter(lambda value, _: size(value))
 
 
-def _draw_points(axes: Axes, units: pd.DataFrame, spaces: list[str], cost: str, y: np.ndarray) -> None:
+def _draw_points(axes: Axes, units: pd.DataFrame, spaces: list[str], cost: str, y: Numbers) -> None:
     for space in spaces:
         mine = (units["space"] == space).to_numpy()
         color = space_look(spaces, space)["color"]

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from prunestats.cost.model import CostModel
-from prunestats.errors import InputError, StudyError
+from prunestats.errors import InputError, StudyError, TraceError
 from prunestats.runners.data.datasets import Data
 from prunestats.runners.data.no_data import load_any
 from prunestats.runners.data.normalisation import check_range
@@ -34,9 +34,10 @@ from prunestats.runners.networks.language_models import refuse_language_model
 from prunestats.runners.networks.user_errors import locating
 from prunestats.runners.networks.user_networks import check_outputs
 from prunestats.runners.pruning.criteria import check_criterion
+from prunestats.runners.pruning.traced import Trace
 from prunestats.runners.pruning.tracing import trace
 from prunestats.runners.study.file import Study, content_key
-from prunestats.runners.study.tables import OriginalConfig
+from prunestats.runners.study.tables import DataConfig, OriginalConfig
 from prunestats.runners.training.seeds import derived_rng
 from prunestats.sampling.rejection import Sample, sample
 from prunestats.spaces.space import Regime, Space
@@ -195,7 +196,7 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
     with _naming(f"originals.{number}.network"):
         network = build_network(config.network, num_classes=data.num_classes, seed=0)
         refuse_language_model(config.network, network, example)
-        traced = trace(network, example)
+        traced = _traced(network, example, study, config)
         # a training of the user's own may take outputs of any kind
         classifies = config.train is None and study.protocol.train is None
         if classifies:
@@ -211,6 +212,17 @@ def _plan_network(study: Study, number: int, data: Data) -> tuple[PlannedNetwork
     costs = traced.cost, traced.flops, traced.params
     dataset = _dataset(study, config, data)
     return PlannedNetwork(config.network, dataset, data.digest, identity, found, *costs), recipe, given
+
+
+def _traced(network: nn.Module, example: Tensor, study: Study, config: OriginalConfig) -> Trace:
+    try:
+        return trace(network, example)
+    except TraceError as error:
+        if config.train is None or config.input is not None or study.data != DataConfig():
+            raise
+        raise TraceError(
+            f"{error}; as neither [data] nor input is given, the digits are loaded: give input, such as [3, 32, 32]"
+        ) from error
 
 
 def _dataset(study: Study, config: OriginalConfig, data: Data) -> str:

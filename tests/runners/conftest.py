@@ -27,6 +27,12 @@ TASK = textwrap.dedent(
             return {"maps": maps, "means": [maps.mean((2, 3)), 3]}
 
 
+    class Coloured(Net):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3, padding=1)
+
+
     def loss_of(network):
         outputs = network(torch.rand(4, 1, 8, 8))
         return outputs["maps"].square().mean()

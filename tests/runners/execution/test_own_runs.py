@@ -282,3 +282,8 @@ def test_a_training_that_changed_is_not_taken_for_the_stored_one(own_study, modu
     module(TASK.replace("STEPS = 2", "STEPS = 3"))
     with pytest.raises(ReproductionError, match="changed"):
         ps.export_subnetwork(key, "results.db", tmp_path / "sub", onnx=False)
+
+
+def test_a_forgotten_input_is_named(own_study):
+    with pytest.raises(StudyError, match="the digits are loaded: give input"):
+        plan_study(parse_study(own_study.replace("input = [1, 8, 8]\n", "").replace("task:Net", "task:Coloured")))
