@@ -302,6 +302,7 @@ def test_what_an_interrupted_command_leaves_is_said_by_kind():
     runs = {name for name, words in kept.items() if words.startswith("every run that had ended is stored")}
     queries = {name for name, words in kept.items() if words.startswith("the query was stopped")}
     assert (runs, queries) == ({"demo", "run", "search"}, {"sql"})
+    assert kept.pop("latency").startswith("every latency that was measured is stored")
     assert {kept[name] for name in kept if name not in runs | queries} == {"nothing was left half-written"}
     assert _kept([]) == "nothing was left half-written"
 
