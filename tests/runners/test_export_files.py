@@ -18,7 +18,7 @@ from prunestats.cli.export_subnetwork import export_subnetwork as command
 from prunestats.db import load_results
 from prunestats.errors import DatabaseError, InputError, ReproductionError
 from prunestats.runners import load_data
-from prunestats.runners.data.readers import READERS
+from prunestats.runners.data.readers import READERS, Sizes
 from prunestats.runners.export_files import load_subnetwork, write_subnetwork
 from prunestats.runners.reproduction import Reproduction, seed_noise
 from prunestats.runners.retrain import export_subnetwork
@@ -119,7 +119,7 @@ def test_safetensors_torch_export_and_onnx_compute_the_same(exported, images):
 def test_an_exported_network_has_the_stored_error(exported):
     """On the data set's images, normalised by the exported mean and standard deviation."""
     normalisation = exported.facts["normalisation"]
-    arrays = READERS["digits"](Path(), None, None)
+    arrays = READERS["digits"](Path(), Sizes())
     images = (torch.from_numpy(arrays.test_images) - normalisation["mean"][0]) / normalisation["spread"][0]
     data = load_data("digits")
     torch.testing.assert_close(images, data.test.images)

@@ -122,9 +122,7 @@ def test_a_drop_is_in_the_metric_s_unit():
     )
     assert Budget(max_drop=0.01, metric=MIOU).words == "at most 1 percentage points of mIoU below the dense network"
     assert Budget(max_drop=0.01).words == "at most 1 percentage points of error above the dense network"
-    assert Budget(max_drop=3.0, metric=PERPLEXITY).to_dict() == {
-        name: 3.0 if name == "max_drop" else None for name in Budget().to_dict()
-    }
+    assert Budget(max_drop=3.0, metric=PERPLEXITY).to_dict() == Budget().to_dict() | {"max_drop": 3.0}
     with pytest.raises(InputError, match="a fraction between -1 and 1; found 2"):
         Budget(max_drop=2, metric=MIOU)
     with pytest.raises(InputError, match="a difference of rating between -5 and 5; found 7: write it in the metric's"):
