@@ -55,7 +55,7 @@ def searched(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         calls = {
             name: counted(patch, module, name)
-            for module, name in ((executors, "executor"), (study_plan, "load_data"), (study_plan, "trace"))
+            for module, name in ((executors, "executor"), (study_plan, "load_any"), (study_plan, "trace"))
         }
         found = ps.search(parse_study(STUDY), db, **OPTIONS)
     return found, calls, db
@@ -64,7 +64,7 @@ def searched(tmp_path_factory):
 def test_all_rounds_share_an_executor_the_data_and_the_traced_original(searched):
     found, calls, _ = searched
     assert len(found.rounds) == 4
-    assert {name: len(made) for name, made in calls.items()} == {"executor": 1, "load_data": 1, "trace": 1}
+    assert {name: len(made) for name, made in calls.items()} == {"executor": 1, "load_any": 1, "trace": 1}
 
 
 def test_rounds_are_stored_as_when_each_is_run_by_itself(searched, tmp_path):
