@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from prunestats.errors import InputError
+from prunestats.runners.data.loader_split import LoaderSplit
+from prunestats.runners.data.splits import Data, ImageSplit
 
-# `Data` and `ImageSplit` of datasets.py, which imports this module: rooms have no circles.
-Data = Any
-ImageSplit = Any
+Split = ImageSplit | LoaderSplit
 
 _BYTE = 255.0
 """Largest value of an 8-bit pixel: divided by it, bytes lie in [0, 1], the range that published means are of."""
@@ -53,7 +53,7 @@ def normalised_by(data: Data, mean: Sequence[float], std: Sequence[float], scale
         )
     scale = scale or default_scale(data)
     shift, spread = tuple(scale * value for value in mean), tuple(scale * value for value in std)
-    splits = {
+    splits: dict[str, Any] = {
         name: _renormalised(split, data, _column(shift), _column(spread))
         for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test))
     }
@@ -94,8 +94,8 @@ def check_range(data: Data, scale: float | None, whose: str) -> None:
         )
 
 
-def _renormalised(split: ImageSplit, data: Data, shift: Tensor, spread: Tensor) -> ImageSplit:
-    if split.mean is not None or not hasattr(split, "pixels"):
+def _renormalised(split: Split, data: Data, shift: Tensor, spread: Tensor) -> Split:
+    if split.mean is not None or isinstance(split, LoaderSplit):
         return replace(split, mean=shift.float(), spread=spread.float())
     pixels = split.pixels.double() * _column(data.spread) + _column(data.mean)
     return replace(split, pixels=((pixels - shift) / spread).float())
