@@ -37,6 +37,7 @@ RESERVED = frozenset(
         *("params", "flops_fraction", "buckets", "ratio", "protocol", "protocol_key", "planned", "seed", "state"),
         *("epochs", "wall_s", "failure", "host", "platform", "python", "versions", "created_at", "flops_convention"),
         *("latency_ms_1", "latency_ms_64", "speedup_1", "speedup_64", "metric", "metrics", "val_metric", "test_metric"),
+        *("direction", "epoch", "n_runs", "log_cross_entropy"),
     )
 )
 """Columns of a results frame or of an export, whose names a metric cannot have."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from prunestats.metric import Metric
+from prunestats.results.known_metrics import RESERVED
 from prunestats.runners.data.readers import READERS
 from prunestats.runners.networks.builtin import NETWORKS
 from prunestats.runners.study.study_table import StudyTable
@@ -324,7 +325,7 @@ class MetricConfig(StudyTable):
     @field_validator("name")
     @classmethod
     def _free(cls, name: str) -> str:
-        if name in RESERVED:
+        if name in RESERVED or name.startswith(("val_", "test_")):
             raise ValueError(f"must not be the name of another column of results ({', '.join(sorted(RESERVED))})")
         return name
 
@@ -339,14 +340,6 @@ class MetricConfig(StudyTable):
         """The metric; the range of fractions is [0, 1] where none is given."""
         low, high = self.range or ((0.0, 1.0) if self.unit == "fraction" else (None, None))
         return Metric(self.name, self.direction, self.unit, low, high)
-
-
-RESERVED = frozenset(
-    {"study", "original", "network", "dataset", "space", "regime", "draw", "subnetwork", "widths", "flops", "params",
-     "ratio", "buckets", "protocol", "seed", "state", "failure", "epochs", "epoch", "host", "metric", "metrics",
-     "direction", "n_runs", "log_cross_entropy", "val_error", "test_error", "val_metric", "test_metric", "wall_s"}
-)  # fmt: skip
-"""Names of columns that a metric must not take."""
 
 
 class StorageConfig(StudyTable):
